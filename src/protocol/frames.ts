@@ -1,0 +1,319 @@
+/**
+ * Trunk frames: the bytes between an edge and a hub.
+ *
+ *   u32 length of what follows | u8 operation | fields of fixed width | payload up to the end
+ *
+ * All integers are little-endian; a position is a float64 that holds an integer. The first four bytes of a trunk, in the
+ * edge's direction, are TRUNK_MAGIC, which no client line, TLS handshake or HTTP request starts with.
+ *
+ * Encoding appends to one growing buffer that is taken once a turn of the loop, so that a thousand frames cost one
+ * write; decoding gives payloads as slices of what came in, and copies only a frame that spans chunks.
+ */
+import { trunkLimits } from "./limits.ts";
+
+/** First bytes of every trunk: NUL, then `rt1`. */
+export const TRUNK_MAGIC = new Uint8Array([0x00, 0x72, 0x74, 0x31]);
+/** Raised when frames change; both sides name theirs and refuse others by name. */
+export const TRUNK_VERSION = 1;
+
+/** Operations, edge to hub below 32. */
+export const Op = {
+  /** JSON {version, build, edge, nonce}: first frame. */
+  Hello: 1,
+  /** JSON {proof}: the edge knows the cluster secret. */
+  Proof: 2,
+  /** u32 session, JSON Origin. */
+  Open: 3,
+  /** u32 session, lines. */
+  Lines: 4,
+  /** u32 session, reason. */
+  Close: 5,
+  /** u32 session, JSON Handover. */
+  Resume: 6,
+  /** u32 number: answered by Pong with the same. */
+  Ping: 7,
+  /** JSON {version, build, server, cluster, nonce}. */
+  Challenge: 32,
+  /** JSON {proof}: the hub knows the secret too; the trunk is open. */
+  Accept: 33,
+  /** JSON {code, message}: the trunk is refused, then closed. */
+  Refuse: 34,
+  /** u32 session, u32 done, lines. */
+  Send: 35,
+  /** u32 group, u32 roster, f64 seq, JSON {name, epoch}. */
+  Define: 36,
+  /** u32 group, u32 except, u32 roster, f64 seq, lines. */
+  Group: 37,
+  /** u32 session, u32 group. */
+  Join: 38,
+  /** u32 session, u32 group. */
+  Leave: 39,
+  /** u32 group. */
+  Drop: 40,
+  /** u32 session, f64 seq, u8 length of name, name, lines. */
+  Replay: 41,
+  /** u32 session, token. */
+  Token: 42,
+  /** u32 session, code. */
+  Kick: 43,
+  /** Nothing: the hub wants to be left. */
+  Drain: 44,
+  /** u32 number, JSON HubReport. */
+  Pong: 45,
+} as const;
+
+const HEADER = 5;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/**
+ * Appends frames to one buffer. `begin`, then fields, then `end`; `take` gives all whole frames since the last take.
+ * Invariant: between `end` and `begin`, the buffer holds whole frames only.
+ */
+export class FrameWriter {
+  #buffer: Buffer;
+  #length = 0;
+  #start = 0;
+
+  constructor(initialBytes = 16 * 1024) {
+    this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
+  }
+
+  /** Bytes waiting to be taken. */
+  get length(): number {
+    return this.#length;
+  }
+
+  #room(bytes: number): void {
+    if (this.#length + bytes <= this.#buffer.length) return;
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#length + bytes));
+    grown.set(this.#buffer.subarray(0, this.#length));
+    this.#buffer = grown;
+  }
+
+  begin(op: number): this {
+    this.#room(HEADER);
+    this.#start = this.#length;
+    this.#buffer[this.#length + 4] = op;
+    this.#length += HEADER;
+    return this;
+  }
+
+  u8(value: number): this {
+    this.#room(1);
+    this.#buffer[this.#length] = value;
+    this.#length += 1;
+    return this;
+  }
+
+  u32(value: number): this {
+    this.#room(4);
+    const buffer = this.#buffer;
+    const at = this.#length;
+    buffer[at] = value;
+    buffer[at + 1] = value >>> 8;
+    buffer[at + 2] = value >>> 16;
+    buffer[at + 3] = value >>> 24;
+    this.#length = at + 4;
+    return this;
+  }
+
+  f64(value: number): this {
+    this.#room(8);
+    this.#buffer.writeDoubleLE(value, this.#length);
+    this.#length += 8;
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    this.#room(value.length);
+    this.#buffer.set(value, this.#length);
+    this.#length += value.length;
+    return this;
+  }
+
+  text(value: string): this {
+    this.#room(value.length * 3);
+    this.#length += encoder.encodeInto(value, this.#buffer.subarray(this.#length)).written;
+    return this;
+  }
+
+  json(value: unknown): this {
+    return this.text(JSON.stringify(value));
+  }
+
+  end(): this {
+    const size = this.#length - this.#start - 4;
+    const buffer = this.#buffer;
+    const at = this.#start;
+    buffer[at] = size;
+    buffer[at + 1] = size >>> 8;
+    buffer[at + 2] = size >>> 16;
+    buffer[at + 3] = size >>> 24;
+    return this;
+  }
+
+  /**
+   * The frames so far. The slice is a view into the writer's own buffer, valid until the next `begin`: write it to the
+   * socket now, and copy what the kernel did not take.
+   */
+  take(): Uint8Array {
+    const frames = this.#buffer.subarray(0, this.#length);
+    this.#length = 0;
+    return frames;
+  }
+}
+
+/** A frame's fields, read in order. Reading past the end throws RangeError: the peer is broken. */
+export class FrameReader {
+  op = 0;
+  #buffer: Uint8Array = new Uint8Array(0);
+  #at = 0;
+  #end = 0;
+
+  /** Points the reader at a frame; for FrameDecoder. */
+  aim(buffer: Uint8Array, start: number, end: number): void {
+    this.#buffer = buffer;
+    this.op = buffer[start] ?? 0;
+    this.#at = start + 1;
+    this.#end = end;
+  }
+
+  #take(bytes: number): number {
+    const at = this.#at;
+    if (at + bytes > this.#end) throw new RangeError(`frame of operation ${this.op} is too short`);
+    this.#at = at + bytes;
+    return at;
+  }
+
+  u8(): number {
+    return this.#buffer[this.#take(1)] ?? 0;
+  }
+
+  u32(): number {
+    return readU32(this.#buffer, this.#take(4));
+  }
+
+  f64(): number {
+    const at = this.#take(8);
+    return new DataView(this.#buffer.buffer, this.#buffer.byteOffset + at, 8).getFloat64(0, true);
+  }
+
+  bytes(length: number): Uint8Array {
+    const at = this.#take(length);
+    return this.#buffer.subarray(at, at + length);
+  }
+
+  /** What is left of the frame, as a slice of the chunk it came in. */
+  rest(): Uint8Array {
+    const at = this.#at;
+    this.#at = this.#end;
+    return this.#buffer.subarray(at, this.#end);
+  }
+
+  text(): string {
+    return decoder.decode(this.rest());
+  }
+
+  /** The rest as JSON, unchecked: the caller validates. Throws SyntaxError. */
+  json(): unknown {
+    return JSON.parse(this.text());
+  }
+}
+
+/** Little-endian u32 at an offset that the caller has checked. */
+function readU32(buffer: Uint8Array, at: number): number {
+  return (
+    ((buffer[at] ?? 0) |
+      ((buffer[at + 1] ?? 0) << 8) |
+      ((buffer[at + 2] ?? 0) << 16) |
+      ((buffer[at + 3] ?? 0) << 24)) >>>
+    0
+  );
+}
+
+/** A stream that is not frames, or over the limit. The connection must be closed. */
+export class FrameError extends Error {
+  override readonly name = "FrameError";
+}
+
+/**
+ * Cuts a stream into frames. Payload slices given to the handler stay valid: chunks are not reused.
+ * Invariant: `#held` is an incomplete frame's beginning, shorter than the frame's length says.
+ */
+export class FrameDecoder {
+  #held: Uint8Array = new Uint8Array(0);
+  #heldLength = 0;
+  readonly #reader = new FrameReader();
+  /** Largest frame accepted; raised after authentication. */
+  limit: number;
+
+  constructor(limit: number = trunkLimits.frameBytes) {
+    this.limit = limit;
+  }
+
+  /**
+   * Takes a chunk and calls `frame` for each whole frame. The reader is reused: read it before returning.
+   * @throws FrameError on an impossible length; whatever `frame` throws (RangeError on short frames)
+   */
+  push(chunk: Uint8Array, frame: (reader: FrameReader) => void): void {
+    let at = 0;
+    if (this.#heldLength > 0) {
+      at = this.#complete(chunk);
+      if (at === -1) return;
+      const whole = this.#held;
+      const length = this.#heldLength;
+      this.#held = new Uint8Array(0);
+      this.#heldLength = 0;
+      this.#reader.aim(whole, 4, length);
+      frame(this.#reader);
+    }
+    while (chunk.length - at >= 4) {
+      const size = this.#checked(readU32(chunk, at));
+      const end = at + 4 + size;
+      if (end > chunk.length) break;
+      this.#reader.aim(chunk, at + 4, end);
+      at = end;
+      frame(this.#reader);
+    }
+    if (at < chunk.length) this.#hold(chunk.subarray(at));
+  }
+
+  /** Adds to the held frame. @returns where in the chunk the next frame starts, or -1 if this one is not yet whole */
+  #complete(chunk: Uint8Array): number {
+    let at = 0;
+    if (this.#heldLength < 4) {
+      at = Math.min(4 - this.#heldLength, chunk.length);
+      this.#append(chunk.subarray(0, at));
+      if (this.#heldLength < 4) return -1;
+    }
+    const total = 4 + this.#checked(readU32(this.#held, 0));
+    const more = Math.min(total - this.#heldLength, chunk.length - at);
+    this.#append(chunk.subarray(at, at + more), total);
+    return this.#heldLength === total ? at + more : -1;
+  }
+
+  #hold(rest: Uint8Array): void {
+    const total = rest.length >= 4 ? 4 + readU32(rest, 0) : rest.length;
+    this.#append(rest, total);
+  }
+
+  #append(bytes: Uint8Array, total = 0): void {
+    const needed = this.#heldLength + bytes.length;
+    if (this.#held.length < needed) {
+      // Memory follows what has arrived, not what a length field promises.
+      const grown = new Uint8Array(Math.max(needed, Math.min(total, this.#held.length * 2 + 1_024)));
+      grown.set(this.#held.subarray(0, this.#heldLength));
+      this.#held = grown;
+    }
+    this.#held.set(bytes, this.#heldLength);
+    this.#heldLength = needed;
+  }
+
+  #checked(size: number): number {
+    if (size < 1 || size > this.limit) {
+      throw new FrameError(`a frame of ${size} bytes; 1 to ${this.limit} are accepted`);
+    }
+    return size;
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Every bound of rtchat, in one place, each with its reason.
+ *
+ * A queue without a limit is a memory leak that waits for a slow reader; a limit without a reason is a number
+ * nobody dares to change. Sizes are bytes, times are milliseconds, unless the name says otherwise. Tests may pass
+ * smaller values to a part; the parts take their limits as parameters that default to these.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** What one client may send and hold. These are part of the protocol: PROTOCOL.md repeats them. */
+export const clientLimits = {
+  /** One line from a client, without its newline. Eight times the largest text, so that escaping never hits it. */
+  lineBytes: 64 * KiB,
+  /** UTF-8 bytes of text in one message: a long e-mail paragraph, not a file. */
+  textBytes: 8 * KiB,
+  /** Code points in a nick or a room name: fits a column of any screen. */
+  nameLength: 32,
+  /** Characters of a request id: room for a UUID or a hash in any encoding. */
+  idLength: 64,
+  /** Code points of a topic: two lines on a narrow terminal. */
+  topicLength: 300,
+  /** Rooms one session may be in at once. A resume names them all in one trunk frame. */
+  rooms: 100,
+  /** Messages a join brings when the client does not say. A screenful. */
+  historyDefault: 50,
+  /** Messages one join or history reply may bring. */
+  historyMost: 200,
+  /** Members named in one `joined` or `members` reply; `memberCount` is always exact. */
+  membersListed: 1_000,
+  /** Rooms named in one `rooms` reply, the fullest first. */
+  roomsListed: 500,
+  /** Encoded messages in one reply. Bounds the line a client must accept to reply bytes + members. */
+  replyBytes: 256 * KiB,
+  /** From connecting to a `hello`. Slow enough for a person typing into nc, fast enough to shed idle scanners. */
+  helloMs: 10_000,
+} as const;
+
+/** What an edge holds for its clients. */
+export const edgeLimits = {
+  /** Unsent bytes of one client's outbox; beyond it the client is dropped as a slow consumer. */
+  outboxBytes: 1 * MiB,
+  /** How long an outbox may stay above `outboxSoftBytes` before the client is dropped. */
+  outboxSoftMs: 10_000,
+  /** A reader this far behind is slow, but may catch up. */
+  outboxSoftBytes: 256 * KiB,
+  /** Lines of one session a hub has not yet acknowledged; at the limit the edge stops reading that client. */
+  unackedLines: 256,
+  /** The same in bytes: the edge keeps these lines for a hand-over, so they cost memory. */
+  unackedBytes: 256 * KiB,
+  /** From shutdown() to close(): time for the peer to take the last bytes. */
+  lingerMs: 2_000,
+  /** Connections an edge accepts when nothing else is said; head-room below is kept as well. */
+  connections: 18_000,
+  /** Descriptors kept free below RLIMIT_NOFILE for trunks, files and the admin port. */
+  descriptorHeadroom: 128,
+} as const;
+
+/** The link between an edge and a hub. */
+export const trunkLimits = {
+  /** One frame. The largest real one is a reply of 256 KiB with a thousand members. */
+  frameBytes: 4 * MiB,
+  /** One frame before the link is authenticated. */
+  handshakeFrameBytes: 4 * KiB,
+  /** From connecting to an authenticated trunk. */
+  handshakeMs: 5_000,
+  /** Edge to hub: above this the edge stops reading its clients until the trunk drains to half. */
+  edgeHighWaterBytes: 1 * MiB,
+  /** Hub to edge: an edge this far behind is broken; its trunk is closed and its sessions go elsewhere. */
+  hubOutboxBytes: 64 * MiB,
+  /** Without any frame from the hub (health answers included) for this long, a trunk is dead. */
+  silenceMs: 6_000,
+} as const;
+
+/** The hub: rooms and sessions of one server. */
+export const hubLimits = {
+  /** Recent messages of an active room kept encoded in memory, so that most joins read no log. */
+  roomCacheMessages: 256,
+  /** The same in bytes, whichever comes first. */
+  roomCacheBytes: 128 * KiB,
+  /** Messages of one session in the backplane at once; further lines wait their turn, unread. */
+  publishesInFlight: 64,
+  /** Lines of one session waiting behind an unfinished request. Above edgeLimits.unackedLines by design: never reached
+   * by a well-behaved edge, and a trunk that breaks the promise is closed. */
+  waitingLines: 1_024,
+  /** Messages a session may send a second, sustained; a person types 5, a bot posts 50, a benchmark raises it. */
+  messagesPerSecond: 10_000,
+} as const;
+
+/** The backplane, whatever its form. */
+export const backplaneLimits = {
+  /** A publish unanswered for this long fails as `unavailable`; the client may repeat it with the same id. */
+  publishMs: 10_000,
+  /** After a server vanishes its sessions keep names and places this long, for the hand-over to bring them back. */
+  graceMs: 10_000,
+  /** Idempotency keys remembered a room, counted in log entries: a repeat later than this is logged again. */
+  keyWindowEntries: 100_000,
+  /** One entry's body: text of 8 KiB escaped at worst six-fold, plus its envelope. */
+  bodyBytes: 64 * KiB,
+} as const;

@@ -1,0 +1,221 @@
+/**
+ * The client protocol's objects: what a client may say (zod, checked) and what a server says (types).
+ *
+ * Inbound objects are validated here and nowhere else; unknown fields are dropped, unknown types refused, so that
+ * versions can grow. Outbound objects are built by our own code and are only typed: checking them again would cost the
+ * hot path and find nothing.
+ */
+import { z } from "zod";
+import { clientLimits } from "./limits.ts";
+
+/** The version that `hello` and `welcome` carry. Raised only when an old client would misunderstand. */
+export const PROTOCOL_VERSION = 1;
+
+/** The session's own log of direct messages, both sent and received; every session is in it from `welcome` on. */
+export const INBOX = "@";
+
+/** Where a reader stands in a room's log: everything up to and with `seq` has been seen. */
+export interface Position {
+  readonly epoch: string;
+  readonly seq: number;
+}
+
+const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const id = z.string().min(1).max(clientLimits.idLength);
+/** Names are only bounded here; names.ts gives the precise refusal. */
+const name = z.string().max(256);
+const text = z.string();
+const position = z.object({ epoch: z.string().min(1).max(64), seq });
+const request = { id: id.optional() };
+
+/** Schemas of every request, by type. */
+export const requestSchemas = {
+  hello: z.object({
+    ...request,
+    type: z.literal("hello"),
+    version: z.number(),
+    nick: name,
+    /** The `resume` of an earlier `welcome`: the session, its nick and its idempotency keys go on. */
+    resume: z.string().max(1_024).optional(),
+    /** The client program and its version, for operators. */
+    client: z.string().max(64).optional(),
+  }),
+  join: z.object({
+    ...request,
+    type: z.literal("join"),
+    room: name,
+    history: z.number().int().min(0).max(clientLimits.historyMost).default(clientLimits.historyDefault),
+    since: position.optional(),
+  }),
+  leave: z.object({ ...request, type: z.literal("leave"), room: name }),
+  send: z.object({ type: z.literal("send"), room: name, id: id.optional(), text }),
+  history: z.object({
+    ...request,
+    type: z.literal("history"),
+    room: name,
+    before: seq.optional(),
+    after: seq.optional(),
+    limit: z.number().int().min(1).max(clientLimits.historyMost).default(clientLimits.historyDefault),
+  }),
+  members: z.object({ ...request, type: z.literal("members"), room: name }),
+  rooms: z.object({ ...request, type: z.literal("rooms") }),
+  nick: z.object({ ...request, type: z.literal("nick"), nick: name }),
+  topic: z.object({ ...request, type: z.literal("topic"), room: name, text }),
+  ping: z.object({ ...request, type: z.literal("ping") }),
+  bye: z.object({ ...request, type: z.literal("bye") }),
+} as const;
+
+/** The name of a request type. */
+export type RequestType = keyof typeof requestSchemas;
+/** A checked request of type `T`. */
+export type RequestOf<T extends RequestType> = z.output<(typeof requestSchemas)[T]>;
+/** Any checked request. */
+export type Request = { [T in RequestType]: RequestOf<T> }[RequestType];
+
+/** Answer to `hello`. `resumed` tells whether the session of the `resume` token goes on. */
+export interface Welcome {
+  readonly type: "welcome";
+  readonly version: number;
+  /** The server's name, for people. */
+  readonly server: string;
+  readonly cluster: string;
+  readonly session: string;
+  readonly nick: string;
+  /** Secret of this session: give it back in the `hello` of the next connection. */
+  readonly resume: string;
+  readonly resumed: boolean;
+  /** The inbox's position. */
+  readonly inbox: Position;
+  readonly id?: string;
+}
+
+/** One message of a room's log. `room` is `@nick` of the other side for a direct message, whose seq is the inbox's. */
+export interface Message {
+  readonly type: "message";
+  readonly room: string;
+  readonly seq: number;
+  /** The sender's idempotency key, if it gave one. */
+  readonly id?: string;
+  readonly from: string;
+  /** When it was logged, ms since 1970. */
+  readonly at: number;
+  readonly text: string;
+}
+
+/** Answer to `join`; live messages with `seq` above follow. */
+export interface Joined {
+  readonly type: "joined";
+  readonly room: string;
+  readonly epoch: string;
+  /** The position that `messages` bring the client to. */
+  readonly seq: number;
+  /** Nicks, sorted by key, at most `membersListed`. */
+  readonly members: readonly string[];
+  readonly memberCount: number;
+  readonly topic: string;
+  readonly messages: readonly Message[];
+  /** With `since`: nothing is missing between it and what follows. Without: true. */
+  readonly recovered: boolean;
+  readonly id?: string;
+}
+
+/** Somebody came, went, or changed nick. */
+export interface Presence {
+  readonly type: "presence";
+  readonly room: string;
+  readonly nick: string;
+  readonly state: "join" | "leave" | "rename";
+  /** The new nick of a rename. */
+  readonly to?: string;
+}
+
+/** The simple answers. */
+export interface Ack {
+  readonly type: "ack";
+  readonly id?: string;
+  readonly room: string;
+  readonly seq: number;
+  readonly at: number;
+  readonly duplicate?: true;
+}
+export interface Left {
+  readonly type: "left";
+  readonly room: string;
+  readonly id?: string;
+}
+export interface History {
+  readonly type: "history";
+  readonly room: string;
+  readonly epoch: string;
+  readonly messages: readonly Message[];
+  /** There is more in the asked direction. */
+  readonly more: boolean;
+  readonly id?: string;
+}
+/** Answer to `members`; also sent unasked when a hand-over may have hidden changes. */
+export interface Members {
+  readonly type: "members";
+  readonly room: string;
+  readonly members: readonly string[];
+  readonly memberCount: number;
+  readonly id?: string;
+}
+export interface Rooms {
+  readonly type: "rooms";
+  readonly rooms: readonly { readonly room: string; readonly members: number; readonly topic: string }[];
+  readonly id?: string;
+}
+export interface NickChanged {
+  readonly type: "nick";
+  readonly nick: string;
+  readonly id?: string;
+}
+/** A room's topic was set: to every member, the setter too (with its `id`, as the answer). */
+export interface Topic {
+  readonly type: "topic";
+  readonly room: string;
+  readonly text: string;
+  readonly by: string;
+  readonly at: number;
+  readonly id?: string;
+}
+export interface Pong {
+  readonly type: "pong";
+  readonly id?: string;
+}
+/** The server stops: reconnect after `afterMs` plus a random part of `jitterMs`. */
+export interface GoingAway {
+  readonly type: "going-away";
+  readonly afterMs: number;
+  readonly jitterMs: number;
+}
+/** For people: the balancer holds the session while it looks for a backend, or has found one again. */
+export interface Notice {
+  readonly type: "notice";
+  readonly code: "holding" | "restored";
+  readonly message: string;
+}
+export interface ErrorMessage {
+  readonly type: "error";
+  readonly code: string;
+  readonly message: string;
+  readonly id?: string;
+}
+
+/** Whatever a server may say. */
+export type ServerMessage =
+  | Welcome
+  | Message
+  | Joined
+  | Left
+  | Presence
+  | Ack
+  | History
+  | Members
+  | Rooms
+  | NickChanged
+  | Topic
+  | Pong
+  | GoingAway
+  | Notice
+  | ErrorMessage;

@@ -1,0 +1,64 @@
+/**
+ * Names of people and rooms.
+ *
+ * Two names are the same when their keys are: Unicode NFKC, then each code point folded to lower case by way of its
+ * upper case (so `ß`, `ẞ` and `ss` meet, and a final sigma is a sigma), then NFKC again. So look-alikes by case or
+ * width cannot coexist. Nicks are shown as typed (NFKC); rooms are always shown by their key.
+ */
+import { ProtocolError } from "./errors.ts";
+import { clientLimits } from "./limits.ts";
+
+const NAME = /^[\p{L}\p{N}_-][\p{L}\p{M}\p{N}_-]*$/u;
+
+/** The key by which names are compared. Total and idempotent; does not validate. */
+export function nameKey(name: string): string {
+  let folded = "";
+  for (const point of name.normalize("NFKC")) folded += point.toUpperCase().toLowerCase();
+  return folded.normalize("NFKC");
+}
+
+function isName(name: string): boolean {
+  if (name.length === 0 || name.length > clientLimits.nameLength * 2) return false;
+  let length = 0;
+  for (const _ of name) length += 1;
+  return length <= clientLimits.nameLength && NAME.test(name);
+}
+
+/**
+ * The form of a nick that is shown and stored.
+ * @throws ProtocolError `bad-nick`
+ */
+export function parseNick(nick: string): string {
+  const shown = nick.normalize("NFKC");
+  if (!isName(shown)) {
+    throw new ProtocolError(
+      "bad-nick",
+      `nick ${quote(nick)} is not usable; use 1 to ${clientLimits.nameLength} letters, digits, "-" or "_"`,
+    );
+  }
+  return shown;
+}
+
+/**
+ * A room's key, which is also its shown name. Room names start with no mark: `lobby`, not `#lobby`.
+ * @throws ProtocolError `bad-room`
+ */
+export function parseRoom(room: string): string {
+  const key = nameKey(room);
+  if (!isName(key)) {
+    throw new ProtocolError(
+      "bad-room",
+      `room ${quote(room)} is not usable; use 1 to ${clientLimits.nameLength} letters, digits, "-" or "_"`,
+    );
+  }
+  return key;
+}
+
+/** A value quoted for an error message: JSON, cut at 64 characters, control characters escaped. */
+export function quote(value: string): string {
+  const cut = value.length > 64 ? `${value.slice(0, 61)}...` : value;
+  return JSON.stringify(cut.toWellFormed()).replace(
+    /[\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
+    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}

@@ -1,0 +1,130 @@
+/**
+ * From the bytes of one line to a checked request, or to a refusal that tells what is wrong with which field.
+ *
+ * The order of checks is the order a person would explain them in: bytes, JSON, object, type, fields.
+ */
+import { ProtocolError } from "./errors.ts";
+import { clientLimits } from "./limits.ts";
+import { quote } from "./names.ts";
+import { requestSchemas } from "./messages.ts";
+import type { Request, RequestType } from "./messages.ts";
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+/** A refused line: the error and, if the line had a usable one, the request id to answer with. */
+export class RefusedRequest extends ProtocolError {
+  readonly id: string | undefined;
+  constructor(error: ConstructorParameters<typeof ProtocolError>, id: string | undefined) {
+    super(...error);
+    this.id = id;
+  }
+}
+
+/**
+ * Decodes and checks one line (without its newline).
+ * @throws RefusedRequest `bad-utf8`, `bad-json`, `bad-message` or `unknown-type`
+ */
+export function parseRequest(line: Uint8Array): Request {
+  let source: string;
+  try {
+    source = decoder.decode(line);
+  } catch {
+    throw new RefusedRequest(["bad-utf8", "the line is not valid UTF-8; send text as UTF-8"], undefined);
+  }
+  let object: unknown;
+  try {
+    object = JSON.parse(source);
+  } catch {
+    throw new RefusedRequest(
+      ["bad-json", `the line ${quote(source)} is not JSON; send one JSON object a line`],
+      undefined,
+    );
+  }
+  return checkRequest(object);
+}
+
+/**
+ * Checks an already decoded request.
+ * @throws RefusedRequest `bad-json` (not an object), `bad-message` or `unknown-type`
+ */
+export function checkRequest(object: unknown): Request {
+  if (typeof object !== "object" || object === null || Array.isArray(object)) {
+    throw new RefusedRequest(
+      ["bad-json", "the line is JSON but not an object; send one JSON object a line"],
+      undefined,
+    );
+  }
+  const id = "id" in object && typeof object.id === "string" ? object.id : undefined;
+  const answerId = id !== undefined && id.length > 0 && id.length <= clientLimits.idLength ? id : undefined;
+  if (!("type" in object) || typeof object.type !== "string") {
+    throw new RefusedRequest(
+      ["bad-message", 'the object has no "type"; see PROTOCOL.md for the types'],
+      answerId,
+    );
+  }
+  const type = object.type;
+  if (!Object.hasOwn(requestSchemas, type)) {
+    throw new RefusedRequest(
+      ["unknown-type", `unknown type ${quote(type)}; known are ${Object.keys(requestSchemas).join(", ")}`],
+      answerId,
+    );
+  }
+  const result = requestSchemas[type as RequestType].safeParse(object);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0];
+  const field = issue === undefined ? "" : issue.path.join(".");
+  throw new RefusedRequest(
+    ["bad-message", `${type}: field ${quote(field)}: ${issue?.message ?? "not valid"}`],
+    answerId,
+  );
+}
+
+/** C0 but tab and newline, DEL, C1: nothing a message needs, and everything a terminal could be attacked with. */
+// oxlint-disable-next-line no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+const encoder = new TextEncoder();
+const measure = new Uint8Array(clientLimits.textBytes);
+
+/**
+ * A message text fit for the log: well-formed, 1 to 8 KiB of UTF-8, no control characters but tab and newline.
+ * @throws ProtocolError `bad-text` or `text-too-long`
+ */
+export function checkText(text: string): string {
+  if (text.length === 0)
+    throw new ProtocolError("bad-text", "the text is empty; send at least one character");
+  const formed = text.isWellFormed() ? text : text.toWellFormed();
+  const control = CONTROL.exec(formed);
+  if (control !== null) {
+    const point = control[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, "0");
+    throw new ProtocolError(
+      "bad-text",
+      `the text has the control character U+${point}; remove it and send again`,
+    );
+  }
+  // UTF-8 takes at most three bytes a UTF-16 unit, so short texts need no measuring.
+  if (formed.length * 3 > measure.length && encoder.encodeInto(formed, measure).read < formed.length) {
+    throw new ProtocolError(
+      "text-too-long",
+      `the text is over ${clientLimits.textBytes} bytes; split it into several messages`,
+    );
+  }
+  return formed;
+}
+
+/**
+ * A topic fit for display: one line, possibly empty.
+ * @throws ProtocolError `bad-text` or `text-too-long`
+ */
+export function checkTopic(text: string): string {
+  if (text.length === 0) return "";
+  if ([...text].length > clientLimits.topicLength) {
+    throw new ProtocolError(
+      "text-too-long",
+      `the topic is over ${clientLimits.topicLength} characters; shorten it`,
+    );
+  }
+  const topic = checkText(text);
+  if (/[\t\n]/.test(topic))
+    throw new ProtocolError("bad-text", "a topic is one line; remove tabs and line breaks");
+  return topic;
+}
