@@ -1,0 +1,164 @@
+// The device's identity: one Ed25519 private key, in one file that only its owner can read.
+//
+// The key is made at first use and never changes by itself, because everything others know about this device (pins,
+// verified names, membership) hangs on it. So the file is created atomically (written under another name, synced, then
+// linked into place, which fails when somebody else was faster), and anything odd about an existing file is refused
+// with what to do instead of being repaired: a key that others could read is no longer only ours, and replacing a
+// damaged one silently would make this device a stranger to everybody it knows.
+//
+// The format is PEM PKCS#8, so that `openssl pkey -in identity.pem` reads it. Signing happens here; the private key
+// leaves this module only as the TLS key of certificate.ts.
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomUUID,
+  sign,
+  type KeyObject,
+} from "node:crypto";
+import {
+  closeSync,
+  fstatSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { peerIdOf, type PeerId } from "./peer-id.ts";
+
+/** Name of the key's file in the data directory. */
+export const identityFile = "identity.pem";
+
+/** A device's key pair. `privateKey` is handed on only to make the TLS certificate. */
+export interface Identity {
+  readonly peerId: PeerId;
+  /** 32 raw bytes. */
+  readonly publicKey: Uint8Array;
+  readonly privateKey: KeyObject;
+  /** Where the key is stored. */
+  readonly path: string;
+  /** True when this call made the key. */
+  readonly created: boolean;
+}
+
+/** Why there is no usable key; the message says what to do. */
+export class IdentityError extends Error {
+  override name = "IdentityError";
+}
+
+/**
+ * Loads the key in `directory`, or makes one when there is none. Two processes starting at once end with the same key.
+ * @throws IdentityError when the file is damaged, is not an Ed25519 key, can be read by others, or cannot be read or
+ * made; an existing file is never changed
+ */
+export function loadOrCreateIdentity(directory: string): Identity {
+  const path = join(directory, identityFile);
+  const existing = readKey(path);
+  if (existing !== undefined) return identityOf(existing, path, false);
+  const made = generateKeyPairSync("ed25519").privateKey;
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    if (createExclusively(path, made.export({ type: "pkcs8", format: "pem" }).toString()))
+      return identityOf(made, path, true);
+  } catch (error) {
+    throw new IdentityError(
+      `Cannot make the key file ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
+    );
+  }
+  const theirs = readKey(path);
+  if (theirs === undefined)
+    throw new IdentityError(`The key file ${path} vanished while it was being read: start again`);
+  return identityOf(theirs, path, false);
+}
+
+/** Signature of `message` by the device's key: 64 bytes (RFC 8032). */
+export function signWith(identity: Identity, message: Uint8Array): Uint8Array {
+  return new Uint8Array(sign(null, message, identity.privateKey));
+}
+
+/** The 32 raw bytes of an Ed25519 public key. */
+export function rawPublicKey(publicKey: KeyObject): Uint8Array {
+  const spki = publicKey.export({ type: "spki", format: "der" });
+  // An Ed25519 SubjectPublicKeyInfo is a fixed 12 byte head and the key (RFC 8410).
+  return new Uint8Array(spki.subarray(spki.length - 32));
+}
+
+function identityOf(privateKey: KeyObject, path: string, created: boolean): Identity {
+  const publicKey = rawPublicKey(createPublicKey(privateKey));
+  return { peerId: peerIdOf(publicKey), publicKey, privateKey, path, created };
+}
+
+/** The stored key, or undefined when there is no file. */
+function readKey(path: string): KeyObject | undefined {
+  let descriptor: number;
+  try {
+    descriptor = openSync(path, "r");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw new IdentityError(
+      `Cannot read the key file ${path} (${codeOf(error)}): check its owner, or choose another directory with --data`,
+    );
+  }
+  try {
+    // Judged by the open descriptor, so that the file checked is the file read.
+    refuseWhenOpenToOthers(path, fstatSync(descriptor));
+    return parseKey(path, readFileSync(descriptor, "utf8"));
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function refuseWhenOpenToOthers(path: string, stat: { mode: number; isFile(): boolean }): void {
+  if (!stat.isFile()) throw new IdentityError(`The key file ${path} is not a regular file: move it away`);
+  // Windows has no such bits: access there follows the folder.
+  if (process.platform === "win32" || (stat.mode & 0o077) === 0) return;
+  const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
+  throw new IdentityError(
+    `Others can read the key file ${path} (mode ${mode}, wanted 0600): if nobody used it, run chmod 600 ${path}; ` +
+      `otherwise move it away, start again with a new key, and have the others /remove the old one`,
+  );
+}
+
+function parseKey(path: string, pem: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    throw new IdentityError(
+      `The key file ${path} is damaged: put a backup in its place, or move it away to start with a new key ` +
+        `(the others will then see a stranger and must /verify again)`,
+    );
+  }
+  if (key.asymmetricKeyType !== "ed25519") {
+    throw new IdentityError(
+      `The key file ${path} holds a key of type ${key.asymmetricKeyType}, wanted ed25519: move it away`,
+    );
+  }
+  return key;
+}
+
+/** Writes `text` to a new file at `path`, mode 0600, whole or not at all; false when `path` already exists. */
+function createExclusively(path: string, text: string): boolean {
+  const temporary = `${path}.${randomUUID()}.new`;
+  const descriptor = openSync(temporary, "wx", 0o600);
+  try {
+    writeSync(descriptor, text);
+    fsyncSync(descriptor);
+    linkSync(temporary, path);
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  } finally {
+    closeSync(descriptor);
+    unlinkSync(temporary);
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : String(error);
+}
