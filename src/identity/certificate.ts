@@ -33,7 +33,7 @@ export async function makeCredentials(identity: Identity): Promise<TlsCredential
   });
   return {
     cert: certificate.toString("pem"),
-    key: identity.privateKey.export({ type: "pkcs8", format: "pem" }).toString(),
+    key: identity.privateKey.export({ type: "pkcs8", format: "pem" }),
   };
 }
 

@@ -62,7 +62,7 @@ export function loadOrCreateIdentity(directory: string): Identity {
   const made = generateKeyPairSync("ed25519").privateKey;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (createExclusively(path, made.export({ type: "pkcs8", format: "pem" }).toString()))
+    if (createExclusively(path, made.export({ type: "pkcs8", format: "pem" })))
       return identityOf(made, path, true);
   } catch (error) {
     throw new IdentityError(

@@ -11,6 +11,7 @@
 // their strings are. Groups, capitals and spaces exist only at the edges: `formatPeerId` adds them, `parsePeerId`
 // takes them away.
 import { bech32m } from "@scure/base";
+import { quote } from "../protocol/names.ts";
 
 /** Canonical peer ID: `rt1` and 59 lower-case symbols. Made only by {@link peerIdOf} and {@link parsePeerId}. */
 export type PeerId = `rt1${string}`;
@@ -37,7 +38,7 @@ export function peerIdOf(publicKey: Uint8Array): PeerId {
   if (publicKey.length !== publicKeyBytes) {
     throw new PeerIdError(`A public key has ${publicKeyBytes} bytes, this one has ${publicKey.length}`);
   }
-  return bech32m.encode(prefix, [idVersion, ...bech32m.toWords(publicKey)]) as PeerId;
+  return bech32m.encode<"rt">(prefix, [idVersion, ...bech32m.toWords(publicKey)]);
 }
 
 /** The 32 public key bytes that a peer ID carries. */
@@ -99,9 +100,4 @@ function mistake(text: string, length: number): string {
     return `Peer ID ${quote(text)} has a typing mistake: its check symbols do not fit, compare it group by group`;
   const what = off < 0 ? `${-off} symbols missing` : `${off} symbols too many`;
   return `Peer ID ${quote(text)} has ${what}: copy it whole, it has ${canonicalLength} without the dashes`;
-}
-
-/** The bad input as JSON, cut short: it goes into an error that goes to a terminal. */
-function quote(text: string): string {
-  return JSON.stringify(text.length > 90 ? `${text.slice(0, 90)}…` : text);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { join } from "node:path";
 import { z } from "zod";
 import {
@@ -72,7 +72,7 @@ test("up to four mistyped symbols are always caught", () => {
   );
   fc.assert(
     fc.property(keys, mistakes, (key, changes) => {
-      const symbols = [...peerIdOf(key)];
+      const symbols = peerIdOf(key).split("");
       for (const [at, by] of changes) {
         symbols[at] = alphabet.charAt((alphabet.indexOf(symbols[at] ?? "") + by) % alphabet.length);
       }
