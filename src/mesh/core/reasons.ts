@@ -1,0 +1,53 @@
+/**
+ * Named reasons: why something was refused, held back or closed.
+ *
+ * One table for code, `/why` and PROTOCOL.md (a test keeps the two equal). `fate` says what happens to the thing that
+ * was refused and to the link it came over: `answer` is told to the caller only, `ignore` drops it silently because
+ * honest peers do it too, `hold` keeps it for later, `drop` drops it and counts a fault, `close` also ends the link,
+ * because no honest peer of this version can do it.
+ */
+
+/** What becomes of the refused thing and of its link. */
+export type Fate = "answer" | "ignore" | "hold" | "drop" | "close";
+
+/** Every reason. */
+export const reasons = {
+  // Frames
+  "frame-too-large": { fate: "close", text: "a frame is larger than allowed" },
+  "bad-frame": { fate: "close", text: "a frame is cut short, has bytes left over or breaks its own format" },
+  "unknown-frame": { fate: "drop", text: "a frame has a type that this version does not know" },
+  "flood-frames": { fate: "drop", text: "frames come faster than allowed" },
+  "flood-entries": { fate: "drop", text: "entries come unasked faster than allowed" },
+  "flood-pages": { fate: "drop", text: "pages are asked for faster than allowed" },
+  flood: { fate: "close", text: "the flood did not stop" },
+  "unasked-page": { fate: "drop", text: "a page arrived that nobody asked for" },
+  "page-timeout": { fate: "drop", text: "a page was not answered in time" },
+  "empty-promise": { fate: "drop", text: "entries were claimed but not delivered" },
+  // Entries
+  "bad-entry": { fate: "close", text: "an entry breaks the format" },
+  "bad-body": { fate: "close", text: "an entry's body does not fit its kind" },
+  "bad-signature": { fate: "close", text: "an entry's signature does not fit its author and mesh" },
+  "bad-chain": {
+    fate: "close",
+    text: "an entry's number does not follow its previous entry, or that is another's",
+  },
+  "clock-order": { fate: "close", text: "an entry claims to be older than what it builds on" },
+  "not-admitted": { fate: "close", text: "a chain starts without naming the entry that admitted its author" },
+  "not-authorised": { fate: "close", text: "an author did what only founder and admins may" },
+  "removed-author": { fate: "close", text: "an entry was written by a member who knew of their removal" },
+  "clock-ahead": { fate: "hold", text: "an entry's clock is too far ahead; it is held back until then" },
+  "missing-parent": { fate: "hold", text: "an entry builds on one not yet here" },
+  "too-many-chains": { fate: "drop", text: "an author has started too many chains" },
+  // Links and callers
+  "not-a-member": { fate: "answer", text: "the key is not a member of this mesh" },
+  "removed-member": { fate: "close", text: "the key was removed from this mesh" },
+  "own-key": { fate: "answer", text: "the key is this device's own" },
+  "bad-text": { fate: "answer", text: "the text, name or address cannot be used" },
+  "too-many-members": { fate: "answer", text: "the mesh is full" },
+  "already-founded": { fate: "answer", text: "the mesh has its first entry" },
+  "no-previous": { fate: "answer", text: "nothing can be written before the mesh's log arrived" },
+  "store-failed": { fate: "answer", text: "the log could not be written to disk" },
+} as const satisfies Record<string, { fate: Fate; text: string }>;
+
+/** Name of a reason, stable across versions. */
+export type ReasonCode = keyof typeof reasons;

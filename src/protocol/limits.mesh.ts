@@ -1,0 +1,110 @@
+/**
+ * The bounds of peer mode, each with its reason; the companion of limits.ts for what no server ever sees.
+ *
+ * Those marked (protocol) are checked on what others send, so every peer must hold the same value: changing one means a
+ * new version of the mesh protocol. The others are local and may differ from peer to peer. Sizes are bytes and times
+ * milliseconds, unless the name says otherwise.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+const HOUR = 3_600_000;
+
+/** One entry of the log. All (protocol). */
+export const entryLimits = {
+  /** A whole encoded entry: the largest body, sixteen parents and the fixed part. */
+  entryBytes: 20 * KiB,
+  /** The body: a text of 8 KiB sealed, or the keys of a rotation for fifty members, with room to grow. */
+  bodyBytes: 16 * KiB,
+  /** A room name in UTF-8: 32 code points of at most four bytes. */
+  roomBytes: 128,
+  /** Causal parents besides the author's own previous entry. More heads than this wait for the next entry. */
+  parentsMost: 16,
+  /** Entries of one author's chain; a 32-bit sequence is a message a second for 136 years. */
+  sequenceMost: 0xffff_ffff,
+  /** Largest clock, in microseconds: what a JSON number holds exactly, the year 2255. */
+  clockMost: Number.MAX_SAFE_INTEGER,
+} as const;
+
+/** The log as one peer keeps it. */
+export const logLimits = {
+  /**
+   * How far ahead of the own clock an entry may be. Beyond it the entry is held back until time catches up. A machine
+   * whose time zone is set wrong is off by up to 26 hours (UTC-12 to UTC+14) and must still be heard at once.
+   */
+  clockAheadMs: 26 * HOUR,
+  /** Entries that wait for a missing parent; when full the oldest is dropped, and a later sync brings it again. */
+  waitingEntries: 2_048,
+  /** The same in bytes. */
+  waitingBytes: 8 * MiB,
+  /** Chains and branches of one author: one a lost disk, one a fork. More are refused unless others built on them. */
+  tipsPerAuthor: 64,
+  /** Chains and branches in the whole mesh, so that a list of them fits one frame. */
+  tipsMost: 2_048,
+} as const;
+
+/** Who belongs to a mesh. */
+export const membershipLimits = {
+  /** Active members. A full mesh of 50 is 1,225 links; beyond that people want a server. */
+  members: 50,
+  /** Addresses one member announces: a few interfaces in two families, and names. (protocol) */
+  addressesPerMember: 16,
+  /** Characters of one `host:port`: a DNS name of 253 and a port. (protocol) */
+  addressLength: 262,
+} as const;
+
+/** What is exchanged on a link. */
+export const syncLimits = {
+  /** One frame. A list of all tips is the largest: 2,048 × 78 bytes. (protocol) */
+  frameBytes: 256 * KiB,
+  /** Entries in one frame. (protocol) */
+  entriesPerFrame: 256,
+  /** Encoded entries in one page of an answer; small enough that chat between two pages is not held up. */
+  pageBytes: 64 * KiB,
+  /** Between two rounds of anti-entropy on one link. */
+  antiEntropyMs: 30_000,
+  /** A round starts up to this much earlier, by chance, so that fifty peers do not speak at once. */
+  antiEntropyJitterMs: 5_000,
+  /** An unanswered page is asked of somebody else. Long enough for a page over a modem. */
+  pageMs: 10_000,
+  /** Pages without anything new, before a peer's claims are not believed for `disbeliefMs`. */
+  emptyPagesMost: 3,
+  /** How long. */
+  disbeliefMs: 5 * 60_000,
+  /** Receipts to authors are gathered this long, so that a burst of messages costs one frame back. */
+  receiptMs: 150,
+  /** The list of own links is announced at most this often. */
+  linksMs: 500,
+} as const;
+
+/** What one peer may send unasked. Pages that we asked for are not counted. */
+export const floodLimits = {
+  /** New entries a second, sustained. Above it they are dropped and fetched later at our own pace. */
+  entriesPerSecond: 500,
+  /** Entries in one burst. */
+  entriesBurst: 2_000,
+  /** Frames a second, sustained, of any type. */
+  framesPerSecond: 500,
+  /** Frames in one burst. */
+  framesBurst: 2_000,
+  /** Pages a second we answer; each costs us up to `pageBytes` and a look into the store. */
+  pagesPerSecond: 100,
+  /** Pages in one burst. */
+  pagesBurst: 200,
+  /** Frames dropped for flooding, before the link is closed. */
+  droppedFramesMost: 10_000,
+  /** Faults of a peer remembered for `/why`. */
+  faultsRemembered: 20,
+} as const;
+
+/** Dialling. */
+export const dialLimits = {
+  /** First pause after a failure, of one address. Doubles up to `backoffMostMs`, with full jitter. */
+  backoffFirstMs: 1_000,
+  /** Longest pause. A laptop that wakes up is found within a minute. */
+  backoffMostMs: 60_000,
+  /** Attempts at once, so that a mesh of fifty does not open fifty sockets in one instant. */
+  concurrent: 8,
+  /** The peer with the larger key lets the other one dial first for this long. */
+  courtesyMs: 5_000,
+} as const;
