@@ -1,0 +1,110 @@
+/**
+ * The body of scripts/test: first the checks of the source, two at a time, then the tests, one worker process a core,
+ * a fresh global object for each file. Every check counts as one; the last line is the sum, alone.
+ *
+ * Files named *.alone.test.ts measure time or load the whole machine: they run one after the other when all others
+ * are done. Output is kept short: checks that pass take one line, and of the tests only failures are shown.
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { readTotals, type TestTotals } from "./junit.ts";
+
+const repository = resolve(import.meta.dir, "../..");
+/** A test that takes longer than this has hung; the slowest one takes a third of it. */
+const testTimeoutMs = 30_000;
+/** The whole run is meant to take less than ten minutes; after this many it is stopped, so that CI sees why. */
+const runTimeoutMs = 15 * 60_000;
+
+/** Runs a tool of node_modules under this very Bun, so that no Node.js is needed. */
+const tool = (name: string, ...rest: string[]) => [process.execPath, `node_modules/.bin/${name}`, ...rest];
+const build = ["build", ["./scripts/build", "--if-needed"]] as const;
+const checks: readonly (readonly [string, readonly string[]])[] = [
+  build,
+  ["format", tool("oxfmt", "--check", ".")],
+  ["lint and import rule", tool("oxlint")],
+  ["types", tool("tsc", "-p", ".")],
+  ["unused files, exports and dependencies", tool("knip", "--no-progress")],
+];
+
+async function runCheck(name: string, command: readonly string[]): Promise<boolean> {
+  const start = performance.now();
+  const child = Bun.spawn([...command], { cwd: repository, stdout: "pipe", stderr: "pipe" });
+  const [output, errors, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
+  if (code !== 0) console.log(`${command.join(" ")}\n${output}${errors}`);
+  return code === 0;
+}
+
+/** Runs all checks, two at a time. */
+async function runChecks(): Promise<TestTotals> {
+  const waiting = [...checks];
+  let passed = 0;
+  const lane = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      if (await runCheck(...next)) passed += 1;
+    }
+  };
+  await Promise.all([lane(), lane()]);
+  return { passed, failed: checks.length - passed, skipped: [] };
+}
+
+/** Runs test files with `lanes` worker processes and adds up the report. */
+async function runTests(files: readonly string[], lanes: number, folder: string): Promise<TestTotals> {
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: [] };
+  const report = join(folder, `${lanes}.xml`);
+  const options = `--parallel=${lanes} --no-orphans --timeout=${testTimeoutMs} --only-failures --reporter=junit`;
+  const child = Bun.spawn(
+    [
+      process.execPath,
+      "test",
+      ...options.split(" "),
+      `--reporter-outfile=${report}`,
+      ...files.map((file) => `./${file}`),
+    ],
+    {
+      cwd: repository,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, RTCHAT_BIN: join(repository, "dist/rtchat") },
+      timeout: runTimeoutMs,
+    },
+  );
+  const code = await child.exited;
+  const file = Bun.file(report);
+  return readTotals((await file.exists()) ? await file.text() : "", files, code);
+}
+
+/** Test files whose path contains one of the patterns (all without patterns), the slow kinds first. */
+function findTests(patterns: readonly string[]): string[] {
+  const slowFirst = ["tests/faults/", "tests/cli/"];
+  const rank = (path: string) => slowFirst.findIndex((prefix) => path.startsWith(prefix)) >>> 0;
+  return [...new Bun.Glob("tests/**/*.test.{ts,tsx}").scanSync({ cwd: repository })]
+    .filter((path) => patterns.length === 0 || patterns.some((pattern) => path.includes(pattern)))
+    .sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
+}
+
+const patterns = process.argv.slice(2);
+const folder = mkdtempSync(join(tmpdir(), "rtchat-test-"));
+const results: TestTotals[] = [];
+try {
+  if (patterns.length === 0) results.push(await runChecks());
+  else results.push({ passed: 0, failed: (await runCheck(...build)) ? 0 : 1, skipped: [] });
+  const files = findTests(patterns);
+  const alone = files.filter((file) => file.includes(".alone.test."));
+  const together = files.filter((file) => !alone.includes(file));
+  results.push(await runTests(together, Math.max(2, availableParallelism()), folder));
+  results.push(await runTests(alone, 1, folder));
+  if (files.length === 0) {
+    console.log(`no test file has ${patterns.join(" or ")} in its path`);
+    results.push({ passed: 0, failed: 1, skipped: [] });
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+
+const skipped = results.flatMap((result) => result.skipped);
+if (skipped.length > 0) console.log(`\nskipped:\n${skipped.map((name) => `  ${name}`).join("\n")}`);
+const sum = (of: "passed" | "failed") => results.reduce((total, result) => total + result[of], 0);
+console.log(`\n${sum("passed")} passed, ${sum("failed")} failed`);
+process.exit(sum("failed") === 0 ? 0 : 1);
