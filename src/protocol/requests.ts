@@ -80,7 +80,6 @@ export function checkRequest(object: unknown): Request {
 }
 
 /** C0 but tab and newline, DEL, C1: nothing a message needs, and everything a terminal could be attacked with. */
-// oxlint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 const encoder = new TextEncoder();
 const measure = new Uint8Array(clientLimits.textBytes);
