@@ -35,10 +35,10 @@ function picture(control: string): string {
 export function sanitizeText(text: string): string {
   return text
     .toWellFormed()
-    .replace(LINE_BREAK, "\n")
+    .replaceAll(LINE_BREAK, "\n")
     .replaceAll("\t", TAB_AS_SPACES)
-    .replace(INVISIBLE, "")
-    .replace(CONTROL, picture);
+    .replaceAll(INVISIBLE, "")
+    .replaceAll(CONTROL, picture);
 }
 
 /** Text as one line, safe for a terminal: as {@link sanitizeText}, with line breaks as spaces. */
@@ -51,5 +51,5 @@ export function sanitizeLine(text: string): string {
  * control characters but tab are dropped, so that a server accepts what is left. May return an empty string.
  */
 export function cleanOutgoing(text: string): string {
-  return Bun.stripANSI(text.toWellFormed()).replace(LINE_BREAK, "\n").replace(CONTROL, "");
+  return Bun.stripANSI(text.toWellFormed()).replaceAll(LINE_BREAK, "\n").replaceAll(CONTROL, "");
 }
