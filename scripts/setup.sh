@@ -29,6 +29,6 @@ else
   fi
   PATH=$local_bin:$PATH
   export PATH
-  npx --no-install bun install --frozen-lockfile --silent || fail "cannot install the dependencies named in bun.lock"
+  bun install --frozen-lockfile --silent || fail "cannot install the dependencies named in bun.lock"
   is_wanted bun || fail "npm brought Bun $(bun --version 2>&1), but $wanted is needed"
 fi
