@@ -148,8 +148,10 @@ export interface Backplane {
   /**
    * Makes `nick` the nick of `session`, which from now on lives on this server. If the session had another nick, that one
    * is given up and its rooms hear a rename. Fails with `nick-taken` when another session owns an equal nick.
+   * Answers with the rooms the session is in already (one that moved here, or came back): whoever resumed it decides
+   * which of them it still means to be in.
    */
-  claim(session: string, nick: string, done: Done<object>): void;
+  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>): void;
   /** Ends a session: its nick is free and its rooms hear that it left. Ignored if another server has taken it over. */
   release(session: string): void;
   /** Who owns a nick, in or out of grace. */
