@@ -92,7 +92,8 @@ export interface Publication {
   readonly body: Uint8Array;
   /**
    * A second log that gets the same message in its own words (a direct message's other inbox), under the same key. Both
-   * are committed before `done`; together where the store can, else the copy first, so that a repeat completes both.
+   * are committed before `done`; together where the store can, else the copy first, so that a repeat completes both. A
+   * copy to the same log is left out.
    */
   readonly copy?: { readonly room: string; readonly body: Uint8Array };
 }
@@ -140,7 +141,10 @@ export interface Backplane {
   publish(publication: Publication, done: Done<{ position: Position; at: number; duplicate: boolean }>): void;
   history(query: HistoryQuery, done: Done<{ page: HistoryPage }>): void;
 
-  /** Subscribes this server to a room; one subscriber a room. Events follow the snapshot. */
+  /**
+   * Subscribes this server to a room; one subscriber a room. Events follow the snapshot. Fails as `unavailable` if it is
+   * ended by {@link unsubscribe} before it is answered.
+   */
   subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): void;
   /** Ends a subscription; the subscriber hears nothing more, at once. */
   unsubscribe(room: string): void;

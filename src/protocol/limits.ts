@@ -98,4 +98,8 @@ export const backplaneLimits = {
   keyWindowEntries: 100_000,
   /** One entry's body: text of 8 KiB escaped at worst six-fold, plus its envelope. */
   bodyBytes: 64 * KiB,
+  /** Characters of a log's name, a session's name or an idempotency key: a session and the longest request id. */
+  nameCharacters: 256,
+  /** Rooms that nobody is in or listens to, kept loaded where the cluster's state lives: inboxes of people who left. */
+  idleRooms: 10_000,
 } as const;

@@ -1,0 +1,99 @@
+/**
+ * The logs and records of a `MemoryStore`: arrays, one a room.
+ *
+ * Who is where lives in `ClusterState` alone; nothing here survives the process, so there is nothing to store of it.
+ * Invariant: a log's entries are consecutive and end with its last seq; its keys are in the order of their entries.
+ */
+import type { HistoryPage, HistoryQuery, LogEntry } from "./backplane.ts";
+import type { ClusterStore, Room, StoredRoom } from "./state.ts";
+
+interface Log {
+  readonly id: number;
+  entries: LogEntry[];
+  readonly keys: Map<string, LogEntry>;
+  readonly records: Map<string, string>;
+}
+
+/** Picks the entries of a page: `candidates` are in reading order, nearest first. */
+export function takePage(candidates: Iterable<LogEntry>, limit: number, maxBytes: number): LogEntry[] {
+  const taken: LogEntry[] = [];
+  let bytes = 0;
+  if (limit <= 0) return taken;
+  for (const entry of candidates) {
+    bytes += entry.body.length;
+    if (taken.length > 0 && bytes > maxBytes) break;
+    taken.push(entry);
+    if (taken.length >= limit) break;
+  }
+  return taken;
+}
+
+export class MemoryLogs implements ClusterStore<object> {
+  readonly #logs = new Map<string, Log>();
+  readonly #keyWindow: number;
+  readonly #keep: number;
+
+  constructor(keyWindowEntries: number, keepMessages: number) {
+    this.#keyWindow = keyWindowEntries;
+    this.#keep = keepMessages;
+  }
+
+  clear(): void {
+    this.#logs.clear();
+  }
+
+  #log(name: string): Log {
+    let log = this.#logs.get(name);
+    if (log === undefined) {
+      log = { id: this.#logs.size + 1, entries: [], keys: new Map(), records: new Map() };
+      this.#logs.set(name, log);
+    }
+    return log;
+  }
+
+  load(name: string): StoredRoom {
+    const { id, entries, records } = this.#log(name);
+    const last = entries.at(-1);
+    return { id, last: last?.seq ?? 0, lastAt: last?.at ?? 0, records };
+  }
+
+  append(room: Room<object>, key: string, entry: LogEntry): LogEntry | undefined {
+    const log = this.#log(room.name);
+    const known = log.keys.get(key);
+    if (known !== undefined) return known;
+    log.entries.push(entry);
+    log.keys.set(key, entry);
+    for (const [old, { seq }] of log.keys) {
+      if (seq > entry.seq - this.#keyWindow) break;
+      log.keys.delete(old);
+    }
+    // Twice the bound before it is cut, so that a cut is paid for by as many appends.
+    if (log.entries.length >= this.#keep * 2) log.entries = log.entries.slice(-this.#keep);
+    return undefined;
+  }
+
+  /** Part of a log, by the rules of {@link HistoryQuery}. */
+  page(query: HistoryQuery, epoch: string, last: number): HistoryPage {
+    const entries = this.#log(query.room).entries.slice(-this.#keep);
+    const first = entries[0]?.seq ?? last + 1;
+    const { before = Infinity, after = 0, limit, maxBytes } = query;
+    const chosen = entries.slice(
+      Math.max(0, after + 1 - first),
+      Math.max(0, Math.min(before, last + 1) - first),
+    );
+    const page =
+      query.after === undefined
+        ? takePage(chosen.reverse(), limit, maxBytes).reverse()
+        : takePage(chosen, limit, maxBytes);
+    return { epoch, first, last, entries: page };
+  }
+
+  putRecord(room: Room<object>, key: string, value: string): void {
+    this.#log(room.name).records.set(key, value);
+  }
+
+  putSession(): void {}
+  dropSession(): void {}
+  putMember(): void {}
+  dropMember(): void {}
+}

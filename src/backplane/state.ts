@@ -1,0 +1,327 @@
+/**
+ * The cluster as one place sees it: rooms, who is in them, who owns which nick, which server holds which session.
+ *
+ * The memory driver and the keeper both have exactly one such place, and what it decides is the same in both, so it is
+ * written once. It does no I/O: entries and changes go to a `ClusterStore` (arrays, or SQLite inside a transaction), and
+ * what servers must hear goes to an `Announcer` (direct calls, or frames that are sent after the commit). Servers are
+ * opaque handles of type `S`.
+ *
+ * Invariants: a nick's key maps to the session that shows it, and to no other; a session is in the member list of
+ * exactly the rooms it lists; a session without a server is in grace, and `expire` ends it when its time has come.
+ */
+import { backplaneLimits } from "../protocol/limits.ts";
+import { nameKey } from "../protocol/names.ts";
+import type {
+  BackplaneFailure,
+  LogEntry,
+  Member,
+  PresenceEvent,
+  Publication,
+  RoomSummary,
+  Snapshot,
+} from "./backplane.ts";
+import { nickTaken, notHere } from "./failures.ts";
+
+/** A session of the cluster. */
+export interface Session<S> {
+  readonly session: string;
+  nick: string;
+  /** The server that holds it; undefined in grace. */
+  server: S | undefined;
+  readonly rooms: Set<Room<S>>;
+  /** Monotonic ms at which grace ends; meaningless with a server. */
+  graceUntil: number;
+}
+
+/** A room or an inbox that is in use. */
+export interface Room<S> {
+  readonly name: string;
+  /** The store's number for it. */
+  readonly id: number;
+  /** Largest seq committed, 0 before the first. */
+  last: number;
+  lastAt: number;
+  readonly members: Map<string, Session<S>>;
+  readonly records: Map<string, string>;
+  readonly subscribers: Set<S>;
+}
+
+/** What a room has in the store: all but who is there. */
+export interface StoredRoom {
+  readonly id: number;
+  readonly last: number;
+  readonly lastAt: number;
+  readonly records: Iterable<readonly [string, string]>;
+}
+
+/** Where a publication ended up. */
+export interface Published {
+  readonly seq: number;
+  readonly at: number;
+  readonly duplicate: boolean;
+}
+
+/** Where entries and changes are kept. Calls may throw; the caller then discards the whole ClusterState. */
+export interface ClusterStore<S> {
+  load(room: string): StoredRoom;
+  /**
+   * Stores an entry, unless one is remembered under its key.
+   * @returns the remembered one
+   */
+  append(room: Room<S>, key: string, entry: LogEntry): Pick<LogEntry, "seq" | "at"> | undefined;
+  putRecord(room: Room<S>, key: string, value: string): void;
+  /** Stores a session's nick and server, new or changed. */
+  putSession(session: Session<S>): void;
+  /** Removes a session and its places in rooms. */
+  dropSession(session: Session<S>): void;
+  putMember(room: Room<S>, session: Session<S>): void;
+  dropMember(room: Room<S>, session: Session<S>): void;
+}
+
+/** Who tells the servers. Calls come in the order in which things happened. */
+export interface Announcer<S> {
+  entry(room: Room<S>, entry: LogEntry): void;
+  presence(room: Room<S>, event: PresenceEvent): void;
+  record(room: Room<S>, key: string, value: string): void;
+  taken(server: S, session: string): void;
+  told(server: S, session: string, payload: string): void;
+}
+
+/** Settings of a ClusterState. */
+export interface ClusterOptions {
+  readonly epoch: string;
+  readonly now: () => number;
+  readonly monotonic: () => number;
+  readonly graceMs?: number;
+  /** Rooms nobody is in or listens to that are kept loaded; the least recently loaded go first. */
+  readonly idleRooms?: number;
+}
+
+const memberOf = ({ session, nick }: Session<object>): Member => ({ session, nick });
+
+export class ClusterState<S extends object> {
+  readonly epoch: string;
+  readonly #sessions = new Map<string, Session<S>>();
+  readonly #nicks = new Map<string, Session<S>>();
+  readonly #inGrace = new Set<Session<S>>();
+  readonly #rooms = new Map<string, Room<S>>();
+  readonly #store: ClusterStore<S>;
+  readonly #announce: Announcer<S>;
+  readonly #options: Required<ClusterOptions>;
+
+  constructor(store: ClusterStore<S>, announce: Announcer<S>, options: ClusterOptions) {
+    this.#store = store;
+    this.#announce = announce;
+    this.#options = { graceMs: backplaneLimits.graceMs, idleRooms: backplaneLimits.idleRooms, ...options };
+    this.epoch = options.epoch;
+  }
+
+  /** All sessions, in no order. */
+  get sessions(): Iterable<Session<S>> {
+    return this.#sessions.values();
+  }
+
+  /** All rooms that are loaded, in no order. */
+  get loaded(): Iterable<Room<S>> {
+    return this.#rooms.values();
+  }
+
+  /** A session by its name. */
+  session(name: string): Session<S> | undefined {
+    return this.#sessions.get(name);
+  }
+
+  /** Puts back what was stored; announces and stores nothing. The session is in grace from now on. */
+  restore(session: string, nick: string, rooms: Iterable<string>): void {
+    const restored: Session<S> = { session, nick, server: undefined, rooms: new Set(), graceUntil: 0 };
+    this.#startGrace(restored);
+    this.#sessions.set(session, restored);
+    this.#nicks.set(nameKey(nick), restored);
+    for (const name of rooms) {
+      const room = this.room(name);
+      restored.rooms.add(room);
+      room.members.set(session, restored);
+    }
+  }
+
+  /** A room, loaded if need be. */
+  room(name: string): Room<S> {
+    const known = this.#rooms.get(name);
+    if (known !== undefined) return known;
+    const { id, last, lastAt, records } = this.#store.load(name);
+    const room: Room<S> = {
+      name,
+      id,
+      last,
+      lastAt,
+      members: new Map(),
+      records: new Map(records),
+      subscribers: new Set(),
+    };
+    this.#rooms.set(name, room);
+    if (this.#rooms.size % this.#options.idleRooms === 0) this.#forgetIdle(name);
+    return room;
+  }
+
+  #forgetIdle(but: string): void {
+    for (const [name, room] of this.#rooms) {
+      if (room.members.size === 0 && room.subscribers.size === 0 && name !== but) this.#rooms.delete(name);
+    }
+  }
+
+  publish(publication: Publication): Published {
+    const { copy, key } = publication;
+    if (copy !== undefined && copy.room !== publication.room) this.#append(copy.room, key, copy.body);
+    return this.#append(publication.room, key, publication.body);
+  }
+
+  #append(name: string, key: string, body: Uint8Array): Published {
+    const room = this.room(name);
+    // The wall clock may go back; a log's times must not.
+    const entry: LogEntry = { seq: room.last + 1, at: Math.max(this.#options.now(), room.lastAt), body };
+    const known = this.#store.append(room, key, entry);
+    if (known !== undefined) return { seq: known.seq, at: known.at, duplicate: true };
+    room.last = entry.seq;
+    room.lastAt = entry.at;
+    this.#announce.entry(room, entry);
+    return { seq: entry.seq, at: entry.at, duplicate: false };
+  }
+
+  subscribe(server: S, name: string): Snapshot {
+    const room = this.room(name);
+    room.subscribers.add(server);
+    return this.snapshot(room);
+  }
+
+  snapshot(room: Room<S>): Snapshot {
+    return {
+      position: { epoch: this.epoch, seq: room.last },
+      members: [...room.members.values()].map(memberOf),
+      records: new Map(room.records),
+    };
+  }
+
+  unsubscribe(server: S, name: string): void {
+    this.#rooms.get(name)?.subscribers.delete(server);
+  }
+
+  /** @returns the failure, or undefined when the nick is the session's */
+  claim(server: S, name: string, nick: string): BackplaneFailure | undefined {
+    const key = nameKey(nick);
+    const owner = this.#nicks.get(key);
+    if (owner !== undefined && owner.session !== name) {
+      return nickTaken(nick);
+    }
+    const known = this.#sessions.get(name);
+    const session = known ?? { session: name, nick, server, rooms: new Set<Room<S>>(), graceUntil: 0 };
+    const before = session.server;
+    if (known === undefined) this.#sessions.set(name, session);
+    session.server = server;
+    this.#inGrace.delete(session);
+    if (before !== undefined && before !== server) this.#announce.taken(before, name);
+    const old = session.nick;
+    if (old !== nick) {
+      this.#nicks.delete(nameKey(old));
+      const event: PresenceEvent = { kind: "rename", member: { session: name, nick: old }, to: nick };
+      session.nick = nick;
+      for (const room of session.rooms) this.#announce.presence(room, event);
+    }
+    this.#nicks.set(key, session);
+    if (known === undefined || before !== server || old !== nick) this.#store.putSession(session);
+    return undefined;
+  }
+
+  /** Ends a session if `server` still holds it. */
+  release(server: S, name: string): void {
+    const session = this.#sessions.get(name);
+    if (session?.server === server) this.#end(session);
+  }
+
+  #end(session: Session<S>): void {
+    this.#sessions.delete(session.session);
+    this.#inGrace.delete(session);
+    this.#nicks.delete(nameKey(session.nick));
+    this.#store.dropSession(session);
+    const event: PresenceEvent = { kind: "leave", member: memberOf(session) };
+    for (const room of session.rooms) {
+      room.members.delete(session.session);
+      this.#announce.presence(room, event);
+    }
+    session.rooms.clear();
+  }
+
+  lookup(nick: string): Member | undefined {
+    const owner = this.#nicks.get(nameKey(nick));
+    return owner === undefined ? undefined : memberOf(owner);
+  }
+
+  enter(server: S, name: string, sessionName: string): BackplaneFailure | undefined {
+    const session = this.#sessions.get(sessionName);
+    if (session?.server !== server) {
+      return notHere(sessionName);
+    }
+    const room = this.room(name);
+    if (session.rooms.has(room)) return undefined;
+    session.rooms.add(room);
+    room.members.set(sessionName, session);
+    this.#store.putMember(room, session);
+    this.#announce.presence(room, { kind: "join", member: memberOf(session) });
+    return undefined;
+  }
+
+  /** Takes a session out of a room; nothing if it is not in it, or on another server. */
+  leave(server: S, name: string, sessionName: string): void {
+    const session = this.#sessions.get(sessionName);
+    const room = this.#rooms.get(name);
+    if (session?.server !== server || room === undefined || !session.rooms.delete(room)) return;
+    room.members.delete(sessionName);
+    this.#store.dropMember(room, session);
+    this.#announce.presence(room, { kind: "leave", member: memberOf(session) });
+  }
+
+  setRecord(name: string, key: string, value: string): void {
+    const room = this.room(name);
+    this.#store.putRecord(room, key, value);
+    room.records.set(key, value);
+    this.#announce.record(room, key, value);
+  }
+
+  rooms(limit: number): RoomSummary[] {
+    return [...this.#rooms.values()]
+      .filter((room) => room.members.size > 0)
+      .sort((a, b) => b.members.size - a.members.size || (a.name < b.name ? -1 : 1))
+      .slice(0, limit)
+      .map((room) => ({
+        room: room.name,
+        members: room.members.size,
+        records: new Map(room.records),
+      }));
+  }
+
+  tell(name: string, payload: string): void {
+    const server = this.#sessions.get(name)?.server;
+    if (server !== undefined) this.#announce.told(server, name, payload);
+  }
+
+  /** A server is gone: its subscriptions end, its sessions end too, or go into grace. */
+  vanish(server: S, release: boolean): void {
+    for (const room of this.#rooms.values()) room.subscribers.delete(server);
+    for (const session of this.#sessions.values()) {
+      if (session.server !== server) continue;
+      if (release) this.#end(session);
+      else this.#startGrace(session);
+    }
+  }
+
+  #startGrace(session: Session<S>): void {
+    session.server = undefined;
+    this.#inGrace.add(session);
+    session.graceUntil = this.#options.monotonic() + this.#options.graceMs;
+  }
+
+  /** Ends the sessions whose grace is over. */
+  expire(): void {
+    const now = this.#options.monotonic();
+    for (const session of this.#inGrace) if (session.graceUntil <= now) this.#end(session);
+  }
+}
