@@ -267,8 +267,8 @@ export class MemoryBackplane implements Backplane {
     this.#store.state.unsubscribe(this, room);
   }
 
-  claim(session: string, nick: string, done: Done<object>): void {
-    this.#answer("claim", done, () => this.#store.state.claim(this, session, nick) ?? { ok: true });
+  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>): void {
+    this.#answer("claim", done, () => this.#store.state.claim(this, session, nick));
   }
 
   release(session: string): void {

@@ -205,8 +205,8 @@ export class ClusterState<S extends object> {
     this.#rooms.get(name)?.subscribers.delete(server);
   }
 
-  /** @returns the failure, or undefined when the nick is the session's */
-  claim(server: S, name: string, nick: string): BackplaneFailure | undefined {
+  /** @returns the rooms the session is in, or why it cannot have the nick */
+  claim(server: S, name: string, nick: string): BackplaneFailure | { ok: true; rooms: string[] } {
     const key = nameKey(nick);
     const owner = this.#nicks.get(key);
     if (owner !== undefined && owner.session !== name) {
@@ -228,7 +228,7 @@ export class ClusterState<S extends object> {
     }
     this.#nicks.set(key, session);
     if (known === undefined || before !== server || old !== nick) this.#store.putSession(session);
-    return undefined;
+    return { ok: true, rooms: [...session.rooms].map((room) => room.name) };
   }
 
   /** Ends a session if `server` still holds it. */

@@ -215,8 +215,9 @@ export class Server extends Watched {
     return (await good<{ page: HistoryPage }>((done) => this.plane.history(whole, done))).page;
   }
 
-  claim(session: string, nick: string): Promise<object> {
-    return good((done) => this.plane.claim(session, nick, done));
+  /** @returns the rooms the session is in already */
+  async claim(session: string, nick: string): Promise<readonly string[]> {
+    return (await good<{ rooms: readonly string[] }>((done) => this.plane.claim(session, nick, done))).rooms;
   }
 
   enter(room: string, session: string): Promise<object> {
