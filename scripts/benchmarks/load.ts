@@ -11,8 +11,12 @@ import type { Socket } from "bun";
 import { dialects, Kind } from "./dialect.ts";
 import type { Dialect, DialectName } from "./dialect.ts";
 
+/** `talk` sends and receives, `idle` only joins and stays, `churn` connects, says hello and leaves, again and again. */
+export type LoadKind = "talk" | "idle" | "churn";
+
 /** What to do. Clients 0…n−1 are dealt to rooms in turn: client c is in room c modulo rooms. */
 export interface LoadPlan {
+  readonly kind: LoadKind;
   readonly dialect: DialectName;
   readonly port: number;
   readonly clients: number;
@@ -207,7 +211,7 @@ class Load {
   async run(): Promise<LoadResult> {
     const connectMs = await this.connect();
     process.stderr.write("ready\n");
-    if (this.plan.runMs === 0) return this.#result(connectMs, 0, 0, 0);
+    if (this.plan.kind === "idle") return this.#result(connectMs, 0, 0, 0);
     const senders = this.clients.filter((client) => client.sender);
     this.#slowDown();
     this.#sending = true;
@@ -268,6 +272,47 @@ class Load {
     }
   }
 
+  /** Greets and leaves over and over, `clients` at a time. A delivery is one welcome here. */
+  async churn(): Promise<LoadResult> {
+    let greeted = 0;
+    let running = true;
+    const one = async (first: number): Promise<void> => {
+      const visit = async (number: number): Promise<void> => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        const socket = await Bun.connect({
+          hostname: "127.0.0.1",
+          port: this.plan.port,
+          socket: {
+            open: (opened) => void opened.write(this.dialect.hello(number)),
+            data: (opened) => {
+              greeted += 1;
+              opened.write(this.dialect.bye);
+              opened.end();
+            },
+            close: () => resolve(),
+            error: () => {},
+          },
+        });
+        await promise;
+        socket.terminate();
+      };
+      // The nick differs each time: the one before may still be on its way out.
+      for (let number = first; running; number += this.plan.clients) await visit(number);
+    };
+    const visitors = Array.from({ length: this.plan.clients }, (_, number) => one(number));
+    await Bun.sleep(this.plan.warmMs);
+    process.stderr.write("measure\n");
+    const before = greeted;
+    const began = performance.now();
+    await Bun.sleep(this.plan.runMs);
+    const seconds = (performance.now() - began) / 1_000;
+    const deliveries = greeted - before;
+    process.stderr.write("measured\n");
+    running = false;
+    await Promise.all(visitors);
+    return this.#result(0, seconds, deliveries, deliveries);
+  }
+
   #received(): number {
     let sum = 0;
     for (const client of this.clients) sum += client.received;
@@ -312,9 +357,9 @@ async function until(done: () => boolean, ms: number, what: string): Promise<voi
 if (import.meta.main) {
   const plan = JSON.parse(process.argv[2] ?? "{}") as LoadPlan;
   const load = new Load(plan);
-  const result = await load.run();
+  const result = await (plan.kind === "churn" ? load.churn() : load.run());
   process.stdout.write(`${JSON.stringify(result)}\n`);
-  // Idle runs stay connected until told to go, so that memory can be read meanwhile.
-  if (plan.runMs === 0) await Bun.stdin.text();
+  // Idle clients stay until told to go, so that memory can be read meanwhile.
+  if (plan.kind === "idle") await Bun.stdin.text();
   process.exit(0);
 }

@@ -6,7 +6,7 @@ import type { TargetName } from "./targets.ts";
 export type Runs = ReadonlyMap<TargetName, readonly Figures[]>;
 
 const units: Record<Figure, (value: number) => string> = {
-  perSecond: (value) => `${Math.round(value / 1_000)}k/s`,
+  perSecond: (value) => (value < 10_000 ? `${Math.round(value)}/s` : `${Math.round(value / 1_000)}k/s`),
   cpu: (value) => `${value.toFixed(2)} µs`,
   p50: (value) => `${value.toFixed(2)} ms`,
   p99: (value) => `${value.toFixed(2)} ms`,
@@ -38,7 +38,7 @@ function medianOf(runs: Runs, target: TargetName, figure: Figure): number | unde
 function opponent(runs: Runs, bar: Bar, smallest: Runs | undefined): number | undefined {
   if (bar.against === "self")
     return smallest === undefined ? undefined : medianOf(smallest, "rtchat", bar.figure);
-  if (bar.against === "equal") return medianOf(runs, "equal", bar.figure);
+  if (bar.against !== "light") return medianOf(runs, bar.against, bar.figure);
   const light = (["nats", "irc"] as const).flatMap((name) => medianOf(runs, name, bar.figure) ?? []);
   if (light.length === 0) return undefined;
   return moreIsBetter.has(bar.figure) ? Math.max(...light) : Math.min(...light);

@@ -25,7 +25,7 @@ export type Figure = keyof Figures;
 /** `ours / theirs` must be at least or at most `ratio`. `light` is the best of the light opponents. */
 export interface Bar {
   readonly figure: Figure;
-  readonly against: "equal" | "light" | "self";
+  readonly against: "equal" | "light" | "self" | "front" | "python";
   readonly least?: number;
   readonly most?: number;
 }
@@ -42,7 +42,7 @@ export interface Scenario {
 }
 
 const all: readonly TargetName[] = ["rtchat", "equal", "nats", "irc"];
-const base = { rate: 0, bytes: 64, latency: false, slow: 0, connectBatch: 100 };
+const base = { kind: "talk" as const, rate: 0, bytes: 64, latency: false, slow: 0, connectBatch: 100 };
 const busy = { ...base, clients: 1_000, rooms: 200, window: 4 };
 
 /** Growth is judged against its own smallest run. */
@@ -93,6 +93,25 @@ export const scenarios: readonly Scenario[] = [
       { figure: "p99", against: "equal", most: 0.4 },
       { figure: "p50", against: "light", most: 1.2 },
       { figure: "p99", against: "light", most: 1.5 },
+    ],
+  },
+  {
+    name: "S4",
+    title: "9,000 idle connections in 900 rooms",
+    targets: ["rtchat", "nats"],
+    load: { ...base, kind: "idle", clients: 9_000, rooms: 900, window: 0 },
+    figures: ["memory", "connectPerSecond"],
+    bars: [{ figure: "memory", against: "light", most: 0.25 }],
+  },
+  {
+    name: "S5",
+    title: "connect, hello, welcome, close, 50 at a time",
+    targets: ["rtchat", "front", "python"],
+    load: { ...base, kind: "churn", clients: 50, rooms: 1, window: 0 },
+    figures: ["perSecond", "cpu"],
+    bars: [
+      { figure: "perSecond", against: "front", least: 1.3 },
+      { figure: "perSecond", against: "python", least: 5 },
     ],
   },
   {

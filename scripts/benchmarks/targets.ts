@@ -5,6 +5,8 @@
  *   equal    HAProxy, NATS cluster of three, a JetStream file stream that captures the rooms: history
  *   nats     HAProxy, one NATS: no history
  *   irc      HAProxy, one InspIRCd: no history
+ *   front    HAProxy, the same three rtchat servers: what our balancer replaces
+ *   python   a balancer with a thread for each direction of each connection, the same three servers
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -17,9 +19,11 @@ export interface Target {
   readonly dialect: DialectName;
   readonly port: number;
   readonly programs: readonly Program[];
+  /** Whose memory counts in S4: all of ours, of the others the proxy alone. */
+  readonly weighed: readonly Program[];
 }
 
-export type TargetName = "rtchat" | "equal" | "nats" | "irc";
+export type TargetName = "rtchat" | "equal" | "nats" | "irc" | "front" | "python";
 
 /** Connections a target must stand; two descriptors each in HAProxy. */
 const CONNECTIONS = 9_500;
@@ -30,6 +34,8 @@ export const needs: Record<TargetName, readonly string[]> = {
   equal: ["haproxy", "nats-server"],
   nats: ["haproxy", "nats-server"],
   irc: ["haproxy", "inspircd"],
+  front: ["haproxy"],
+  python: ["python3"],
 };
 
 /** Starts a target in a folder of its own. */
@@ -44,6 +50,10 @@ export async function start(name: TargetName, folder: string, binary: string): P
       return startNats(folder);
     case "irc":
       return startIrc(folder);
+    case "front":
+      return startFront(folder, binary);
+    case "python":
+      return startPython(folder, binary);
   }
 }
 
@@ -52,7 +62,11 @@ export async function stop(target: Target): Promise<void> {
   for (const program of target.programs.toReversed()) await program.stop();
 }
 
-async function startRtchat(folder: string, binary: string): Promise<Target> {
+/** Three servers that share a data folder. */
+async function startServers(
+  folder: string,
+  binary: string,
+): Promise<{ data: string; ports: number[]; programs: Program[] }> {
   const data = join(folder, "data");
   const ports = [freePort(), freePort(), freePort()];
   const programs = ports.map(
@@ -60,11 +74,32 @@ async function startRtchat(folder: string, binary: string): Promise<Target> {
       new Program(`server-${n + 1}`, [binary, "server", "--port", `${port}`, "--data", data], folder),
   );
   for (const [n, program] of programs.entries()) await program.listening(ports[n] ?? 0);
+  return { data, ports, programs };
+}
+
+async function startFront(folder: string, binary: string): Promise<Target> {
+  const { ports, programs } = await startServers(folder, binary);
+  const { port, program } = await haproxy(folder, ports);
+  return { name: "front", dialect: "rtchat", port, programs: [...programs, program], weighed: [program] };
+}
+
+async function startPython(folder: string, binary: string): Promise<Target> {
+  const { ports, programs } = await startServers(folder, binary);
+  const port = freePort();
+  const script = join(import.meta.dir, "python-balancer.py");
+  const program = new Program("python", ["python3", script, `${port}`, ...ports.map(String)], folder);
+  await program.listening(port);
+  return { name: "python", dialect: "rtchat", port, programs: [...programs, program], weighed: [program] };
+}
+
+async function startRtchat(folder: string, binary: string): Promise<Target> {
+  const { data, ports, programs } = await startServers(folder, binary);
   const port = freePort();
   const flags = ["--backends", ports.join(","), "--port", `${port}`, "--data", data, "--no-admin"];
   const balancer = new Program("balancer", [binary, "balancer", ...flags], folder);
   await balancer.listening(port);
-  return { name: "rtchat", dialect: "rtchat", port, programs: [...programs, balancer] };
+  const everything = [...programs, balancer];
+  return { name: "rtchat", dialect: "rtchat", port, programs: everything, weighed: everything };
 }
 
 async function haproxy(
@@ -118,7 +153,8 @@ cluster {
   for (const [n, program] of programs.entries()) await program.listening(clients[n] ?? 0);
   await createStream(clients[0] ?? 0);
   const front = await haproxy(folder, clients);
-  return { name: "equal", dialect: "nats", port: front.port, programs: [...programs, front.program] };
+  const all = [...programs, front.program];
+  return { name: "equal", dialect: "nats", port: front.port, programs: all, weighed: [front.program] };
 }
 
 /** Asks for a file stream over all rooms until the cluster has elected a leader and grants it. */
@@ -156,7 +192,8 @@ async function startNats(folder: string): Promise<Target> {
   const program = new Program("nats", ["nats-server", "-a", "127.0.0.1", "-p", `${backend}`], folder);
   await program.listening(backend);
   const front = await haproxy(folder, [backend]);
-  return { name: "nats", dialect: "nats", port: front.port, programs: [program, front.program] };
+  const all = [program, front.program];
+  return { name: "nats", dialect: "nats", port: front.port, programs: all, weighed: [front.program] };
 }
 
 async function startIrc(folder: string): Promise<Target> {
@@ -184,5 +221,6 @@ async function startIrc(folder: string): Promise<Target> {
   );
   await program.listening(backend);
   const front = await haproxy(folder, [backend]);
-  return { name: "irc", dialect: "irc", port: front.port, programs: [program, front.program] };
+  const all = [program, front.program];
+  return { name: "irc", dialect: "irc", port: front.port, programs: all, weighed: [front.program] };
 }
