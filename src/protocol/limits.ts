@@ -103,3 +103,23 @@ export const backplaneLimits = {
   /** Rooms that nobody is in or listens to, kept loaded where the cluster's state lives: inboxes of people who left. */
   idleRooms: 10_000,
 } as const;
+
+/** Links between peers: strangers at the door, and what one link may hold. */
+export const peerLinkLimits = {
+  /** One frame before both sides have proved that they belong together: two keys and a proof, with room to grow. */
+  strangerFrameBytes: 1 * KiB,
+  /** One frame of an admitted peer. The largest is a page of history. */
+  frameBytes: 1 * MiB,
+  /** Connections between accept and admission. Fifty peers that all come back at once fit. */
+  pendingMost: 64,
+  /** The same from one address: several peers behind one VPN gateway or on one test machine. */
+  pendingPerAddress: 32,
+  /** From accept to the end of TLS, and again from there to admission. */
+  handshakeMs: 5_000,
+  /** From dialling to the end of TLS. Longer than three lost SYNs on a bad wireless link. */
+  connectMs: 8_000,
+  /** Unsent bytes of one link; beyond it the link is closed, and anti-entropy catches up on the next one. */
+  outboxBytes: 8 * MiB,
+  /** From shutdown to close: time for the peer to take the last bytes. */
+  lingerMs: 2_000,
+} as const;
