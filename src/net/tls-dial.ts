@@ -6,10 +6,11 @@
  * was given up is closed as soon as it can be. The client's `ok` flag is false for every self-signed certificate, so
  * it says nothing: what counts is that the handshake finished and a certificate is there.
  */
+import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { peerLinkLimits } from "../protocol/limits.ts";
 import { failureOf, type TlsFailure } from "./tls-failure.ts";
-import { TlsSocket, type Endpoint } from "./tls-socket.ts";
+import { TlsSocket } from "./tls-socket.ts";
 
 /** PEM texts that present this side. */
 export interface TlsIdentity {
@@ -22,7 +23,7 @@ export const tls13 = 0x0304;
 
 /** An attempt to dial. Exactly one of the callbacks is called, once, never before this function returned. */
 export interface DialOptions {
-  readonly endpoint: Endpoint;
+  readonly endpoint: Address;
   readonly identity: TlsIdentity;
   readonly clock: Clock;
   /** From the start to the end of the TLS handshake. */

@@ -11,11 +11,12 @@
  * here, explicitly.
  */
 import type { Socket, TCPSocketListener } from "bun";
+import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { peerLinkLimits } from "../protocol/limits.ts";
 import { farewellTo, failureOf, strangerOf, tlsFirstByte, type TlsFailure } from "./tls-failure.ts";
 import { tls13, type TlsIdentity } from "./tls-dial.ts";
-import { plainAddress, TlsSocket, type Endpoint } from "./tls-socket.ts";
+import { plainAddress, TlsSocket } from "./tls-socket.ts";
 
 /** A peer port. Callbacks are synchronous and must not throw. */
 export interface TlsListenOptions {
@@ -36,7 +37,7 @@ export interface TlsListenOptions {
    * pending, and at the deadline it is closed.
    */
   accepted(socket: TlsSocket, admitted: () => void): void;
-  refused(remote: Endpoint, failure: TlsFailure): void;
+  refused(remote: Address, failure: TlsFailure): void;
 }
 
 /** An open port. */
@@ -58,7 +59,7 @@ export function listenTls(options: TlsListenOptions): TlsListener {
 /** One connection, from accept to close. */
 interface Visit {
   readonly raw: Socket<Visit | undefined>;
-  readonly remote: Endpoint;
+  readonly remote: Address;
   readonly deadline: Timer;
   phase: "first-byte" | "handshake" | "handed-on" | "over";
   pending: boolean;

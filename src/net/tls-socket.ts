@@ -11,6 +11,7 @@
  * flushes first, then shuts down, then waits a moment for the other side.
  */
 import type { Socket } from "bun";
+import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { peerLinkLimits } from "../protocol/limits.ts";
 
@@ -29,28 +30,17 @@ export interface TlsSocketEvents {
   closed(end: TlsEnd): void;
 }
 
-/** An address and port; IPv4 in its plain form, also when it came over a dual-stack listener. */
-export interface Endpoint {
-  readonly host: string;
-  readonly port: number;
-}
-
 /** `::ffff:10.0.0.1` as `10.0.0.1`; all else unchanged. */
 export function plainAddress(address: string): string {
   return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
-}
-
-/** `host:port`, or `[v6]:port`. */
-export function formatEndpoint({ host, port }: Endpoint): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** An open, encrypted connection whose other side has shown a certificate. Whose it is, the caller has to judge. */
 export class TlsSocket {
   /** The other side's certificate, DER. TLS has proved that they hold its private key, and nothing more. */
   readonly peerCertificate: Uint8Array;
-  readonly remote: Endpoint;
-  readonly local: Endpoint;
+  readonly remote: Address;
+  readonly local: Address;
   /** True on the side that dialled. */
   readonly dialled: boolean;
 

@@ -1,0 +1,310 @@
+/**
+ * One link to one peer: from an open TLS connection to frames of the mesh, and to its one end.
+ *
+ * States: `hello` (both introduce themselves), `joining` (we asked to be let in), `ready` (we are done, they are not),
+ * `up`, `closed`. Before `up` only small frames of the handshake are taken, each at most once and in its place; a
+ * deadline runs; and the peer's key, read from the certificate, has been compared with the one expected before a byte
+ * of ours goes out. Only when both sides have said Ready does the mesh core hear of the link.
+ *
+ * The link decides nothing about membership: it carries what judge.ts decided and asks its owner (LinkOwner) to let
+ * somebody in or to adopt a mesh. Silence is watched: a ping when nothing came for a while, the end when still nothing
+ * comes, so that a pulled cable is noticed although TCP says nothing.
+ */
+import { peerIdOfCertificate } from "../../identity/certificate.ts";
+import type { TlsEnd, TlsSocket } from "../../net/tls-socket.ts";
+import type { Clock, Timer } from "../../protocol/clock.ts";
+import { peerLinkLimits } from "../../protocol/limits.ts";
+import type { z } from "zod";
+import type { MeshSecret, PeerId, ReasonCode, Standing } from "../core/api.ts";
+import { explainFailure, isLinkCode, type LinkCode, type LinkFailure } from "./failures.ts";
+import { encodeFrame, FrameReader, FrameTooLong, FrameType } from "./frames.ts";
+import {
+  admissionSchema,
+  checkTags,
+  exporterLabel,
+  helloSchema,
+  linkVersion,
+  makeTags,
+  refusalSchema,
+  type Admission,
+  type Hello,
+  type Role,
+} from "./hello.ts";
+import { judge } from "./judge.ts";
+
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
+/** What a link needs of its node. Synchronous; must not throw. */
+export interface LinkOwner {
+  readonly self: PeerId;
+  readonly instance: string;
+  readonly clock: Clock;
+  /** How this node stands now. */
+  situation(): Pick<Hello, "situation" | "seeking">;
+  /** Mesh secrets, the current one first. */
+  secrets(): readonly MeshSecret[];
+  standing(peerId: PeerId): Standing;
+  /** The token to present to this peer, if an invite pins it. */
+  tokenFor(peerId: PeerId): string | undefined;
+  /** Lets a stranger in, or says why not. */
+  admit(
+    link: Link,
+    by: "secret" | "invite" | "first-use" | "member",
+    token: string | undefined,
+  ): Admission | LinkCode;
+  /** Before we ask to be let in: may we, now? */
+  mayJoin(link: Link): LinkCode | undefined;
+  /** They let us in. */
+  adopt(link: Link, admission: Admission): LinkCode | undefined;
+  /** Both are ready; refuse to resolve a duplicate. */
+  up(link: Link): LinkCode | undefined;
+  frame(link: Link, type: number, payload: Uint8Array): void;
+  /** The outbox is empty again after it was not. */
+  drained(link: Link): void;
+  /** Exactly once. `wasUp` tells whether `up` had been called. */
+  closed(link: Link, failure: LinkFailure, wasUp: boolean): void;
+}
+
+/** A link; made by the node for each open connection. */
+export class Link {
+  readonly socket: TlsSocket;
+  /** Whose key the certificate holds; undefined when it holds none that we use (the link is then closed at once). */
+  readonly peerId: PeerId | undefined;
+  readonly #owner: LinkOwner;
+  readonly #expected: PeerId | undefined;
+  readonly #reader: FrameReader;
+  readonly #keyingMaterial: Uint8Array;
+  readonly #deadline: Timer;
+  #state: "hello" | "joining" | "ready" | "up" | "closed" = "hello";
+  #ownHello: (Hello & { readonly invited: boolean }) | undefined;
+  #theirInstance = "";
+  #end: LinkFailure | undefined;
+  #wasUp = false;
+  #heartbeat: Timer | undefined;
+  #heardAt: number;
+  #pingSentAt: number | undefined;
+  #roundTripMs: number | undefined;
+
+  /** @param expected the pin; undefined when this is a first contact */
+  constructor(owner: LinkOwner, socket: TlsSocket, expected: PeerId | undefined) {
+    this.#owner = owner;
+    this.#expected = expected;
+    this.socket = socket;
+    this.peerId = peerIdOfCertificate(socket.peerCertificate);
+    this.#keyingMaterial = socket.exportKey(exporterLabel);
+    this.#heardAt = owner.clock.monotonic();
+    this.#reader = new FrameReader((type, payload) => this.#receive(type, payload));
+    this.#deadline = owner.clock.after(peerLinkLimits.handshakeMs, () => this.close("hello-timeout"));
+  }
+
+  /** Random per start of the other process; empty before its Hello. */
+  get instance(): string {
+    return this.#theirInstance;
+  }
+
+  get isUp(): boolean {
+    return this.#state === "up";
+  }
+
+  /** Of the last ping, ms; undefined before the first answer. */
+  get roundTripMs(): number | undefined {
+    return this.#roundTripMs;
+  }
+
+  /** Begins: checks the pin, says hello. */
+  start(): void {
+    this.socket.start({
+      data: (chunk) => this.#data(chunk),
+      drained: () => {
+        if (this.#state === "up") this.#owner.drained(this);
+      },
+      closed: (end) => this.#closed(end),
+    });
+    const { peerId } = this;
+    if (peerId === undefined) return this.close("bad-certificate");
+    if (peerId === this.#owner.self) return this.close("own-key");
+    if (this.#expected !== undefined && peerId !== this.#expected) return this.close("other-key");
+    // A token goes only to whom the invite pins.
+    const token = this.#expected === undefined ? undefined : this.#owner.tokenFor(peerId);
+    const hello: Hello = {
+      version: linkVersion,
+      instance: this.#owner.instance,
+      ...this.#owner.situation(),
+      tags: makeTags(this.#owner.secrets(), this.#role("own"), this.#keyingMaterial),
+      ...(token === undefined ? {} : { token }),
+    };
+    this.#ownHello = { ...hello, invited: token !== undefined };
+    this.#sendJson(FrameType.Hello, hello);
+  }
+
+  /**
+   * Sends one frame of an up link.
+   * @returns false when the link is not up, or its outbox is above `softBytes` and the frame was not taken
+   */
+  send(type: number, payload: Uint8Array, softBytes: number = peerLinkLimits.outboxSoftBytes): boolean {
+    if (this.#state !== "up" || this.socket.queuedBytes > softBytes) return false;
+    return this.socket.send(encodeFrame(type, payload));
+  }
+
+  /** Ends the link, telling the other side why. */
+  close(code: LinkCode | ReasonCode, message: string = explainFailure(code)): void {
+    if (this.#state === "closed" || this.#end !== undefined) return;
+    this.#end = { code, detail: message };
+    this.#reader.stop();
+    this.#sendJson(FrameType.Refuse, { code, message: message.slice(0, 400) });
+    this.socket.end(code);
+  }
+
+  /** Asks for a sign of life; without one the link ends. For a link that a newer one puts in doubt. */
+  probe(): void {
+    const { clock } = this.#owner;
+    const before = clock.monotonic();
+    this.#ping();
+    clock.after(peerLinkLimits.probeMs, () => {
+      if (this.#state === "up" && this.#heardAt <= before) this.close("silence");
+    });
+  }
+
+  #role(whose: "own" | "their"): Role {
+    return (whose === "own") === this.socket.dialled ? "dialler" : "listener";
+  }
+
+  #sendJson(type: number, value: unknown): void {
+    this.socket.send(encodeFrame(type, Buffer.from(JSON.stringify(value))));
+  }
+
+  #data(chunk: Uint8Array): void {
+    this.#heardAt = this.#owner.clock.monotonic();
+    try {
+      this.#reader.push(chunk);
+    } catch (error) {
+      if (!(error instanceof FrameTooLong)) throw error;
+      this.close("frame-too-long", error.message);
+    }
+  }
+
+  #receive(type: number, payload: Uint8Array): void {
+    if (type === FrameType.Refuse) this.#refused(payload);
+    else if (this.#state === "up") this.#receiveUp(type, payload);
+    else if (this.#state === "hello" && type === FrameType.Hello) this.#hello(payload);
+    else if (this.#state === "joining" && type === FrameType.Admit) this.#admitted(payload);
+    else if (this.#state === "ready" && type === FrameType.Ready) this.#goUp();
+    else this.close("bad-frame", `a frame of type ${type} does not belong here`);
+  }
+
+  #hello(payload: Uint8Array): void {
+    const hello = parseJson(helloSchema, payload);
+    const [own, peer] = [this.#ownHello, this.peerId];
+    if (hello === undefined || own === undefined || peer === undefined) return this.close("bad-hello");
+    if (hello.version !== linkVersion) {
+      return this.close(
+        "version",
+        `they speak version ${hello.version} of the peer protocol, we ${linkVersion}`,
+      );
+    }
+    this.#theirInstance = hello.instance;
+    const proof = checkTags(hello.tags, this.#owner.secrets(), this.#role("their"), this.#keyingMaterial);
+    const theirs = { ...hello, invited: hello.token !== undefined };
+    const standing = this.#owner.standing(peer);
+    const verdict = judge({ self: this.#owner.self, peer, own, theirs, proof, standing });
+    if (verdict.act === "refuse") return this.close(verdict.code);
+    if (verdict.act === "await-admission") {
+      const not = this.#owner.mayJoin(this);
+      if (not !== undefined) return this.close(not);
+      this.#state = "joining";
+      return;
+    }
+    if (verdict.act === "admit") {
+      const admission = this.#owner.admit(this, verdict.by, hello.token);
+      if (typeof admission === "string") return this.close(admission);
+      // One who proved the secret has what an admission would bring.
+      if (verdict.by !== "secret") this.#sendJson(FrameType.Admit, admission);
+    }
+    this.#ready();
+  }
+
+  #admitted(payload: Uint8Array): void {
+    const admission = parseJson(admissionSchema, payload);
+    if (admission === undefined) return this.close("bad-frame", "the admission breaks its format");
+    const not = this.#owner.adopt(this, admission);
+    if (not !== undefined) return this.close(not);
+    this.#ready();
+  }
+
+  #ready(): void {
+    this.#state = "ready";
+    this.socket.send(encodeFrame(FrameType.Ready, new Uint8Array()));
+  }
+
+  #goUp(): void {
+    this.#state = "up";
+    this.#deadline.stop();
+    this.#reader.limit = peerLinkLimits.frameBytes;
+    const not = this.#owner.up(this);
+    if (not !== undefined) {
+      this.#state = "ready"; // Never seen as up by the owner.
+      return this.close(not);
+    }
+    this.#wasUp = true;
+    this.#heartbeat = this.#owner.clock.every(peerLinkLimits.pingMs, () => this.#beat());
+    this.#ping();
+  }
+
+  #receiveUp(type: number, payload: Uint8Array): void {
+    if (type < FrameType.Core) return this.close("bad-frame", `a frame of type ${type} does not belong here`);
+    if (type === FrameType.Ping) this.socket.send(encodeFrame(FrameType.Pong, payload.slice(0, 8)));
+    else if (type === FrameType.Pong) this.#pong();
+    else this.#owner.frame(this, type, payload);
+  }
+
+  #beat(): void {
+    const silentMs = this.#owner.clock.monotonic() - this.#heardAt;
+    if (silentMs >= peerLinkLimits.silenceMs)
+      this.close("silence", `nothing was heard for ${Math.round(silentMs / 1000)} s`);
+    else this.#ping();
+  }
+
+  #ping(): void {
+    if (this.#pingSentAt !== undefined) return;
+    this.#pingSentAt = this.#owner.clock.monotonic();
+    this.socket.send(encodeFrame(FrameType.Ping, new Uint8Array(8)));
+  }
+
+  #pong(): void {
+    if (this.#pingSentAt === undefined) return;
+    this.#roundTripMs = this.#owner.clock.monotonic() - this.#pingSentAt;
+    this.#pingSentAt = undefined;
+  }
+
+  #refused(payload: Uint8Array): void {
+    const refusal = parseJson(refusalSchema, payload) ?? { code: "closed", message: "" };
+    this.#reader.stop();
+    // Their words are kept as they are; whoever shows them sanitises.
+    this.#end ??= isLinkCode(refusal.code)
+      ? { code: refusal.code, detail: `they said: ${refusal.message}` }
+      : { code: "closed", detail: `they said: ${refusal.code}: ${refusal.message}` };
+    this.socket.end("refused");
+  }
+
+  #closed(end: TlsEnd): void {
+    const wasUp = this.#wasUp;
+    this.#state = "closed";
+    this.#deadline.stop();
+    this.#heartbeat?.stop();
+    this.#reader.stop();
+    this.#owner.closed(this, this.#end ?? failureOfEnd(end), wasUp);
+  }
+}
+
+function failureOfEnd({ code, detail }: TlsEnd): LinkFailure {
+  const codes = { ours: "closed", theirs: "closed", reset: "reset", "outbox-full": "outbox-full" } as const;
+  return { code: codes[code], detail };
+}
+
+function parseJson<Value>(schema: z.ZodType<Value>, payload: Uint8Array): Value | undefined {
+  try {
+    return schema.safeParse(JSON.parse(utf8.decode(payload))).data;
+  } catch {
+    return undefined; // Not JSON, or not UTF-8.
+  }
+}

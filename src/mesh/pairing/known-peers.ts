@@ -1,0 +1,105 @@
+/**
+ * Known peers: whom this device has met, where, and how far it trusts the key. The peer's `known_hosts`.
+ *
+ * Two maps. By address: the key that answered there on the first contact by a bare address; another key there later is
+ * refused, loudly, until a person forgets the old one. By key: how it was learned (`first-use`: it simply answered;
+ * `invite`: an invite pinned it; `member`: a member let it in) and when its words were compared. Trust only rises:
+ * nothing a peer does makes a key less verified, only forgetting it does.
+ *
+ * Kept in one JSON file, written whole on each change; changes are rare and made by people.
+ */
+import { z } from "zod";
+import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
+import { formatAddress, type Address } from "../../protocol/address.ts";
+import { readJsonFile, writeJsonFile } from "./json-file.ts";
+
+/** How a key was learned. */
+export type LearnedBy = "first-use" | "invite" | "member";
+
+const peerId = z.custom<PeerId>((value) => typeof value === "string" && isPeerId(value), "not a peer ID");
+const fileSchema = z.object({
+  version: z.literal(1),
+  addresses: z.record(z.string(), peerId),
+  peers: z.array(
+    z.object({
+      peerId,
+      learned: z.enum(["first-use", "invite", "member"]),
+      firstSeen: z.number(),
+      verifiedAt: z.number().optional(),
+    }),
+  ),
+});
+
+/** One key, as remembered. */
+export interface KnownPeer {
+  readonly peerId: PeerId;
+  readonly learned: LearnedBy;
+  /** ms since 1970. */
+  readonly firstSeen: number;
+  /** When the words were compared, ms since 1970; undefined until then. */
+  readonly verifiedAt: number | undefined;
+}
+
+/** The file in memory. Every change is on disk when the call returns. */
+export class KnownPeers {
+  readonly path: string;
+  readonly #addresses = new Map<string, PeerId>();
+  readonly #peers = new Map<PeerId, KnownPeer>();
+
+  /** @throws StateFileError when the file is there and cannot be used */
+  constructor(path: string) {
+    this.path = path;
+    const file = readJsonFile(path, fileSchema);
+    for (const [address, id] of Object.entries(file?.addresses ?? {})) this.#addresses.set(address, id);
+    for (const peer of file?.peers ?? [])
+      this.#peers.set(peer.peerId, { ...peer, verifiedAt: peer.verifiedAt });
+  }
+
+  /** The key that must answer at an address that a person typed, if it ever did. */
+  pinOf(address: Address): PeerId | undefined {
+    return this.#addresses.get(formatAddress(address));
+  }
+
+  get(id: PeerId): KnownPeer | undefined {
+    return this.#peers.get(id);
+  }
+
+  /** Remembers a key when it is new. @throws StateFileError when that could not be written */
+  meet(id: PeerId, learned: LearnedBy, now: number): void {
+    if (this.#peers.has(id)) return;
+    this.#peers.set(id, { peerId: id, learned, firstSeen: now, verifiedAt: undefined });
+    this.#write();
+  }
+
+  /** Remembers which key answered at an address, when none was remembered. */
+  pin(address: Address, id: PeerId): void {
+    const key = formatAddress(address);
+    if (this.#addresses.has(key)) return;
+    this.#addresses.set(key, id);
+    this.#write();
+  }
+
+  /** The words were compared and are the same. */
+  verify(id: PeerId, now: number): void {
+    const known = this.#peers.get(id) ?? {
+      peerId: id,
+      learned: "member",
+      firstSeen: now,
+      verifiedAt: undefined,
+    };
+    this.#peers.set(id, { ...known, verifiedAt: now });
+    this.#write();
+  }
+
+  /** Forgets the key at an address, so that the next one to answer is believed. False when none was remembered. */
+  forget(address: Address): boolean {
+    if (!this.#addresses.delete(formatAddress(address))) return false;
+    this.#write();
+    return true;
+  }
+
+  #write(): void {
+    const peers = [...this.#peers.values()];
+    writeJsonFile(this.path, { version: 1, addresses: Object.fromEntries(this.#addresses), peers });
+  }
+}
