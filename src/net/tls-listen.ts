@@ -58,7 +58,8 @@ export function listenTls(options: TlsListenOptions): TlsListener {
 
 /** One connection, from accept to close. */
 interface Visit {
-  readonly raw: Socket<Visit | undefined>;
+  /** What to terminate: the plain socket, and after the upgrade the TLS one (ending the plain one then does nothing). */
+  live: { terminate(): void };
   readonly remote: Address;
   readonly deadline: Timer;
   phase: "first-byte" | "handshake" | "handed-on" | "over";
@@ -80,7 +81,7 @@ class Door {
       allowHalfOpen: true,
       socket: {
         open: (raw) => this.#arrive(raw),
-        data: (raw, chunk) => this.#firstBytes(raw.data, chunk),
+        data: (raw, chunk) => this.#firstBytes(raw, chunk),
         drain: () => {},
         end: (raw) => {
           // Once TLS runs, its own handler sees the end.
@@ -99,7 +100,7 @@ class Door {
   stop(): void {
     this.#listener.stop(false);
     for (const visit of this.#visits) {
-      if (visit.phase !== "handed-on") visit.raw.terminate();
+      if (visit.phase !== "handed-on") visit.live.terminate();
     }
   }
 
@@ -117,31 +118,39 @@ class Door {
     this.#perAddress.set(remote.host, fromThere + 1);
     const deadline = this.#options.clock.after(handshakeMs, () => {
       this.#refuse(visit, { code: "handshake-timeout", detail: "they did not finish in time" });
-      raw.terminate();
+      visit.live.terminate();
     });
-    const visit: Visit = { raw, remote, deadline, phase: "first-byte", pending: true, socket: undefined };
+    const visit: Visit = {
+      live: raw,
+      remote,
+      deadline,
+      phase: "first-byte",
+      pending: true,
+      socket: undefined,
+    };
     raw.data = visit;
     this.#visits.add(visit);
   }
 
-  #firstBytes(visit: Visit | undefined, chunk: Buffer): void {
+  #firstBytes(raw: Socket<Visit | undefined>, chunk: Buffer): void {
+    const visit = raw.data;
     // After the upgrade this handler still sees the ciphertext: nothing to do with it.
     if (visit?.phase !== "first-byte") return;
     if (chunk[0] === tlsFirstByte) {
       visit.phase = "handshake";
-      this.#upgrade(visit, chunk);
+      this.#upgrade(visit, raw, chunk);
       return;
     }
     const failure = strangerOf(chunk);
     const farewell = farewellTo(failure, this.#options.hint);
     this.#refuse(visit, failure);
     // Best effort, and small enough for any socket buffer: what is not taken now is not owed to them.
-    if (farewell !== "") visit.raw.write(farewell);
-    visit.raw.shutdown();
-    this.#options.clock.after(peerLinkLimits.lingerMs, () => visit.raw.terminate());
+    if (farewell !== "") raw.write(farewell);
+    raw.shutdown();
+    this.#options.clock.after(peerLinkLimits.lingerMs, () => visit.live.terminate());
   }
 
-  #upgrade(visit: Visit, initialData: Buffer): void {
+  #upgrade(visit: Visit, plain: Socket<Visit | undefined>, initialData: Buffer): void {
     const { identity } = this.#options;
     const upgrade = {
       isServer: true,
@@ -163,11 +172,11 @@ class Door {
         },
         error: (_raw: Socket<Visit>, error: Error) => {
           visit.socket?.handleClose(error);
-          visit.raw.terminate();
+          visit.live.terminate();
         },
       },
     };
-    visit.raw.upgradeTLS<Visit>(upgrade);
+    [, visit.live] = plain.upgradeTLS<Visit>(upgrade);
   }
 
   #shaken(visit: Visit, raw: Socket<Visit>, error: Error | null): void {

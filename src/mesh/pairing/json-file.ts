@@ -6,7 +6,7 @@
  * starting without them would trust strangers silently.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
-import { z } from "zod";
+import type { z } from "zod";
 
 /** The file cannot be used; the message says why and what to do. */
 export class StateFileError extends Error {
