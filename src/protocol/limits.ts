@@ -141,3 +141,89 @@ export const inviteLimits = {
   /** Invites remembered; beyond it the oldest are forgotten, and let nobody in. */
   issuedMost: 500,
 } as const;
+
+/** The balancer: choosing, checking, moving. */
+export const balancerLimits = {
+  /** Backends in one list: each costs a trunk and a check; above this a second tier is the better shape. */
+  backends: 256,
+  /** Largest weight, as in HAProxy and nginx: finer shares than 1/256 cannot be told apart. */
+  weight: 256,
+  /** From dialling to a connected trunk socket. Long enough for two lost SYNs (1 s + 2 s), then the next backend. */
+  connectMs: 5_000,
+  /** Between two checks of a backend, give or take `checkJitter`, so that many balancers do not check in step. */
+  checkMs: 2_000,
+  /** Part of an interval by which each check may come earlier or later. */
+  checkJitter: 0.2,
+  /** Between checks while a backend is on its way up or down: the verdict should not wait for the slow rhythm. */
+  fastCheckMs: 500,
+  /** A check unanswered for this long has failed: a hub that blocks its loop this long is no good place for a session. */
+  checkTimeoutMs: 2_000,
+  /** Good checks in a row that bring a backend back: one may be luck. */
+  rise: 2,
+  /** Bad checks in a row that take a backend out: one may be a lost packet, two a pause for garbage. */
+  fall: 3,
+  /** Session failures in a row that eject a backend whose checks are good. */
+  ejectAfter: 5,
+  /** A trunk that dies this soon after it came up counts as a session failure: a backend that flaps. */
+  flapMs: 10_000,
+  /** First ejection; the n-th lasts n times as long. */
+  ejectMs: 30_000,
+  /** Longest ejection: after five minutes anything deserves a new try. */
+  ejectMsMost: 300_000,
+  /** From recovery to full weight: caches warm, and a backend that breaks under load breaks with few sessions. */
+  slowStartMs: 10_000,
+  /** Weight at the beginning of a slow start, as a part of the full one. */
+  slowStartLeast: 0.1,
+  /** How long sessions wait for a backend when none is usable: longer than a restart of a server. */
+  holdMs: 30_000,
+  /** Sessions a second that a drain moves if nothing is said: 10,000 sessions in under a minute and a half. */
+  drainRate: 128,
+  /** When a drain moves all that is left at once. */
+  drainDeadlineMs: 120_000,
+  /** A server that stops gives its edges about this long before it closes its trunks (see shutdownMs). */
+  hubDrainMs: 5_000,
+  /** Most sessions a second that anybody may ask a drain or a rebalance for: a hand-over costs the hub a few reads. */
+  moveRate: 10_000,
+  /** Names are resolved again this often: the usual time to live of cloud load-balanced names. */
+  resolveMs: 30_000,
+  /** From SIGTERM to exit, at most. */
+  shutdownMs: 10_000,
+  /** Processes of one balancer: more than cores is waste, more than this a typing error. */
+  workers: 64,
+} as const;
+
+/** The door: what a stranger may take before saying anything. */
+export const doorLimits = {
+  /** Open connections of one address (v6: one /64, the smallest block a customer gets). A large office behind one NAT. */
+  connectionsPerAddress: 1_000,
+  /** New connections a second of one address, sustained; the whole of such an office reconnects in ten seconds. */
+  newPerSecondPerAddress: 100,
+  /** Saved-up allowance of that rate, in seconds of it. */
+  burstSeconds: 2,
+  /** Addresses remembered at once; the longest idle is forgotten first. 100 bytes each. */
+  addresses: 65_536,
+  /** A PROXY header: v1 has at most 107 bytes, v2 in practice below 600; more is not a proxy. */
+  proxyHeaderBytes: 2_048,
+  /** From connecting to a whole PROXY header: the proxy sends it in the first packet. */
+  proxyHeaderMs: 3_000,
+} as const;
+
+/** The admin endpoint. */
+export const adminLimits = {
+  /** A request's body: a whole list of backends with room to spare. */
+  bodyBytes: 64 * KiB,
+  /** Shortest token accepted: 16 random characters cannot be guessed at the rate below. */
+  tokenLength: 16,
+  /** Wrong tokens of one address in a window before it has to wait. */
+  failuresPerWindow: 10,
+  failureWindowMs: 60_000,
+  /** Addresses whose failures are remembered. */
+  failureAddresses: 4_096,
+  /** Open event streams: dashboards, not an API for crowds. */
+  streams: 64,
+  /** Between two pictures on an event stream. */
+  streamMs: 1_000,
+  /** Sessions on one page of the list. */
+  sessionsPage: 100,
+  sessionsPageMost: 1_000,
+} as const;

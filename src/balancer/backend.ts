@@ -1,0 +1,170 @@
+/**
+ * One backend's record: what was asked of it, what the checks say, what it counts, and the state that follows.
+ *
+ * The state is never stored by hand. It is derived from independent facts (the operator's wish, the trunk, the verdict,
+ * quarantine, ejection) in one place, {@link describe}, so that no order of events can leave a contradiction behind.
+ * Only the pool writes to a record.
+ */
+import type { HubReport } from "../edge/trunk.ts";
+import type { BackendSpec } from "./address.ts";
+import { formatAddress } from "./address.ts";
+import type { Ejection } from "./ejection.ts";
+import type { CheckResult, Health } from "./health.ts";
+import type { Candidate } from "./policy.ts";
+import type { Totals } from "./totals.ts";
+import { noTotals } from "./totals.ts";
+
+/** What a backend is to the balancer now. Only `up` takes sessions. */
+export type BackendState = "starting" | "up" | "down" | "draining" | "ejected" | "maintenance";
+
+/** Why it is not simply `up`; empty when it is. */
+export type Reason =
+  | ""
+  | "L4CON"
+  | "L4TOUT"
+  | "L7TOUT"
+  | "L7RSP"
+  | "SOCKERR"
+  | "draining"
+  | "ejected"
+  | "maintenance"
+  | "wrong-cluster"
+  | "wrong-version"
+  | "wrong-secret";
+
+/** State, why, and a sentence for the operator. */
+export interface Description {
+  readonly state: BackendState;
+  readonly reason: Reason;
+  readonly detail: string;
+}
+
+/** Whose wish a drain is: `operator` until undone, `hub` until its trunk ends, `removal` until it is gone. */
+export type DrainCause = "operator" | "hub" | "removal";
+
+/** A drain in progress, or done when nothing remains. */
+export interface Drain {
+  readonly cause: DrainCause;
+  /** Wall clock, ms. */
+  readonly startedAt: number;
+  /** Wall clock, ms: from then on everything left is moved at once. */
+  readonly deadlineAt: number;
+  /** Sessions a second. */
+  readonly rate: number;
+  /** Sessions when it started. */
+  readonly total: number;
+  /** Sessions that left since, moved or ended. */
+  left: number;
+}
+
+/** Well, but not one of ours. */
+export interface Quarantine {
+  readonly reason: "wrong-cluster" | "wrong-version" | "wrong-secret";
+  /** What differs and what to do. */
+  readonly detail: string;
+}
+
+/** A check as remembered for display. */
+export interface LastCheck {
+  readonly code: CheckResult["code"];
+  /** Wall clock, ms. */
+  readonly at: number;
+  readonly durationMs: number;
+  readonly detail: string;
+}
+
+/** The record. */
+export class Backend implements Candidate {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+  /** The host name it was resolved from, if the list gave a name. */
+  readonly name: string | undefined;
+  readonly health: Health;
+  readonly ejection: Ejection;
+  weight: number;
+  ramp = 1;
+
+  connected = false;
+  maintenance = false;
+  drain: Drain | undefined;
+  quarantine: Quarantine | undefined;
+  /** Was usable before, or was added while others served: its next start is a slow one. */
+  known: boolean;
+  cluster: string | undefined;
+  report: HubReport | undefined;
+  lastCheck: LastCheck | undefined;
+  description: Description = { state: "starting", reason: "", detail: "not checked yet" };
+  /** When the state began: wall clock, ms. */
+  since: number;
+
+  readonly totals: Totals = noTotals();
+  sessionsMax = 0;
+  /** `report.users` is as old as the last check; this is what this balancer did since. */
+  sessionsAtReport = 0;
+
+  constructor(
+    spec: BackendSpec,
+    parts: { health: Health; ejection: Ejection; name: string | undefined; known: boolean; now: number },
+  ) {
+    this.id = formatAddress(spec.host, spec.port);
+    this.host = spec.host;
+    this.port = spec.port;
+    this.weight = spec.weight;
+    this.health = parts.health;
+    this.ejection = parts.ejection;
+    this.name = parts.name;
+    this.known = parts.known;
+    this.since = parts.now;
+  }
+
+  get sessions(): number {
+    return this.totals.sessions;
+  }
+
+  /** Users of the backend over all balancers: its own count, corrected by what happened here since it gave it. */
+  get users(): number {
+    if (this.report === undefined) return this.sessions;
+    return Math.max(this.sessions, this.report.sessions + this.sessions - this.sessionsAtReport);
+  }
+}
+
+/** The state that follows from a record's facts. The operator's wish comes first: it is why nothing else is tried. */
+export function describe(backend: Backend, now: number): Description {
+  const { drain, quarantine, health, ejection, lastCheck } = backend;
+  if (backend.maintenance) {
+    return {
+      state: "maintenance",
+      reason: "maintenance",
+      detail: "taken out by an operator; set it ready to use it again",
+    };
+  }
+  if (drain !== undefined)
+    return { state: "draining", reason: "draining", detail: drainDetail(drain, backend) };
+  if (quarantine !== undefined) return { state: "down", ...quarantine };
+  if (health.verdict === "unknown") return { state: "starting", reason: "", detail: "not checked yet" };
+  if (health.verdict === "down" || !backend.connected) {
+    const code = lastCheck?.code ?? "L4CON";
+    // Good checks that are not yet enough: the reason it went down is gone, so say what is being waited for.
+    if (code === "L7OK")
+      return { state: "starting", reason: "", detail: "answers again; waiting for the next good check" };
+    return { state: "down", reason: code, detail: lastCheck?.detail ?? "" };
+  }
+  const until = ejection.until(now);
+  if (until !== undefined) {
+    const seconds = Math.ceil((until - now) / 1_000);
+    return {
+      state: "ejected",
+      reason: "ejected",
+      detail: `sessions failed repeatedly; tried again in ${seconds} s`,
+    };
+  }
+  return { state: "up", reason: "", detail: "" };
+}
+
+function drainDetail(drain: Drain, backend: Backend): string {
+  const who = { operator: "by an operator", hub: "at the server's own wish", removal: "to be removed" }[
+    drain.cause
+  ];
+  return backend.sessions === 0 ? `drained ${who}` : `draining ${who}, ${backend.sessions} sessions left`;
+}

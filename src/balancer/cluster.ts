@@ -1,0 +1,42 @@
+/**
+ * Which cluster is ours.
+ *
+ * Backends of two clusters behind one address would show half of the people to each other and hide the rest, so only
+ * one cluster gets sessions. The cluster that most backends belong to wins, connected now or not: three crashed servers
+ * of the right cluster must not make the one wrong server right. Between equals the present one stays, and at first
+ * the one that stands first in the list.
+ */
+import { quote } from "../protocol/names.ts";
+
+/** A backend as far as its cluster is concerned. */
+export interface ClusterMember {
+  readonly cluster: string | undefined;
+}
+
+/** The cluster that wins, or undefined while none is known. */
+export function winningCluster(
+  members: readonly ClusterMember[],
+  present: string | undefined,
+): string | undefined {
+  const counts = new Map<string, number>();
+  for (const { cluster } of members) {
+    if (cluster !== undefined) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
+  }
+  let winner = present !== undefined && counts.has(present) ? present : undefined;
+  let most = winner === undefined ? 0 : (counts.get(winner) ?? 0);
+  for (const [cluster, count] of counts) {
+    if (count > most) {
+      winner = cluster;
+      most = count;
+    }
+  }
+  return winner ?? present;
+}
+
+/** Tells an operator what to do about a backend of another cluster. */
+export function wrongClusterDetail(id: string, theirs: string, ours: string): string {
+  return (
+    `${id} belongs to cluster ${quote(theirs)}, this balancer serves ${quote(ours)}; ` +
+    "start it with the same --data directory or the same --backplane as the others, or remove it from the list"
+  );
+}
