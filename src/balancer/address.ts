@@ -1,116 +1,62 @@
 /**
- * What names a backend: `8001`, `host:8001`, `[::1]:8001`, each with `*3` behind it for a weight.
+ * Which backends there are, as written: in a flag, a file, or a request; and the keys that addresses are counted by.
  *
- * The written form is also the identity. It is therefore brought to one spelling (a bare port is on 127.0.0.1, v6 is
- * compressed and bracketed, host names are lower case), so that a backend cannot be in a list twice by two spellings.
+ * A backend's address is also its identity, so it is brought to one spelling: a bare port is on 127.0.0.1, v6 is
+ * compressed. Reading itself is done by protocol/address.ts.
  */
 import { isIP } from "node:net";
+import type { WeightedAddress } from "../protocol/address.ts";
+import { AddressError, formatAddress, parseWeightedList } from "../protocol/address.ts";
 import { balancerLimits } from "../protocol/limits.ts";
 import { quote } from "../protocol/names.ts";
 
-/** One entry of the list of backends. */
-export interface BackendSpec {
-  /** An address without brackets, or a host name in lower case. */
-  readonly host: string;
-  readonly port: number;
-  /** Share of sessions relative to the others; 0 takes no new sessions. */
-  readonly weight: number;
-}
-
-/** An entry that cannot be used; the message says which and what would do. */
-export class BackendAddressError extends Error {
-  override readonly name = "BackendAddressError";
-}
-
-const HOST_NAME =
-  /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?)*\.?$/;
-const forms =
-  'a backend is a port, host:port or [v6]:port, with an optional weight behind it, such as "8001*3"';
-
-/** `127.0.0.1:8001`, `[::1]:8001`: how an address and a port are shown and compared. */
-export function formatAddress(host: string, port: number): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-}
+/** One entry of the list of backends. Weight 0, which only the admin endpoint sets, takes no new sessions. */
+export type BackendSpec = WeightedAddress;
 
 /** One spelling for each v6 address (RFC 5952), as the URL standard's parser gives it. */
 function canonicalHost(host: string): string {
-  if (isIP(host) !== 6 || host.includes("%")) return host.toLowerCase();
-  return new URL(`http://[${host}]/`).hostname.slice(1, -1);
-}
-
-function parseWhole(text: string, most: number): number | undefined {
-  if (!/^\d{1,6}$/.test(text)) return undefined;
-  const value = Number(text);
-  return value <= most ? value : undefined;
+  if (isIP(host) !== 6) return host.toLowerCase();
+  // Zones, and a few forms that isIP takes, are no URL hosts.
+  return URL.parse(`http://[${host}]/`)?.hostname.slice(1, -1) ?? host.toLowerCase();
 }
 
 /**
- * Reads one entry.
- * @throws BackendAddressError
+ * What holds for a list as a whole: not too long, no port 0, nobody twice by two spellings.
+ * @throws AddressError
  */
-export function parseBackend(text: string): BackendSpec {
-  const trimmed = text.trim();
-  const [, address = "", weightText] = /^([^*]*)(?:\*(.*))?$/s.exec(trimmed) ?? [];
-  const weight = weightText === undefined ? 1 : parseWhole(weightText.trim(), balancerLimits.weight);
-  if (weight === undefined) {
-    throw new BackendAddressError(
-      `weight of backend ${quote(trimmed)} is not a whole number from 0 to ${balancerLimits.weight}`,
-    );
-  }
-  const split = /^(?:(?:\[([^\]]*)\]|([^:[\]]*)):)?([^:]*)$/s.exec(address.trim());
-  const port = parseWhole(split?.[3] ?? "", 65_535);
-  const v6 = split?.[1];
-  const host = (v6 ?? split?.[2] ?? "127.0.0.1").toLowerCase();
-  const fits = v6 === undefined ? isIP(host) === 4 || isHostName(host) : isIP(v6) === 6;
-  if (split === null || port === undefined || port === 0 || !fits) {
-    throw new BackendAddressError(`backend ${quote(trimmed)} is not usable; ${forms}`);
-  }
-  return { host: canonicalHost(host), port, weight };
-}
-
-/** A name, and not four numbers that are no address (`1.2.3.999`). */
-function isHostName(host: string): boolean {
-  return HOST_NAME.test(host) && !/^[\d.]+$/.test(host);
-}
-
-/**
- * Reads a comma- or space-separated list, or lines with `#` comments.
- * @throws BackendAddressError on a bad entry, a repeated one, or too many
- */
-export function parseBackends(text: string): BackendSpec[] {
-  const entries = text
-    .split("\n")
-    .map((line) => line.replace(/#.*$/, ""))
-    .join(",")
-    .split(/[,\s]+/)
-    .filter((entry) => entry !== "");
-  return checkList(entries.map(parseBackend));
-}
-
-/**
- * What holds for a list as a whole.
- * @throws BackendAddressError
- */
-export function checkList(specs: readonly BackendSpec[]): BackendSpec[] {
+export function checkBackends(specs: readonly BackendSpec[]): BackendSpec[] {
   if (specs.length > balancerLimits.backends) {
-    throw new BackendAddressError(
-      `${specs.length} backends are too many; the limit is ${balancerLimits.backends}`,
-    );
+    throw new AddressError(`${specs.length} backends are too many; the limit is ${balancerLimits.backends}`);
   }
   const seen = new Set<string>();
-  for (const spec of specs) {
-    const id = formatAddress(spec.host, spec.port);
+  return specs.map((spec) => {
+    const canonical = { ...spec, host: canonicalHost(spec.host) };
+    const id = formatAddress(canonical);
+    if (spec.port === 0)
+      throw new AddressError(`backend ${quote(id)} has port 0; name the port it listens on`);
     if (seen.has(id))
-      throw new BackendAddressError(`backend ${quote(id)} is named twice; name it once, with a weight`);
+      throw new AddressError(`backend ${quote(id)} is named twice; name it once, with a weight`);
     seen.add(id);
-  }
-  return [...specs];
+    return canonical;
+  });
 }
 
-/** The key that limits and logs use for an address: v4 whole, v6 by its /64, v4-mapped v6 as v4. */
+/**
+ * Reads a list from a file: entries as in the flag, by lines or commas, `#` begins a comment. May be empty.
+ * @throws AddressError on a bad or repeated entry, or too many
+ */
+export function parseBackendsFile(text: string): BackendSpec[] {
+  const entries = text
+    .split("\n")
+    .flatMap((line) => line.replace(/#.*$/, "").split(","))
+    .map((entry) => entry.trim())
+    .filter((entry) => entry !== "");
+  return checkBackends(entries.flatMap((entry) => parseWeightedList(entry)));
+}
+
+/** The key by which limits count an address: v4 whole, v6 by its /64, v4-mapped v6 as v4. */
 export function addressBlock(ip: string): string {
-  const version = isIP(ip);
-  if (version !== 6) return ip;
+  if (isIP(ip) !== 6) return ip;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
   if (mapped?.[1] !== undefined) return mapped[1];
   const groups = expand(ip.replace(/%.*$/, ""));

@@ -7,7 +7,7 @@
  */
 import type { HubReport } from "../edge/trunk.ts";
 import type { BackendSpec } from "./address.ts";
-import { formatAddress } from "./address.ts";
+import { formatAddress } from "../protocol/address.ts";
 import type { Ejection } from "./ejection.ts";
 import type { CheckResult, Health } from "./health.ts";
 import type { Candidate } from "./policy.ts";
@@ -107,7 +107,7 @@ export class Backend implements Candidate {
     spec: BackendSpec,
     parts: { health: Health; ejection: Ejection; name: string | undefined; known: boolean; now: number },
   ) {
-    this.id = formatAddress(spec.host, spec.port);
+    this.id = formatAddress(spec);
     this.host = spec.host;
     this.port = spec.port;
     this.weight = spec.weight;

@@ -14,8 +14,9 @@
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import { balancerLimits } from "../protocol/limits.ts";
 import { quote } from "../protocol/names.ts";
+import { AddressError, formatAddress } from "../protocol/address.ts";
 import type { BackendSpec } from "./address.ts";
-import { BackendAddressError, formatAddress } from "./address.ts";
+
 import type { Description, DrainCause } from "./backend.ts";
 import { Backend, describe } from "./backend.ts";
 import { winningCluster, wrongClusterDetail } from "./cluster.ts";
@@ -91,15 +92,13 @@ export class Pool {
   /**
    * Adds a backend.
    * @param live the balancer is serving: the backend starts slowly
-   * @throws BackendAddressError if it is there already, or the list is full
+   * @throws AddressError if it is there already, or the list is full
    */
   add(spec: BackendSpec, live: boolean, name?: string): Backend {
-    const id = formatAddress(spec.host, spec.port);
-    if (this.#backends.has(id)) throw new BackendAddressError(`backend ${quote(id)} is in the list already`);
+    const id = formatAddress(spec);
+    if (this.#backends.has(id)) throw new AddressError(`backend ${quote(id)} is in the list already`);
     if (this.#backends.size >= balancerLimits.backends) {
-      throw new BackendAddressError(
-        `backend ${quote(id)} is one too many; the limit is ${balancerLimits.backends}`,
-      );
+      throw new AddressError(`backend ${quote(id)} is one too many; the limit is ${balancerLimits.backends}`);
     }
     const backend = new Backend(spec, {
       health: new Health(this.#options.rules),

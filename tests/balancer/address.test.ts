@@ -1,102 +1,48 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import {
-  addressBlock,
-  BackendAddressError,
-  formatAddress,
-  parseBackend,
-  parseBackends,
-} from "../../src/balancer/address.ts";
+import { addressBlock, checkBackends, parseBackendsFile } from "../../src/balancer/address.ts";
+import { AddressError, formatAddress, parseWeightedList } from "../../src/protocol/address.ts";
 
-describe("a backend's address", () => {
-  test("is a port, host:port or [v6]:port, with an optional weight", () => {
-    expect(parseBackend("8001")).toEqual({ host: "127.0.0.1", port: 8001, weight: 1 });
-    expect(parseBackend(" 10.0.0.7:9*3 ")).toEqual({ host: "10.0.0.7", port: 9, weight: 3 });
-    expect(parseBackend("[::1]:8001*0")).toEqual({ host: "::1", port: 8001, weight: 0 });
-    expect(parseBackend("[2001:DB8:0:0::1]:8001").host).toBe("2001:db8::1");
-    expect(parseBackend("Chat.Example.org:8001").host).toBe("chat.example.org");
+describe("a list of backends", () => {
+  test("may be a file with comments", () => {
+    expect(
+      parseBackendsFile("# ours\n8001 # first\n\nchat.lan:8002*2, [::1]:3\n").map(formatAddress),
+    ).toEqual(["127.0.0.1:8001", "chat.lan:8002", "[::1]:3"]);
+    expect(parseBackendsFile("")).toEqual([]);
+    expect(() => parseBackendsFile("8001\nwhat ever\n")).toThrow(/"what ever"/);
   });
 
-  test.each([
-    "",
-    "0",
-    "65536",
-    "-1",
-    "80a",
-    "::1:8001",
-    "[::1]",
-    "[::1]8001",
-    "[10.0.0.1]:8001",
-    "1.2.3.999:80",
-    ":8001",
-    "a b:80",
-    "host:",
-    "http://host:80",
-    "8001*",
-    "8001*1.5",
-    "8001*257",
-    "8001*-1",
-    "8001*2*3",
-    `${"a".repeat(64)}.org:80`,
-  ])("%p is refused with its own words and what would do", (text) => {
-    let message = "";
-    try {
-      parseBackend(text);
-    } catch (error) {
-      expect(error).toBeInstanceOf(BackendAddressError);
-      message = (error as Error).message;
-    }
-    expect(message).toContain(JSON.stringify(text.slice(0, 20)).slice(0, -1));
-    expect(message).not.toEndWith(".");
+  test("names nobody twice, whatever the spelling", () => {
+    expect(() => parseBackendsFile("8001\n127.0.0.1:8001*2")).toThrow(/"127\.0\.0\.1:8001" is named twice/);
+    expect(() => parseBackendsFile("[::1]:1\n[0:0::1]:1")).toThrow(/"\[::1\]:1" is named twice/);
+  });
+
+  test("has a limit, and no port 0", () => {
+    const many = Array.from({ length: 257 }, (_, index) => index + 1).join("\n");
+    expect(() => parseBackendsFile(many)).toThrow(/257 backends are too many; the limit is 256/);
+    expect(() => parseBackendsFile("0")).toThrow(/port 0/);
   });
 
   test("survives being written and read again", () => {
     const host = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain());
     fc.assert(
-      fc.property(
-        host,
-        fc.integer({ min: 1, max: 65_535 }),
-        fc.integer({ min: 0, max: 256 }),
-        (name, port, weight) => {
-          const spec = parseBackend(`${formatAddress(name, port)}*${weight}`);
-          expect(spec).toMatchObject({ port, weight });
-          expect(parseBackend(`${formatAddress(spec.host, spec.port)}*${weight}`)).toEqual(spec);
-        },
-      ),
-    );
-  });
-
-  test("never throws anything but its own error", () => {
-    fc.assert(
-      fc.property(fc.string({ unit: "binary" }), (text) => {
-        try {
-          parseBackend(text);
-        } catch (error) {
-          expect(error).toBeInstanceOf(BackendAddressError);
-        }
+      fc.property(host, fc.integer({ min: 1, max: 65_535 }), (name, port) => {
+        const list = checkBackends(parseWeightedList(formatAddress({ host: name, port })));
+        expect(parseBackendsFile(list.map(formatAddress).join("\n"))).toEqual(list);
       }),
     );
   });
-});
 
-describe("a list of backends", () => {
-  test("may be one line or a file with comments", () => {
-    expect(parseBackends("8001,8002*2, 8003").map(({ port }) => port)).toEqual([8001, 8002, 8003]);
-    expect(parseBackends("# ours\n8001 # first\n\nchat.lan:8002*2\n").map(({ host }) => host)).toEqual([
-      "127.0.0.1",
-      "chat.lan",
-    ]);
-    expect(parseBackends("")).toEqual([]);
-  });
-
-  test("names nobody twice, whatever the spelling", () => {
-    expect(() => parseBackends("8001,127.0.0.1:8001*2")).toThrow(/"127\.0\.0\.1:8001" is named twice/);
-    expect(() => parseBackends("[::1]:1,[0:0::1]:1")).toThrow(/named twice/);
-  });
-
-  test("has a limit", () => {
-    const many = Array.from({ length: 257 }, (_, index) => index + 1).join(",");
-    expect(() => parseBackends(many)).toThrow(/257 backends are too many; the limit is 256/);
+  test("never throws anything but an address error", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary" }), (text) => {
+        try {
+          parseBackendsFile(text);
+        } catch (error) {
+          expect(error).toBeInstanceOf(AddressError);
+        }
+      }),
+    );
   });
 });
 

@@ -420,7 +420,7 @@ describe("under any events", () => {
     (policy) => {
       let placed = 0;
       fc.assert(
-        fc.property(fc.array(event, { maxLength: 120 }), (all) => {
+        fc.property(fc.array(event, { maxLength: 200, size: "max" }), (all) => {
           const { pool, clock, up } = setUp({ policy, slowStartMs: 5_000 });
           for (const port of [1, 2, 3]) up(pool.add(spec(port), false));
           placed += run(pool, clock, all).accepted;
@@ -434,7 +434,7 @@ describe("under any events", () => {
 
   test("round robin stays exactly even among those up, however they got there", () => {
     fc.assert(
-      fc.property(fc.array(event, { maxLength: 80 }), (all) => {
+      fc.property(fc.array(event, { maxLength: 200, size: "max" }), (all) => {
         const { pool, clock, up } = setUp();
         for (const port of [1, 2, 3, 4]) up(pool.add(spec(port), false));
         run(pool, clock, all);
