@@ -1,6 +1,28 @@
 /**
- * The executable's first file. It imports nothing, so that `rtchat --version` answers in a few milliseconds.
+ * The executable's first file: reads the mode and loads only that mode.
+ *
+ * It imports nothing but its version, so that `rtchat --version` answers in a few milliseconds, and a client does not
+ * wait for the code of a server.
  */
 import { version } from "../package.json";
 
-process.stdout.write(`rtchat ${version}\n`);
+const modes = {
+  id: () => import("./modes/id.ts"),
+  completions: () => import("./modes/completions.ts"),
+  help: () => import("./modes/help.ts"),
+};
+
+const [word = "help", ...rest] = process.argv.slice(2);
+if (word === "--version" || word === "-V") {
+  process.stdout.write(`rtchat ${version}\n`);
+} else {
+  const mode = word === "--help" || word === "-h" ? "help" : word;
+  if (Object.hasOwn(modes, mode)) {
+    // hasOwn has just shown that `mode` is a key.
+    const { start } = await modes[mode as keyof typeof modes]();
+    await start(rest);
+  } else {
+    const { refuseMode } = await import("./modes/help.ts");
+    refuseMode(mode);
+  }
+}

@@ -1,0 +1,72 @@
+/**
+ * How a command ends badly, in two kinds: it was called wrongly (exit 2), or it could not do what was asked (exit 1).
+ * Both messages follow one form: what happened, with which value; the hint says what to do next. Everything else that
+ * is thrown is a fault of rtchat and is shown with its stack.
+ */
+
+/** The exit codes of every command; `brokenPipe` is what a shell reports for a program that SIGPIPE ended. */
+export const exitCodes = { ok: 0, failure: 1, usage: 2, brokenPipe: 141 } as const;
+
+/** The command cannot do what was asked: exit 1. */
+export class Failure extends Error {
+  override readonly name: string = "Failure";
+  readonly exitCode: number = exitCodes.failure;
+  /** What to do next, or "" where the message says it. */
+  readonly hint: string;
+
+  /** @param message what happened, with which value; no final full stop */
+  constructor(message: string, hint = "", options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+/** The command was called wrongly: exit 2. */
+export class UsageError extends Failure {
+  override readonly name = "UsageError";
+  override readonly exitCode = exitCodes.usage;
+}
+
+/** Errors of the operating system that a person can do something about. `what` is the address, file or folder. */
+const systemHints: Readonly<Record<string, (what: string) => readonly [message: string, hint: string]>> = {
+  EADDRINUSE: (what) => [
+    `${what || "the address"} is in use by another process`,
+    "stop that process (ss -ltnp shows it) or choose another port",
+  ],
+  EADDRNOTAVAIL: (what) => [
+    `${what || "the address"} is not an address of this machine`,
+    "see ip address for those that are",
+  ],
+  EACCES: (what) => [
+    `no permission for ${what || "what was asked"}`,
+    "choose another place, or a port above 1023",
+  ],
+  EPERM: (what) => [
+    `no permission for ${what || "what was asked"}`,
+    "choose another place, or a port above 1023",
+  ],
+  ENOSPC: (what) => [
+    `no space is left on the disk${what && ` for ${what}`}`,
+    "free some, or choose another --data folder",
+  ],
+  EROFS: (what) => [`${what || "the folder"} is on a read-only file system`, "choose another --data folder"],
+  ENOTDIR: (what) => [`${what || "a part of the path"} is not a folder`, "choose another --data folder"],
+  ENOENT: (what) => [`${what || "a file"} does not exist`, ""],
+  ECONNREFUSED: (what) => [
+    `nothing listens at ${what || "that address"}`,
+    "check the address, and that it is running",
+  ],
+  EMFILE: () => ["this process has no file descriptors left", "raise the limit: ulimit -n 20000"],
+};
+
+/**
+ * A system error ({@link https://nodejs.org/api/errors.html#class-systemerror | with a code}) as a {@link Failure} a
+ * person can act on; undefined for codes nobody can act on.
+ * @param what the address, file or folder the action was about
+ */
+export function explainSystemError(error: unknown, what = ""): Failure | undefined {
+  if (!(error instanceof Error) || !("code" in error) || typeof error.code !== "string") return undefined;
+  const path = what === "" && "path" in error && typeof error.path === "string" ? error.path : what;
+  const explanation = Object.hasOwn(systemHints, error.code) ? systemHints[error.code] : undefined;
+  return explanation && new Failure(...explanation(path), { cause: error });
+}

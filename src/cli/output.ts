@@ -1,0 +1,75 @@
+/**
+ * How rtchat speaks on the command line. The rules:
+ *
+ * - What was asked for goes to stdout; everything about how it went goes to stderr. A pipe gets exactly the data.
+ * - An error is one line, `rtchat MODE: what happened`, then a hint with what to do next. No final full stop.
+ * - Colour only where a terminal reads it: never into a pipe, never with NO_COLOR set.
+ * - Nothing from outside (flags, addresses, other people's text) reaches a terminal with control characters in it.
+ * - A reader that goes away (`| head`) ends the program quietly: it has what it wanted.
+ */
+import { styleText } from "node:util";
+import { sanitizeLine, sanitizeText } from "../protocol/sanitize.ts";
+import { exitCodes, explainSystemError, Failure } from "./errors.ts";
+
+/** The styles we use, by node:util's names. */
+export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "blue" | "magenta" | "cyan";
+
+/** A stream of a process, as far as speaking needs it. */
+export interface Stream extends NodeJS.WritableStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** `text` in a style, if `stream` is a terminal that shows colour. */
+export function paint(stream: Stream, style: Style, text: string): string {
+  return styleText(style, text, { stream });
+}
+
+/** Columns for prose on `stream`: the terminal's, within 40 to 100; 80 where there is no terminal. */
+export function proseColumns(stream: Stream): number {
+  return Math.min(100, Math.max(40, stream.columns ?? 80));
+}
+
+/**
+ * Writes a failure to stderr in the form of the rules above.
+ * @param mode "" when no mode was reached
+ * @returns the exit code
+ */
+export function reportFailure(error: unknown, mode: string, stderr: Stream = process.stderr): number {
+  const failure = error instanceof Failure ? error : explainSystemError(error);
+  const name = mode === "" ? "rtchat" : `rtchat ${mode}`;
+  const lead = paint(stderr, "red", `${name}:`);
+  if (failure === undefined) {
+    const trace = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    stderr.write(
+      `${lead} a fault of rtchat itself, please report it with these lines\n${sanitizeText(trace)}\n`,
+    );
+    return exitCodes.failure;
+  }
+  stderr.write(`${lead} ${sanitizeLine(failure.message)}\n`);
+  if (failure.hint !== "") stderr.write(`${paint(stderr, "dim", "hint:")} ${sanitizeLine(failure.hint)}\n`);
+  return failure.exitCode;
+}
+
+/**
+ * Makes a vanished reader harmless. Without this, writing to a closed pipe is an unhandled error with a stack trace.
+ * @param onGone called at most once, when stdout's reader is gone; stderr's is ignored
+ */
+export function handleBrokenPipes(onGone: () => void): void {
+  let gone = false;
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    if (!gone) onGone();
+    gone = true;
+  });
+  process.stderr.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+  });
+}
+
+/** Resolves when everything written to stdout and stderr so far has left this process, or cannot. */
+export async function flushOutput(): Promise<void> {
+  const flushed = (stream: NodeJS.WriteStream) =>
+    new Promise<void>((resolve) => stream.write("", () => resolve()));
+  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+}

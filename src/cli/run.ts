@@ -1,0 +1,90 @@
+/**
+ * The frame around every mode: help, flags, log, readiness, stopping, errors, exit code. A mode's file is then only its
+ * composition:
+ *
+ *     export const start = modeStarter(serverMode, async (config, context) => {
+ *       const server = await listen(config);
+ *       context.ready({ listen: formatAddress(server.address) });
+ *       context.log.info("stopping", { reason: await context.stopped() });
+ *       await server.drain();
+ *     });
+ */
+import { type Logger, silentLogger } from "../protocol/logger.ts";
+import { exitCodes } from "./errors.ts";
+import type { Config, Environment, Flags, ModeDefinition } from "./flag.ts";
+import { renderHelp } from "./help.ts";
+import { announceReady, type ReadyFacts, type StopReason, waitForStop } from "./lifecycle.ts";
+import { createLog, type LogFormat, type LogLevel } from "./log.ts";
+import { flushOutput, handleBrokenPipes, reportFailure } from "./output.ts";
+import { parseFlags, wantsHelp } from "./parse.ts";
+
+/** What a mode's body is given beside its configuration. */
+export interface ModeContext {
+  /** As --log-level and --log-format say; silent for modes without these flags. */
+  readonly log: Logger;
+  readonly environment: Environment;
+  /** The word after the mode's name, where it takes one. */
+  readonly positional: string | undefined;
+  /** Says, once, that the mode serves now: in the log, and to whoever started it. */
+  ready(facts: ReadyFacts): void;
+  /** The first reason to stop. Until the first call, signals end the process at once. */
+  stopped(): Promise<StopReason>;
+}
+
+/** A mode's composition. Returns an exit code, or nothing for 0; throws a Failure for what a person can mend. */
+export type ModeBody<Table extends Flags> = (
+  config: Config<Table>,
+  context: ModeContext,
+) => Promise<number | void>;
+
+/** What every mode's file exports for main. Never resolves: it ends the process. */
+export type StartMode = (args: readonly string[]) => Promise<never>;
+
+function logOf(config: object): Logger {
+  if (!("logLevel" in config) || !("logFormat" in config)) return silentLogger;
+  // Both come from logFlags, whose schemas allow nothing else.
+  return createLog(config.logLevel as LogLevel, config.logFormat as LogFormat);
+}
+
+async function runMode<Table extends Flags>(
+  mode: ModeDefinition<Table>,
+  args: readonly string[],
+  body: ModeBody<Table>,
+): Promise<number> {
+  const environment: Environment = process.env;
+  try {
+    if (wantsHelp(args)) {
+      process.stdout.write(renderHelp(mode, environment, process.stdout));
+      return exitCodes.ok;
+    }
+    const { config, positional } = parseFlags(mode, args, environment);
+    const log = logOf(config);
+    let stopping: Promise<StopReason> | undefined;
+    const context: ModeContext = {
+      log,
+      environment,
+      positional,
+      ready(facts) {
+        log.info("ready", facts);
+        announceReady(mode.name, facts, environment);
+      },
+      stopped: () => (stopping ??= waitForStop(environment)),
+    };
+    return (await body(config, context)) ?? exitCodes.ok;
+  } catch (error) {
+    return reportFailure(error, mode.name);
+  }
+}
+
+/** Joins a mode's definition and its composition into what main calls. */
+export function modeStarter<Table extends Flags>(
+  mode: ModeDefinition<Table>,
+  body: ModeBody<Table>,
+): StartMode {
+  return async (args) => {
+    handleBrokenPipes(() => process.exit(exitCodes.brokenPipe));
+    const code = await runMode(mode, args, body);
+    await flushOutput();
+    process.exit(code);
+  };
+}

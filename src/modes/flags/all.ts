@@ -1,0 +1,13 @@
+/** Every mode's command line, in the order of the help page. */
+import type { ModeDefinition } from "../../cli/flag.ts";
+import { balancerMode } from "./balancer.ts";
+import { clientMode } from "./client.ts";
+import { peerMode } from "./peer.ts";
+import { serverMode } from "./server.ts";
+import { completionsMode, helpMode, idMode } from "./small.ts";
+import { upMode } from "./up.ts";
+
+const working = [upMode, serverMode, balancerMode, clientMode, peerMode, idMode, completionsMode] as const;
+
+/** All of them, help included. */
+export const allModes: readonly ModeDefinition[] = [...working, helpMode(working.map((mode) => mode.name))];

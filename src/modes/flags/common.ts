@@ -1,0 +1,62 @@
+/** Flags that several modes share, declared once so that they mean the same everywhere. */
+import { homedir } from "node:os";
+import { isAbsolute, join } from "node:path";
+import { type Environment, flag } from "../../cli/flag.ts";
+import { addressSchema, hostSchema, nickSchema, pathSchema } from "../../cli/schemas.ts";
+import { parseNick } from "../../protocol/names.ts";
+
+/** Port people connect to: the balancer's. */
+export const chatPort = 8000;
+/** Port peers listen on. */
+export const peerPort = 5002;
+
+/**
+ * `$XDG_DATA_HOME/rtchat`, by default `~/.local/share/rtchat`; a relative XDG_DATA_HOME is ignored
+ * (https://specifications.freedesktop.org/basedir-spec/latest/).
+ */
+export function defaultDataFolder(environment: Environment): string {
+  const base = environment["XDG_DATA_HOME"] ?? "";
+  return join(isAbsolute(base) ? base : join(environment["HOME"] ?? homedir(), ".local", "share"), "rtchat");
+}
+
+/** The login name where it can be a nick, else `guest`. */
+function defaultNick(environment: Environment): string {
+  try {
+    return parseNick(environment["USER"] ?? environment["USERNAME"] ?? "guest");
+  } catch {
+    return "guest";
+  }
+}
+
+/** Where a server or a peer keeps what must survive it. */
+export const dataFlag = flag(pathSchema, {
+  hint: "DIR",
+  summary: "keep messages and keys in this folder; servers that share it form one cluster",
+  fallback: defaultDataFolder,
+  fallbackShown: "$XDG_DATA_HOME/rtchat or ~/.local/share/rtchat",
+  completes: "folder",
+});
+
+/** The network interface to listen on. */
+export const hostFlag = flag(hostSchema, {
+  hint: "HOST",
+  summary: "listen on this address; 0.0.0.0 is all of this machine's",
+  fallback: "127.0.0.1",
+});
+
+/** The balancer's admin endpoint. */
+export const adminFlag = flag(addressSchema(), {
+  hint: "[HOST:]PORT",
+  summary: "serve the HTTP admin endpoint here",
+  fallback: "8080",
+  negative: "serve no admin endpoint",
+});
+
+/** How others see the person. */
+export const nickFlag = flag(nickSchema, {
+  hint: "NICK",
+  summary: "be called this",
+  fallback: defaultNick,
+  fallbackShown: "your login name",
+  short: "n",
+});

@@ -1,0 +1,40 @@
+/** The command line of `rtchat server`. */
+import { defineMode, flag } from "../../cli/flag.ts";
+import { logFlags } from "../../cli/log.ts";
+import { choiceSchema, nickSchema, portSchema } from "../../cli/schemas.ts";
+import { dataFlag, hostFlag } from "./common.ts";
+
+const backplanes = ["keeper", "memory"] as const;
+
+export const serverMode = defineMode({
+  name: "server",
+  summary: "a chat backend: rooms, history, presence, direct messages",
+  description:
+    "Serves chat to balancers and, on the same port, to clients directly. Servers on one machine that use the same " +
+    "data folder form one cluster: people on different servers are in the same rooms.",
+  flags: {
+    port: flag(portSchema, {
+      hint: "PORT",
+      summary: "listen on this port; 0 takes a free one",
+      fallback: "8001",
+    }),
+    host: hostFlag,
+    name: flag(nickSchema, {
+      hint: "NAME",
+      summary: "be called this in logs and health reports (default: made from the address)",
+    }),
+    data: dataFlag,
+    backplane: flag(choiceSchema(backplanes), {
+      hint: "KIND",
+      summary: "keeper: messages are kept in the data folder; memory: they are gone when the server stops",
+      fallback: "keeper",
+      choices: backplanes,
+    }),
+    ...logFlags,
+  },
+  examples: [
+    { command: "rtchat server --port 8001", does: "the first server of a cluster" },
+    { command: "rtchat server --port 8002", does: "a second one on the same machine, same rooms" },
+    { command: "rtchat server --backplane memory --port 9000", does: "a chat that leaves nothing behind" },
+  ],
+});

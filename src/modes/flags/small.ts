@@ -1,0 +1,43 @@
+/** The command lines of the modes that print something and end. */
+import { defineMode } from "../../cli/flag.ts";
+import { shells } from "../../cli/completions.ts";
+import { dataFlag } from "./common.ts";
+
+export const idMode = defineMode({
+  name: "id",
+  summary: "show this device's peer ID, making its key at first use",
+  description:
+    "The ID is the public key of this device in a readable form with a checksum. Compare it with what others see to " +
+    "know that you talk to each other and to nobody between you.",
+  flags: { data: dataFlag },
+  examples: [{ command: "rtchat id", does: "read it to a friend over the phone" }],
+});
+
+export const completionsMode = defineMode({
+  name: "completions",
+  summary: "print a shell's completion script",
+  description: "Pressing Tab then completes modes, flags and their values.",
+  flags: {},
+  positional: { hint: "SHELL", summary: "the shell to complete in", choices: shells, required: true },
+  examples: [
+    { command: "source <(rtchat completions bash)", does: "in ~/.bashrc" },
+    { command: "source <(rtchat completions zsh)", does: "in ~/.zshrc, after compinit" },
+    { command: "rtchat completions fish | source", does: "in ~/.config/fish/config.fish" },
+  ],
+});
+
+/** help's own row; its argument is the name of any mode. */
+export const helpMode = (names: readonly string[]) =>
+  defineMode({
+    name: "help",
+    summary: "show this overview, or the help of one mode",
+    description: "The same as rtchat MODE --help.",
+    flags: {},
+    positional: {
+      hint: "MODE",
+      summary: "the mode to explain",
+      choices: [...names, "help"],
+      required: false,
+    },
+    examples: [{ command: "rtchat help server", does: "all flags of the server" }],
+  });
