@@ -1,6 +1,6 @@
 /** The promise of src/protocol/sanitize.ts: no foreign string makes a terminal do anything. */
 import { describe, expect, test } from "bun:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { cleanOutgoing, sanitizeLine, sanitizeText } from "../../src/protocol/sanitize.ts";
 import { checkText } from "../../src/protocol/requests.ts";
 
