@@ -1,0 +1,292 @@
+/**
+ * A headless chat client: one session, kept alive over a list of addresses.
+ *
+ * Addresses are tried in turn; when a whole round failed, exponential backoff with full jitter. A connection that was
+ * welcomed and then broke begins a new round at the next address after a jittered delay, because everybody else lost
+ * theirs at the same moment. Keep-alive pings find half-open connections. `going-away` is obeyed: the connection is
+ * replaced after the time the server asked for plus a random part of its jitter.
+ *
+ * Invariant: at most one link exists; every state but `closed` and `needs-nick` has a timer or a link that leads out
+ * of it, so a client that is wanted comes back without being asked.
+ */
+import type { Clock, Random, Timer } from "../protocol/clock.ts";
+import { chatClientLimits } from "../protocol/limits.ts";
+import { LineSplitter, eachLine } from "../protocol/lines.ts";
+import type { Logger } from "../protocol/logger.ts";
+import { silentLogger } from "../protocol/logger.ts";
+import type { ClientEvent, ClientListener, ConnectionState } from "./events.ts";
+import { parseServerLine } from "./inbound.ts";
+import type { Dial, Link } from "./link.ts";
+import { retryDelay } from "./retry.ts";
+import { Session } from "./session.ts";
+
+export interface ClientOptions {
+  /** `host:port`, tried in this order; at least one. */
+  readonly addresses: readonly string[];
+  readonly nick: string;
+  /** The program and its version, for operators. */
+  readonly client: string;
+  readonly dial: Dial;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** A new id, unique over all runs of this program. */
+  readonly newId: () => string;
+  readonly logger?: Logger;
+}
+
+export class Client {
+  readonly #options: ClientOptions;
+  readonly #logger: Logger;
+  readonly #listeners = new Set<ClientListener>();
+  readonly #session: Session;
+  #connection: ConnectionState = { state: "idle" };
+  #link: Link | undefined;
+  #splitter = new LineSplitter(chatClientLimits.lineBytes);
+  /** The address in use or tried next. */
+  #next = 0;
+  /** Addresses left to try before waiting. */
+  #left = 0;
+  /** Rounds that failed since the last good connection. */
+  #failures = 0;
+  #attempt = 0;
+  #timers: { retry?: Timer; deadline?: Timer; keepAlive?: Timer; leave?: Timer } = {};
+  #heard = 0;
+  #pinged = false;
+  #onlineSince: number | undefined;
+  /** While `nick-taken` may be this session's own past: until when it is retried (monotonic). */
+  #nickRetryUntil = 0;
+  /** When a `going-away` server may be replaced (monotonic). */
+  #comeBackAt = 0;
+  #lastReason = "";
+
+  /** @throws ProtocolError `bad-nick`, RangeError without an address */
+  constructor(options: ClientOptions) {
+    if (options.addresses.length === 0) throw new RangeError("a client needs at least one address");
+    this.#options = options;
+    this.#logger = options.logger ?? silentLogger;
+    this.#session = new Session(
+      options,
+      {
+        write: (line) => this.#link?.write(`${line}\n`),
+        welcomed: (welcome, first) => this.#welcomed(welcome.server, welcome.resumed, first),
+        nickRefused: (code, message, mayPass) => this.#nickRefused(code, message, mayPass),
+        ended: (code, message, comeBack) => this.#ended(code, message, comeBack),
+        goingAway: (afterMs, jitterMs) => this.#goingAway(afterMs, jitterMs),
+      },
+      (event) => this.#emit(event),
+    );
+  }
+
+  /** Rooms, sends and requests. */
+  get session(): Session {
+    return this.#session;
+  }
+  get connection(): ConnectionState {
+    return this.#connection;
+  }
+
+  /** Hears every event from now on. @returns a function that ends it */
+  on(listener: ClientListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #emit(event: ClientEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #become(connection: ConnectionState): void {
+    this.#connection = connection;
+    this.#emit({ kind: "connection", connection });
+  }
+
+  get #address(): string {
+    // The index is always taken modulo the length, and the constructor refuses an empty list.
+    return this.#options.addresses[this.#next % this.#options.addresses.length] ?? "";
+  }
+
+  /** Starts. Called twice: does nothing. */
+  connect(): void {
+    if (this.#connection.state !== "idle") return;
+    this.#beginRound();
+  }
+
+  /** Tries now instead of waiting for the timer. */
+  retryNow(): void {
+    if (this.#connection.state === "waiting") this.#beginRound();
+  }
+
+  /** Another nick: at once if connected, else with the next hello. @throws ProtocolError `bad-nick` */
+  changeNick(nick: string): void {
+    this.#session.useNick(nick);
+    if (this.#connection.state === "needs-nick") this.#beginRound();
+  }
+
+  /**
+   * Ends: says bye, flushes, and closes. Sends without an acknowledgement fail; who cares waits for their outcomes first.
+   */
+  close(reason = "the client was closed"): void {
+    if (this.#connection.state === "closed") return;
+    const link = this.#link;
+    this.#session.bye();
+    this.#link = undefined;
+    this.#finish("closed", reason);
+    link?.end();
+  }
+
+  #finish(code: string, message: string): void {
+    this.#stopTimers();
+    this.#drop();
+    this.#session.close(code, message);
+    this.#become({ state: "closed", code, message });
+  }
+
+  #stopTimers(): void {
+    for (const timer of Object.values(this.#timers)) timer.stop();
+    this.#timers = {};
+  }
+
+  /** Forgets the link, telling it to close if it has not. */
+  #drop(): void {
+    const link = this.#link;
+    this.#link = undefined;
+    link?.destroy();
+    this.#session.detach();
+    this.#stopTimers();
+  }
+
+  #beginRound(): void {
+    this.#stopTimers();
+    this.#left = this.#options.addresses.length;
+    this.#dial();
+  }
+
+  #dial(): void {
+    const address = this.#address;
+    this.#left -= 1;
+    this.#attempt += 1;
+    this.#splitter = new LineSplitter(chatClientLimits.lineBytes);
+    this.#become({ state: "connecting", address, attempt: this.#attempt });
+    // A listener may have closed the client.
+    if (this.#connection.state !== "connecting") return;
+    const link = this.#options.dial(address, {
+      open: () => {
+        if (this.#link === link) this.#opened();
+      },
+      data: (chunk) => {
+        if (this.#link === link) this.#data(chunk);
+      },
+      closed: (reason) => {
+        if (this.#link === link) this.#lost(reason);
+      },
+    });
+    this.#link = link;
+    this.#deadline(chatClientLimits.dialMs, "no answer");
+  }
+
+  #deadline(ms: number, what: string): void {
+    this.#timers.deadline?.stop();
+    this.#timers.deadline = this.#options.clock.after(ms, () => this.#lost(`${what} within ${ms / 1000} s`));
+  }
+
+  #opened(): void {
+    this.#deadline(chatClientLimits.welcomeMs, "no welcome");
+    this.#heard = this.#options.clock.monotonic();
+    this.#session.attach();
+  }
+
+  #data(chunk: Uint8Array): void {
+    this.#heard = this.#options.clock.monotonic();
+    this.#pinged = false;
+    const link = this.#link;
+    const lines = this.#splitter.push(chunk);
+    if (lines === undefined) return;
+    if (lines === "too-long") {
+      this.#lost(`a line from the server is over ${chatClientLimits.lineBytes} bytes`);
+      return;
+    }
+    eachLine(lines, (line) => {
+      // An earlier line of this chunk may have ended the connection.
+      if (this.#link !== link || line.length === 0) return;
+      const inbound = parseServerLine(line);
+      if (inbound.kind === "message") this.#session.receive(inbound.message);
+      else if (inbound.kind === "unknown") this.#emit(inbound);
+      else this.#logger.warn("ignored a line from the server", { reason: inbound.reason });
+    });
+  }
+
+  #welcomed(server: string, resumed: boolean, first: boolean): void {
+    const { clock } = this.#options;
+    this.#timers.deadline?.stop();
+    this.#onlineSince = clock.monotonic();
+    this.#nickRetryUntil = 0;
+    this.#attempt = 0;
+    this.#pinged = false;
+    this.#timers.keepAlive = clock.every(chatClientLimits.pingMs / 4, () => this.#keepAlive());
+    const { nick } = this.#session;
+    this.#become({ state: "online", address: this.#address, server, nick, first, resumed });
+  }
+
+  #keepAlive(): void {
+    const silent = this.#options.clock.monotonic() - this.#heard;
+    // Pinged first, however long the machine slept: a suspended laptop's connection may still be good.
+    if (this.#pinged && silent >= chatClientLimits.silenceMs) {
+      this.#lost(`nothing heard for ${Math.round(silent / 1000)} s`);
+    } else if (!this.#pinged && silent >= chatClientLimits.pingMs) {
+      this.#pinged = true;
+      this.#session.ping();
+    }
+  }
+
+  /** The link failed or is given up: the next address, or wait. */
+  #lost(reason: string): void {
+    const { clock, random, addresses } = this.#options;
+    const address = this.#address;
+    const wasOnline = this.#onlineSince !== undefined;
+    if (this.#onlineSince !== undefined) {
+      const good = clock.monotonic() - this.#onlineSince >= chatClientLimits.stableMs;
+      if (good) this.#failures = 0;
+      this.#onlineSince = undefined;
+    }
+    this.#lastReason = reason;
+    this.#drop();
+    this.#next = (this.#next + 1) % addresses.length;
+    if (!wasOnline && this.#left > 0) {
+      this.#dial();
+      return;
+    }
+    const asked = this.#comeBackAt - clock.monotonic();
+    const retryInMs = Math.round(asked > 0 ? asked : retryDelay(this.#failures, random));
+    this.#comeBackAt = 0;
+    this.#failures += 1;
+    this.#timers.retry = clock.after(retryInMs, () => this.#beginRound());
+    this.#become({ state: "waiting", address, attempt: this.#failures, retryInMs, reason });
+  }
+
+  #nickRefused(code: string, message: string, mayPass: boolean): void {
+    const now = this.#options.clock.monotonic();
+    if (mayPass) {
+      if (this.#nickRetryUntil === 0) this.#nickRetryUntil = now + chatClientLimits.nickRetryMs;
+      if (now < this.#nickRetryUntil) {
+        this.#left = 0;
+        this.#lost(message);
+        return;
+      }
+    }
+    this.#drop();
+    this.#become({ state: "needs-nick", nick: this.#session.nick, code, message });
+  }
+
+  #ended(code: string, message: string, comeBack: boolean): void {
+    if (comeBack) this.#lost(message);
+    else this.#finish(code, message);
+  }
+
+  #goingAway(afterMs: number, jitterMs: number): void {
+    const { clock, random } = this.#options;
+    const delay = Math.min(afterMs + random() * jitterMs, chatClientLimits.goingAwayMostMs);
+    this.#comeBackAt = clock.monotonic() + delay;
+    this.#timers.leave?.stop();
+    this.#timers.leave = clock.after(delay, () => this.#lost("the server is going away"));
+  }
+}

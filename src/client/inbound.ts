@@ -1,0 +1,152 @@
+/**
+ * From a server's line to a checked object.
+ *
+ * A client believes nothing that it did not check: the server may be another version, another program, or hostile. Known
+ * types are checked field by field, with unknown fields kept (so that `--json` passes on what newer servers add);
+ * unknown types are given as they are; what does not fit its type, or is not a JSON object, is `invalid` and has no
+ * effect but a line in the log.
+ */
+import { z } from "zod";
+import type { Message, ServerMessage } from "../protocol/messages.ts";
+
+const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
+const at = z.number().min(0);
+const id = z.string().exactOptional();
+const position = z.looseObject({ epoch: z.string(), seq });
+const nicks = z.array(z.string());
+
+const message = z.looseObject({
+  type: z.literal("message"),
+  room: z.string(),
+  seq,
+  id,
+  from: z.string(),
+  at,
+  text: z.string(),
+});
+
+const schemas = {
+  welcome: z.looseObject({
+    type: z.literal("welcome"),
+    version: z.number(),
+    server: z.string(),
+    cluster: z.string(),
+    session: z.string(),
+    nick: z.string(),
+    resume: z.string(),
+    resumed: z.boolean(),
+    inbox: position,
+    id,
+  }),
+  message,
+  joined: z.looseObject({
+    type: z.literal("joined"),
+    room: z.string(),
+    epoch: z.string(),
+    seq,
+    members: nicks,
+    memberCount: z.number(),
+    topic: z.string(),
+    messages: z.array(message),
+    recovered: z.boolean(),
+    id,
+  }),
+  left: z.looseObject({ type: z.literal("left"), room: z.string(), id }),
+  presence: z.looseObject({
+    type: z.literal("presence"),
+    room: z.string(),
+    nick: z.string(),
+    state: z.enum(["join", "leave", "rename"]),
+    to: z.string().exactOptional(),
+  }),
+  ack: z.looseObject({
+    type: z.literal("ack"),
+    id,
+    room: z.string(),
+    seq,
+    at,
+    duplicate: z.literal(true).exactOptional(),
+  }),
+  history: z.looseObject({
+    type: z.literal("history"),
+    room: z.string(),
+    epoch: z.string(),
+    messages: z.array(message),
+    more: z.boolean(),
+    id,
+  }),
+  members: z.looseObject({
+    type: z.literal("members"),
+    room: z.string(),
+    members: nicks,
+    memberCount: z.number(),
+    id,
+  }),
+  rooms: z.looseObject({
+    type: z.literal("rooms"),
+    rooms: z.array(z.looseObject({ room: z.string(), members: z.number(), topic: z.string() })),
+    id,
+  }),
+  nick: z.looseObject({ type: z.literal("nick"), nick: z.string(), id }),
+  topic: z.looseObject({
+    type: z.literal("topic"),
+    room: z.string(),
+    text: z.string(),
+    by: z.string(),
+    at,
+    id,
+  }),
+  pong: z.looseObject({ type: z.literal("pong"), id }),
+  "going-away": z.looseObject({
+    type: z.literal("going-away"),
+    afterMs: z.number().min(0),
+    jitterMs: z.number().min(0),
+  }),
+  notice: z.looseObject({
+    type: z.literal("notice"),
+    code: z.enum(["holding", "restored"]),
+    message: z.string(),
+  }),
+  error: z.looseObject({ type: z.literal("error"), code: z.string(), message: z.string(), id }),
+} as const satisfies Record<ServerMessage["type"], z.ZodType<ServerMessage>>;
+
+/** What a line from a server turned out to be. */
+export type Inbound =
+  | { readonly kind: "message"; readonly message: ServerMessage }
+  | { readonly kind: "unknown"; readonly object: Readonly<Record<string, unknown>> }
+  | { readonly kind: "invalid"; readonly reason: string };
+
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+function isKnown(type: string): type is keyof typeof schemas {
+  return Object.hasOwn(schemas, type);
+}
+
+/** Decodes and checks one line, without its newline. Never throws. */
+export function parseServerLine(line: Uint8Array): Inbound {
+  let object: unknown;
+  try {
+    object = JSON.parse(decoder.decode(line));
+  } catch {
+    return { kind: "invalid", reason: "the line is not JSON in UTF-8" };
+  }
+  if (typeof object !== "object" || object === null || Array.isArray(object)) {
+    return { kind: "invalid", reason: "the line is not a JSON object" };
+  }
+  if (!("type" in object) || typeof object.type !== "string") {
+    return { kind: "invalid", reason: "the object has no type" };
+  }
+  if (!isKnown(object.type)) return { kind: "unknown", object: { ...object } };
+  const result = schemas[object.type].safeParse(object);
+  if (result.success) return { kind: "message", message: result.data };
+  const issue = result.error.issues[0];
+  return {
+    kind: "invalid",
+    reason: `${object.type}: field ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "not valid"}`,
+  };
+}
+
+/** A direct message belongs to the inbox's log, every other one to its room's. */
+export function isDirect(message: Pick<Message, "room">): boolean {
+  return message.room.startsWith("@");
+}

@@ -1,0 +1,170 @@
+/**
+ * From `send` to its one outcome: writes queued messages when their room is ready, repeats what a broken connection or
+ * a passing refusal left unanswered, and tells the owner what became of each.
+ *
+ * Repeating is safe because the server remembers ids a session. When the session itself was lost (another cluster, or
+ * a restart that could not honour the token), a message written in the old one may be in the log or not, and a repeat
+ * could show it twice: it fails as `fate-unknown` and the owner decides.
+ */
+
+import type { Clock, Random } from "../protocol/clock.ts";
+import { ProtocolError, errorKinds, isErrorCode } from "../protocol/errors.ts";
+import { chatClientLimits, clientLimits } from "../protocol/limits.ts";
+import type { Ack, ErrorMessage } from "../protocol/messages.ts";
+import { quote } from "../protocol/names.ts";
+import { checkText } from "../protocol/requests.ts";
+import type { ClientListener, Failure } from "./events.ts";
+import { retryDelay } from "./retry.ts";
+import { SendQueue } from "./sends.ts";
+import type { PendingSend } from "./sends.ts";
+
+/** What the sender asks of its session. */
+export interface SenderHost {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly emit: ClientListener;
+  readonly newId: () => string;
+  write(object: { readonly type: "send"; readonly [field: string]: unknown }): void;
+  /** May a message for this room be written now? */
+  ready(room: string): boolean;
+  /** The server says that this session is not in a room where it should be: join again. */
+  roomLost(room: string): void;
+}
+
+export type Taken = { readonly ok: true; readonly id: string } | Failure;
+
+export class Sender {
+  readonly #host: SenderHost;
+  readonly #queue = new SendQueue();
+  #session: string | undefined;
+  #closed = false;
+
+  constructor(host: SenderHost) {
+    this.#host = host;
+  }
+
+  /** Messages not yet acknowledged. */
+  get pending(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Takes a message for a room's key or `@nick`. Its outcome comes as one `sent` event, never before this returns.
+   * @param id the idempotency key; a new one if not given
+   */
+  send(room: string, text: string, id: string = this.#host.newId()): Taken {
+    if (this.#closed) return { ok: false, code: "closed", message: "the client is closed; nothing was sent" };
+    try {
+      checkText(text);
+    } catch (error) {
+      if (error instanceof ProtocolError) return { ok: false, code: error.code, message: error.message };
+      throw error;
+    }
+    if (id.length === 0 || id.length > clientLimits.idLength || this.#queue.get(id) !== undefined) {
+      return {
+        ok: false,
+        code: "bad-message",
+        message: `id ${quote(id)} is in use, empty or over ${clientLimits.idLength} characters; choose another`,
+      };
+    }
+    if (!this.#queue.add(id, room, text)) {
+      return {
+        ok: false,
+        code: "queue-full",
+        message: `${this.#queue.size} messages wait for their acknowledgement; wait before sending more`,
+      };
+    }
+    this.pump();
+    return { ok: true, id };
+  }
+
+  /** Writes whatever may be written now. */
+  pump(): void {
+    if (this.#session === undefined) return;
+    for (const { id, room, text } of this.#queue.take((name) => this.#host.ready(name), this.#session)) {
+      this.#host.write({ type: "send", room, id, text });
+    }
+  }
+
+  /** A connection was welcomed in this session: messages of a former one have an unknown fate. */
+  welcomed(session: string): void {
+    this.#session = session;
+    for (const send of this.#queue.all()) {
+      if (send.session === undefined || send.session === session) continue;
+      this.#fail(
+        send,
+        "fate-unknown",
+        "the server no longer knows this session, so the message may or may not have been sent; look before sending it again",
+      );
+    }
+    this.pump();
+  }
+
+  disconnected(): void {
+    this.#session = undefined;
+    this.#queue.disconnected();
+  }
+
+  /** For good: what is left fails. */
+  close(code: string, message: string): void {
+    this.#closed = true;
+    this.disconnected();
+    for (const send of this.#queue.all()) this.#fail(send, code, message);
+  }
+
+  acknowledged(ack: Ack): void {
+    const send = ack.id === undefined ? undefined : this.#queue.get(ack.id);
+    if (send === undefined) return;
+    this.#queue.remove(send);
+    const { room, seq, at } = ack;
+    this.#host.emit({
+      kind: "sent",
+      outcome: { ok: true, id: send.id, room, seq, at, duplicate: ack.duplicate ?? false },
+    });
+    this.#settled();
+  }
+
+  /** @returns whether the error answered a message */
+  refused(error: ErrorMessage): boolean {
+    const send = error.id === undefined ? undefined : this.#queue.get(error.id);
+    if (send === undefined) return false;
+    const mayPass = isErrorCode(error.code) && errorKinds[error.code].retry;
+    send.refusals += 1;
+    if (send.refusals >= chatClientLimits.sendAttempts) this.#fail(send, error.code, error.message);
+    else if (mayPass) this.#rest(send);
+    else if (error.code === "not-in-room" && this.#host.ready(send.room)) {
+      this.#queue.putBack(send, false);
+      this.#host.roomLost(send.room);
+    } else this.#fail(send, error.code, error.message);
+    this.#settled();
+    return true;
+  }
+
+  /** A room cannot be entered: its messages have nowhere to go. */
+  failRoom(room: string, code: string, message: string): void {
+    for (const send of this.#queue.all()) if (send.room === room) this.#fail(send, code, message);
+    this.#settled();
+  }
+
+  #rest(send: PendingSend): void {
+    this.#queue.putBack(send, true);
+    const delay = retryDelay(send.refusals - 1, this.#host.random);
+    this.#host.clock.after(delay, () => {
+      send.resting = false;
+      this.pump();
+    });
+  }
+
+  #fail(send: PendingSend, code: string, message: string): void {
+    this.#queue.remove(send);
+    this.#host.emit({
+      kind: "sent",
+      outcome: { ok: false, id: send.id, room: send.room, text: send.text, code, message },
+    });
+  }
+
+  #settled(): void {
+    this.pump();
+    if (!this.#closed && this.#queue.takeWritable()) this.#host.emit({ kind: "writable" });
+  }
+}
