@@ -51,6 +51,6 @@ export class AnswerTable {
 
   /** The connection is gone, and with it every answer. */
   failAll(failure: Failure): void {
-    for (const id of [...this.#waiting.keys()]) this.settle(id, failure);
+    for (const id of this.#waiting.keys()) this.settle(id, failure);
   }
 }

@@ -9,11 +9,14 @@
  * Invariant: at most one link exists; every state but `closed` and `needs-nick` has a timer or a link that leads out
  * of it, so a client that is wanted comes back without being asked.
  */
+import { formatAddress } from "../protocol/address.ts";
+import type { Address } from "../protocol/address.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import { chatClientLimits } from "../protocol/limits.ts";
 import { LineSplitter, eachLine } from "../protocol/lines.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { silentLogger } from "../protocol/logger.ts";
+import type { AnswerHandler } from "./answers.ts";
 import type { ClientEvent, ClientListener, ConnectionState } from "./events.ts";
 import { parseServerLine } from "./inbound.ts";
 import type { Dial, Link } from "./link.ts";
@@ -21,8 +24,8 @@ import { retryDelay } from "./retry.ts";
 import { Session } from "./session.ts";
 
 export interface ClientOptions {
-  /** `host:port`, tried in this order; at least one. */
-  readonly addresses: readonly string[];
+  /** Tried in this order; at least one. */
+  readonly addresses: readonly Address[];
   readonly nick: string;
   /** The program and its version, for operators. */
   readonly client: string;
@@ -57,12 +60,11 @@ export class Client {
   #nickRetryUntil = 0;
   /** When a `going-away` server may be replaced (monotonic). */
   #comeBackAt = 0;
-  #lastReason = "";
 
   /** @throws ProtocolError `bad-nick`, RangeError without an address */
   constructor(options: ClientOptions) {
-    if (options.addresses.length === 0) throw new RangeError("a client needs at least one address");
     this.#options = options;
+    if (options.addresses.length === 0) throw new RangeError("a client needs at least one address");
     this.#logger = options.logger ?? silentLogger;
     this.#session = new Session(
       options,
@@ -100,9 +102,10 @@ export class Client {
     this.#emit({ kind: "connection", connection });
   }
 
-  get #address(): string {
-    // The index is always taken modulo the length, and the constructor refuses an empty list.
-    return this.#options.addresses[this.#next % this.#options.addresses.length] ?? "";
+  get #address(): Address {
+    const address = this.#options.addresses[this.#next];
+    if (address === undefined) throw new RangeError("a client needs at least one address");
+    return address;
   }
 
   /** Starts. Called twice: does nothing. */
@@ -116,8 +119,15 @@ export class Client {
     if (this.#connection.state === "waiting") this.#beginRound();
   }
 
-  /** Another nick: at once if connected, else with the next hello. @throws ProtocolError `bad-nick` */
-  changeNick(nick: string): void {
+  /**
+   * Another nick: asked for at once if connected, else said with the next hello.
+   * @throws ProtocolError `bad-nick`
+   */
+  changeNick(nick: string, done?: AnswerHandler): void {
+    if (this.#session.online) {
+      this.#session.request({ type: "nick", nick }, done);
+      return;
+    }
     this.#session.useNick(nick);
     if (this.#connection.state === "needs-nick") this.#beginRound();
   }
@@ -166,7 +176,7 @@ export class Client {
     this.#left -= 1;
     this.#attempt += 1;
     this.#splitter = new LineSplitter(chatClientLimits.lineBytes);
-    this.#become({ state: "connecting", address, attempt: this.#attempt });
+    this.#become({ state: "connecting", address: formatAddress(address), attempt: this.#attempt });
     // A listener may have closed the client.
     if (this.#connection.state !== "connecting") return;
     const link = this.#options.dial(address, {
@@ -224,7 +234,8 @@ export class Client {
     this.#pinged = false;
     this.#timers.keepAlive = clock.every(chatClientLimits.pingMs / 4, () => this.#keepAlive());
     const { nick } = this.#session;
-    this.#become({ state: "online", address: this.#address, server, nick, first, resumed });
+    const address = formatAddress(this.#address);
+    this.#become({ state: "online", address, server, nick, first, resumed });
   }
 
   #keepAlive(): void {
@@ -241,14 +252,13 @@ export class Client {
   /** The link failed or is given up: the next address, or wait. */
   #lost(reason: string): void {
     const { clock, random, addresses } = this.#options;
-    const address = this.#address;
+    const address = formatAddress(this.#address);
     const wasOnline = this.#onlineSince !== undefined;
     if (this.#onlineSince !== undefined) {
       const good = clock.monotonic() - this.#onlineSince >= chatClientLimits.stableMs;
       if (good) this.#failures = 0;
       this.#onlineSince = undefined;
     }
-    this.#lastReason = reason;
     this.#drop();
     this.#next = (this.#next + 1) % addresses.length;
     if (!wasOnline && this.#left > 0) {

@@ -15,7 +15,7 @@ const id = z.string().exactOptional();
 const position = z.looseObject({ epoch: z.string(), seq });
 const nicks = z.array(z.string());
 
-const message = z.looseObject({
+const chatMessage = z.looseObject({
   type: z.literal("message"),
   room: z.string(),
   seq,
@@ -38,7 +38,7 @@ const schemas = {
     inbox: position,
     id,
   }),
-  message,
+  message: chatMessage,
   joined: z.looseObject({
     type: z.literal("joined"),
     room: z.string(),
@@ -47,7 +47,7 @@ const schemas = {
     members: nicks,
     memberCount: z.number(),
     topic: z.string(),
-    messages: z.array(message),
+    messages: z.array(chatMessage),
     recovered: z.boolean(),
     id,
   }),
@@ -71,7 +71,7 @@ const schemas = {
     type: z.literal("history"),
     room: z.string(),
     epoch: z.string(),
-    messages: z.array(message),
+    messages: z.array(chatMessage),
     more: z.boolean(),
     id,
   }),

@@ -1,6 +1,7 @@
 /**
  * What the client needs of a network: one way to dial. net/ has the real one; tests have one that breaks on purpose.
  */
+import type { Address } from "../protocol/address.ts";
 
 /** What a connection tells. Called synchronously; after `closed` nothing more. */
 export interface LinkHandlers {
@@ -20,5 +21,5 @@ export interface Link {
   destroy(): void;
 }
 
-/** Starts connecting to `host:port`. Never calls a handler before it returns. */
-export type Dial = (address: string, handlers: LinkHandlers) => Link;
+/** Starts connecting. Never calls a handler before it returns. */
+export type Dial = (address: Address, handlers: LinkHandlers) => Link;

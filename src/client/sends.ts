@@ -3,7 +3,8 @@
  *
  * A message stays here from `send` until an ack or a final refusal, however many connections that takes, under one id,
  * so that a repeat is recognised by the server and logged once. Order: first in, first out, in each room; a message
- * that waits for its turn again (a refusal that may pass) holds back the later ones of its room.
+ * that waits for its turn again (a refusal that may pass) holds back the later ones of its room. Only what was on the wire
+together with it may come before it then, because the server has taken that already.
  *
  * Bounded: more than chatClientLimits.pendingSends or pendingBytes are refused, and the owner hears when to go on.
  */
@@ -116,15 +117,16 @@ export class SendQueue {
     const held = new Set<string>();
     for (const send of this.#pending.values()) {
       if (this.#inFlight >= this.#limits.sendsInFlight) break;
-      if (send.inFlight || held.has(send.room)) continue;
-      if (send.resting || !ready(send.room)) {
-        held.add(send.room);
-        continue;
+      if (!send.inFlight && !held.has(send.room)) {
+        if (!send.resting && ready(send.room)) {
+          send.inFlight = true;
+          send.session ??= session;
+          this.#inFlight += 1;
+          taken.push(send);
+        } else held.add(send.room);
       }
-      send.inFlight = true;
-      send.session ??= session;
-      this.#inFlight += 1;
-      taken.push(send);
+      // A repeat may be refused again: nothing overtakes it meanwhile.
+      if (send.refusals > 0) held.add(send.room);
     }
     return taken;
   }
