@@ -1,0 +1,169 @@
+/**
+ * A program on a pseudo-terminal, read as a person reads it: not the bytes it wrote but what stands on the screen.
+ *
+ * The bytes go into xterm.js's emulator, which also answers the questions that programs ask a terminal (cursor
+ * position, device attributes). Tests wait for a screen, never for a time.
+ */
+import xterm from "@xterm/headless";
+import { withDeadline } from "./deadline.ts";
+
+/** Of the pseudo-terminal. */
+export interface TerminalSize {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** What keys send. */
+const keys = {
+  enter: "\r",
+  escape: "\u001b",
+  tab: "\t",
+  backspace: "\u007f",
+  up: "\u001b[A",
+  down: "\u001b[B",
+  right: "\u001b[C",
+  left: "\u001b[D",
+  home: "\u001b[H",
+  end: "\u001b[F",
+  "page-up": "\u001b[5~",
+  "page-down": "\u001b[6~",
+  "ctrl-a": "\u0001",
+  "ctrl-c": "\u0003",
+  "ctrl-d": "\u0004",
+  "ctrl-e": "\u0005",
+  "ctrl-l": "\u000c",
+  "ctrl-r": "\u0012",
+  "ctrl-u": "\u0015",
+  "ctrl-w": "\u0017",
+} as const;
+
+/** A program with a screen. */
+export class TerminalScreen {
+  readonly #emulator: xterm.Terminal;
+  readonly #child: Bun.Subprocess;
+  readonly #terminal: Bun.Terminal;
+  readonly #watchers = new Set<() => void>();
+  #raw = "";
+
+  constructor(command: readonly string[], size: TerminalSize, env: Record<string, string>) {
+    this.#emulator = new xterm.Terminal({
+      cols: size.columns,
+      rows: size.rows,
+      scrollback: 10_000,
+      allowProposedApi: true,
+    });
+    const decoder = new TextDecoder();
+    this.#child = Bun.spawn([...command], {
+      // Given as options and not as a Bun.Terminal, which would not become the program's controlling terminal: no
+      // signal would reach it on Ctrl-C or a change of size.
+      terminal: {
+        cols: size.columns,
+        rows: size.rows,
+        data: (_terminal, bytes) => {
+          this.#raw += decoder.decode(bytes, { stream: true });
+          this.#emulator.write(bytes, () => this.#look());
+        },
+      },
+      env: { ...env, TERM: "xterm-256color", COLORTERM: "truecolor" },
+    });
+    if (this.#child.terminal === undefined) throw new Error("no pseudo-terminal could be opened");
+    this.#terminal = this.#child.terminal;
+    this.#emulator.onData((answer) => void this.#terminal.write(answer));
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /** Every byte the program wrote, as text: to show that a certain sequence never reached the terminal. */
+  get raw(): string {
+    return this.#raw;
+  }
+
+  #look(): void {
+    for (const watcher of this.#watchers) watcher();
+  }
+
+  #lines(first: number, count: number): string[] {
+    const buffer = this.#emulator.buffer.active;
+    return Array.from(
+      { length: count },
+      (_, index) => buffer.getLine(first + index)?.translateToString(true) ?? "",
+    );
+  }
+
+  /** What stands on the screen now: as many lines as it has rows, without trailing spaces. */
+  lines(): string[] {
+    return this.#lines(this.#emulator.buffer.active.baseY, this.#emulator.rows);
+  }
+
+  /** The screen as one text, without empty lines at its end. */
+  screen(): string {
+    return this.lines().join("\n").trimEnd();
+  }
+
+  /** All lines that scrolled away and those on the screen. */
+  history(): string {
+    return this.#lines(0, this.#emulator.buffer.active.length).join("\n").trimEnd();
+  }
+
+  /** The cursor, from 0, as [column, row]. */
+  cursor(): readonly [number, number] {
+    const { cursorX, cursorY } = this.#emulator.buffer.active;
+    return [cursorX, cursorY];
+  }
+
+  /** Resolves with the screen as soon as it matches. */
+  async see(what: RegExp | ((screen: string) => boolean)): Promise<string> {
+    const matches = typeof what === "function" ? what : (screen: string) => what.test(screen);
+    const seen = Promise.withResolvers<string>();
+    const watcher = () => {
+      const screen = this.screen();
+      if (matches(screen)) seen.resolve(screen);
+    };
+    this.#watchers.add(watcher);
+    try {
+      watcher();
+      return await withDeadline(
+        seen.promise,
+        () => `a screen with ${String(what)}; it shows\n${this.screen()}`,
+      );
+    } finally {
+      this.#watchers.delete(watcher);
+    }
+  }
+
+  type(text: string): void {
+    this.#terminal.write(text);
+  }
+
+  press(...names: (keyof typeof keys)[]): void {
+    for (const name of names) this.#terminal.write(keys[name]);
+  }
+
+  resize(size: TerminalSize): void {
+    this.#emulator.resize(size.columns, size.rows);
+    this.#terminal.resize(size.columns, size.rows);
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** The exit code when it has ended by itself; null when a signal ended it. */
+  async ended(): Promise<number | null> {
+    await withDeadline(
+      this.#child.exited,
+      () => `the end of process ${this.pid}; its screen shows\n${this.screen()}`,
+    );
+    return this.#child.exitCode;
+  }
+
+  /** For cleaning up. */
+  async destroy(): Promise<void> {
+    if (this.#child.exitCode === null && this.#child.signalCode === null) this.#child.kill("SIGKILL");
+    await this.#child.exited;
+    if (!this.#terminal.closed) this.#terminal.close();
+    this.#emulator.dispose();
+  }
+}
