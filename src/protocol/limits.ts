@@ -37,6 +37,18 @@ export const clientLimits = {
   helloMs: 10_000,
 } as const;
 
+/** Sockets of every kind. */
+export const netLimits = {
+  /** Most bytes kept by reference for the end of a turn; more goes to the kernel at once. Large enough for one full
+   * reply, small enough to share a processor cache with its readers. */
+  gatherBytes: 256 * KiB,
+  /** From dialling to an open connection; backends are near. */
+  connectMs: 5_000,
+  /** Descriptors kept free below RLIMIT_NOFILE for trunks, files and the admin port. At the limit itself accepting
+   * would spin a processor. */
+  descriptorHeadroom: 128,
+} as const;
+
 /** What an edge holds for its clients. */
 export const edgeLimits = {
   /** Unsent bytes of one client's outbox; beyond it the client is dropped as a slow consumer. */
@@ -51,10 +63,8 @@ export const edgeLimits = {
   unackedBytes: 256 * KiB,
   /** From shutdown() to close(): time for the peer to take the last bytes. */
   lingerMs: 2_000,
-  /** Connections an edge accepts when nothing else is said; head-room below is kept as well. */
+  /** Connections an edge accepts when nothing else is said; netLimits.descriptorHeadroom is kept as well. */
   connections: 18_000,
-  /** Descriptors kept free below RLIMIT_NOFILE for trunks, files and the admin port. */
-  descriptorHeadroom: 128,
 } as const;
 
 /** The link between an edge and a hub. */

@@ -1,0 +1,123 @@
+/**
+ * Dialling: an open connection or one clear reason, in bounded time.
+ *
+ * Bun.connect cannot be cancelled and names no address when it fails; both are mended here. A dial that was given up
+ * (deadline or signal) and succeeds later is closed unseen.
+ */
+import type { Socket } from "bun";
+import { netLimits } from "../protocol/limits.ts";
+import { Connection, socketHandlers } from "./connection.ts";
+import type { ConnectionHandlers, ConnectionSettings } from "./connection.ts";
+import { descriptorsExhausted } from "./descriptors.ts";
+import { describeEndpoint, type Endpoint } from "./listener.ts";
+
+/** Why there is no connection. The peer is to blame unless the code is `EMFILE`, `ENOTFOUND` or `ABORTED`. */
+export class DialError extends Error {
+  override readonly name = "DialError";
+  /** `TIMEOUT`, `ABORTED`, `EMFILE` (our own descriptors), or the system's: `ECONNREFUSED`, `ENOTFOUND`, … */
+  readonly code: string;
+
+  constructor(message: string, code: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** What {@link dial} needs. */
+export interface DialOptions {
+  readonly to: Endpoint;
+  readonly settings: ConnectionSettings;
+  /** Says who handles the connection; called when it is open and before its first byte is read. */
+  opened(connection: Connection): ConnectionHandlers;
+  readonly timeoutMs?: number;
+  /** Gives up when aborted. */
+  readonly signal?: AbortSignal;
+  readonly tls?: Bun.TLSOptions;
+}
+
+/**
+ * Connects.
+ * @returns the open connection, after `opened` was called with it (for TLS: before its handshake)
+ * @throws DialError (as a rejection); `opened` is not called then
+ */
+export function dial(options: DialOptions): Promise<Connection> {
+  const { to, settings, signal } = options;
+  const timeoutMs = options.timeoutMs ?? netLimits.connectMs;
+  const where = describeEndpoint(to);
+  return new Promise<Connection>((resolve, reject) => {
+    let settled = false;
+    const fail = (error: DialError): void => {
+      if (settled) return;
+      settle();
+      reject(error);
+    };
+    const abort = (): void => fail(new DialError(`gave up connecting to ${where}`, "ABORTED"));
+    const timer = settings.clock.after(timeoutMs, () =>
+      fail(new DialError(`${where} did not answer within ${timeoutMs} ms; check that it runs`, "TIMEOUT")),
+    );
+    const settle = (): void => {
+      settled = true;
+      timer.stop();
+      signal?.removeEventListener("abort", abort);
+    };
+    if (signal?.aborted === true) {
+      abort();
+      return;
+    }
+    signal?.addEventListener("abort", abort);
+    const shared = {
+      allowHalfOpen: true,
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      socket: {
+        ...socketHandlers,
+        open(socket: Socket<Connection>): void {
+          const connection = new Connection(socket, settings, unseen);
+          socket.data = connection;
+          if (settled) {
+            connection.terminate();
+            return;
+          }
+          settle();
+          connection.handlers = options.opened(connection);
+          resolve(connection);
+        },
+        connectError: () => {}, // The promise rejects too.
+      },
+    };
+    const connecting =
+      "path" in to
+        ? Bun.connect<Connection>({ ...shared, unix: to.path })
+        : Bun.connect<Connection>({ ...shared, hostname: to.host, port: to.port });
+    connecting.catch((error: unknown) => fail(explain(where, error)));
+  });
+}
+
+/** For a connection that opened after it was given up. */
+const unseen: ConnectionHandlers = { data: () => {}, close: () => {} };
+
+function explain(where: string, error: unknown): DialError {
+  const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+  if (code === "EMFILE" || code === "ENFILE" || descriptorsExhausted()) {
+    return new DialError(
+      `cannot connect to ${where}: this process has no file descriptors left; raise the limit (ulimit -n)`,
+      "EMFILE",
+    );
+  }
+  return new DialError(`cannot connect to ${where}: ${reason(code)}`, code);
+}
+
+function reason(code: string): string {
+  switch (code) {
+    case "ECONNREFUSED":
+      return "nobody listens there (ECONNREFUSED); check the address and that it runs";
+    case "ENOENT":
+      return "there is no such socket; check the path and that it runs";
+    case "ENOTFOUND":
+      return "the host name does not resolve; check its spelling";
+    case "EHOSTUNREACH":
+    case "ENETUNREACH":
+      return `no route to it (${code}); check the network`;
+    default:
+      return `${code}; check the address and that it runs`;
+  }
+}
