@@ -11,7 +11,7 @@
 import { BlockList, isIP } from "node:net";
 import { isLoopback } from "../protocol/address.ts";
 import type { Clock } from "../protocol/clock.ts";
-import { doorLimits, edgeLimits } from "../protocol/limits.ts";
+import { doorLimits, edgeLimits, netLimits } from "../protocol/limits.ts";
 import { quote } from "../protocol/names.ts";
 import { addressBlock } from "./address.ts";
 
@@ -85,7 +85,7 @@ export class Door {
         `the limit of ${this.#connections} connections is reached; try again later`,
       );
     }
-    if (this.#freeDescriptors() < edgeLimits.descriptorHeadroom) {
+    if (this.#freeDescriptors() < netLimits.descriptorHeadroom) {
       return this.#refuse(
         "descriptors",
         "no file descriptors are left for more connections; try again later",
