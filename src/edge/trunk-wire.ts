@@ -1,0 +1,255 @@
+/**
+ * The trunk's two interfaces as frames: one encoder and one decoder for each direction.
+ *
+ * Encoders implement a port by appending frames to a writer and saying that there is something to flush; decoders read
+ * frames and call a port. Neither knows sockets. What is frequent (lines, sends, group messages) is fixed fields and a
+ * slice; what is rare (opening, handing over) is JSON, checked with zod, because the other side may be another build.
+ *
+ * Invariant: decoding what was encoded gives the same calls in the same order.
+ */
+import { z } from "zod";
+import { isErrorCode } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import { Op } from "../protocol/frames.ts";
+import type { FrameReader, FrameWriter } from "../protocol/frames.ts";
+import type { CloseReason, EdgePort, GroupId, HubPort, HubReport, SessionId } from "./trunk.ts";
+import type { Handover, Origin } from "./trunk.ts";
+import type { Position } from "../protocol/messages.ts";
+
+const name = z.string().min(1).max(256);
+const count = z.number().int().min(0);
+const origin = z.object({ address: z.string().max(128), edge: z.string().max(256) });
+const handover = z.object({
+  origin,
+  token: z.string().min(1).max(4_096),
+  done: count,
+  groups: z
+    .array(z.object({ name, position: z.object({ epoch: z.string().max(64), seq: count }), roster: count }))
+    .max(1_024),
+});
+const definition = z.object({ name, epoch: z.string().max(64) });
+const report = z.object({
+  server: name,
+  cluster: name,
+  build: z.string().max(128),
+  sessions: count,
+  rooms: count,
+  messages: count,
+  backplane: z.enum(["ok", "degraded", "down"]),
+  backplaneMs: z.number().min(0),
+  draining: z.boolean(),
+});
+
+/** Frames that a hub's answers to pings and the handshake bring, which are no business of either port. */
+export type Beside = (reader: FrameReader) => void;
+
+/** Says what an edge says to a hub, as frames. */
+export class HubPortEncoder implements HubPort {
+  readonly #writer: FrameWriter;
+  readonly #wrote: () => void;
+
+  /** @param wrote called after each frame: there is something to flush */
+  constructor(writer: FrameWriter, wrote: () => void) {
+    this.#writer = writer;
+    this.#wrote = wrote;
+  }
+
+  open(session: SessionId, from: Origin): void {
+    this.#writer.begin(Op.Open).u32(session).json(from).end();
+    this.#wrote();
+  }
+
+  resume(session: SessionId, moved: Handover): void {
+    this.#writer.begin(Op.Resume).u32(session).json(moved).end();
+    this.#wrote();
+  }
+
+  lines(session: SessionId, lines: Uint8Array): void {
+    this.#writer.begin(Op.Lines).u32(session).bytes(lines).end();
+    this.#wrote();
+  }
+
+  close(session: SessionId, reason: CloseReason): void {
+    this.#writer.begin(Op.Close).u32(session).text(reason).end();
+    this.#wrote();
+  }
+
+  /** Asks for a {@link HubReport}; answered with the same number. */
+  ping(number: number): void {
+    this.#writer.begin(Op.Ping).u32(number).end();
+    this.#wrote();
+  }
+}
+
+/**
+ * Calls a hub for a frame of an edge.
+ * @param beside gets whatever is not a port call: pings
+ * @throws RangeError, SyntaxError or ZodError when the frame is broken; the trunk must then be closed
+ */
+export function decodeToHub(reader: FrameReader, hub: HubPort, beside: Beside): void {
+  switch (reader.op) {
+    case Op.Lines:
+      hub.lines(reader.u32(), reader.rest());
+      return;
+    case Op.Open:
+      hub.open(reader.u32(), origin.parse(reader.json()));
+      return;
+    case Op.Resume:
+      hub.resume(reader.u32(), handover.parse(reader.json()));
+      return;
+    case Op.Close:
+      hub.close(reader.u32(), closeReason(reader.text()));
+      return;
+    default:
+      beside(reader);
+  }
+}
+
+/** An edge of a newer build may have reasons this one does not know: the client failed, then. */
+function closeReason(reason: string): CloseReason {
+  return reason === "ended" || isErrorCode(reason) ? reason : "failed";
+}
+
+/** Says what a hub says to an edge, as frames. */
+export class EdgePortEncoder implements EdgePort {
+  readonly #writer: FrameWriter;
+  readonly #wrote: () => void;
+
+  /** @param wrote called after each frame: there is something to flush */
+  constructor(writer: FrameWriter, wrote: () => void) {
+    this.#writer = writer;
+    this.#wrote = wrote;
+  }
+
+  send(session: SessionId, bytes: Uint8Array, done: number): void {
+    this.#writer.begin(Op.Send).u32(session).u32(done).bytes(bytes).end();
+    this.#wrote();
+  }
+
+  define(group: GroupId, groupName: string, position: Position, roster: number): void {
+    const named = { name: groupName, epoch: position.epoch };
+    this.#writer.begin(Op.Define).u32(group).u32(roster).f64(position.seq).json(named).end();
+    this.#wrote();
+  }
+
+  group(group: GroupId, bytes: Uint8Array, seq: number, roster: number, except: SessionId): void {
+    this.#writer.begin(Op.Group).u32(group).u32(except).u32(roster).f64(seq).bytes(bytes).end();
+    this.#wrote();
+  }
+
+  join(session: SessionId, group: GroupId): void {
+    this.#writer.begin(Op.Join).u32(session).u32(group).end();
+    this.#wrote();
+  }
+
+  leave(session: SessionId, group: GroupId): void {
+    this.#writer.begin(Op.Leave).u32(session).u32(group).end();
+    this.#wrote();
+  }
+
+  drop(group: GroupId): void {
+    this.#writer.begin(Op.Drop).u32(group).end();
+    this.#wrote();
+  }
+
+  replay(session: SessionId, groupName: string, bytes: Uint8Array, seq: number): void {
+    const encoded = Buffer.from(groupName);
+    this.#writer.begin(Op.Replay).u32(session).f64(seq).u8(encoded.length).bytes(encoded).bytes(bytes).end();
+    this.#wrote();
+  }
+
+  token(session: SessionId, token: string): void {
+    this.#writer.begin(Op.Token).u32(session).text(token).end();
+    this.#wrote();
+  }
+
+  close(session: SessionId, code: ErrorCode | "bye"): void {
+    this.#writer.begin(Op.Kick).u32(session).text(code).end();
+    this.#wrote();
+  }
+
+  drain(): void {
+    this.#writer.begin(Op.Drain).end();
+    this.#wrote();
+  }
+
+  /** Answers a ping. */
+  pong(number: number, state: HubReport): void {
+    this.#writer.begin(Op.Pong).u32(number).json(state).end();
+    this.#wrote();
+  }
+}
+
+/**
+ * Calls an edge for a frame of a hub.
+ * @param beside gets whatever is not a port call: pongs
+ * @throws RangeError, SyntaxError or ZodError when the frame is broken; the trunk must then be closed
+ */
+export function decodeToEdge(reader: FrameReader, edge: EdgePort, beside: Beside): void {
+  switch (reader.op) {
+    case Op.Group: {
+      const group = reader.u32();
+      const except = reader.u32();
+      const roster = reader.u32();
+      const seq = reader.f64();
+      edge.group(group, reader.rest(), seq, roster, except);
+      return;
+    }
+    case Op.Send: {
+      const session = reader.u32();
+      const done = reader.u32();
+      edge.send(session, reader.rest(), done);
+      return;
+    }
+    case Op.Join:
+      edge.join(reader.u32(), reader.u32());
+      return;
+    case Op.Leave:
+      edge.leave(reader.u32(), reader.u32());
+      return;
+    default:
+      decodeRare(reader, edge, beside);
+  }
+}
+
+function decodeRare(reader: FrameReader, edge: EdgePort, beside: Beside): void {
+  switch (reader.op) {
+    case Op.Define: {
+      const group = reader.u32();
+      const roster = reader.u32();
+      const seq = reader.f64();
+      const named = definition.parse(reader.json());
+      edge.define(group, named.name, { epoch: named.epoch, seq }, roster);
+      return;
+    }
+    case Op.Drop:
+      edge.drop(reader.u32());
+      return;
+    case Op.Replay: {
+      const session = reader.u32();
+      const seq = reader.f64();
+      const groupName = Buffer.from(reader.bytes(reader.u8())).toString("utf8");
+      edge.replay(session, groupName, reader.rest(), seq);
+      return;
+    }
+    case Op.Token:
+      edge.token(reader.u32(), reader.text());
+      return;
+    case Op.Kick: {
+      const session = reader.u32();
+      const code = reader.text();
+      edge.close(session, isErrorCode(code) ? code : code === "bye" ? "bye" : "internal");
+      return;
+    }
+    case Op.Drain:
+      edge.drain();
+      return;
+    default:
+      beside(reader);
+  }
+}
+
+/** Reads the answer to a ping. @throws as {@link decodeToEdge} */
+export function decodePong(reader: FrameReader): { number: number; report: HubReport } {
+  return { number: reader.u32(), report: report.parse(reader.json()) };
+}
