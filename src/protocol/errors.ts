@@ -60,6 +60,8 @@ export const errorKinds = {
   "too-many-connections": closes("The server or the client's address is at its connection limit", true),
   "no-backend": closes("The balancer has no usable backend", true),
   "going-away": closes("The server stops; sessions are expected elsewhere", true),
+  "session-lost": closes("The session could not be carried over to another server", true),
+  flooding: closes("More lines wait for their turn than one session may have", true),
   replaced: closes("The same session was resumed by a newer connection", false),
   kicked: closes("An operator or moderator ended the session", false),
 } as const satisfies Record<string, ErrorKind>;

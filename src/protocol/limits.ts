@@ -94,8 +94,31 @@ export const hubLimits = {
   /** Lines of one session waiting behind an unfinished request. Above edgeLimits.unackedLines by design: never reached
    * by a well-behaved edge, and a trunk that breaks the promise is closed. */
   waitingLines: 1_024,
+  /** The same in bytes; above edgeLimits.unackedBytes for the same reason. */
+  waitingBytes: 1 * MiB,
   /** Messages a session may send a second, sustained; a person types 5, a bot posts 50, a benchmark raises it. */
   messagesPerSecond: 10_000,
+  /** Other requests a second, sustained: each may cost a log read or make noise for a whole room. */
+  requestsPerSecond: 50,
+  /** Other requests at once: joining as many rooms as one may be in, and asking for members and history of each. */
+  requestsBurst: 300,
+  /** Encoded recent messages over all rooms; rooms that were quiet longest give theirs up first. */
+  cacheBytes: 256 * MiB,
+  /** A room that nobody here is in stays subscribed this long: people who reconnect find it warm. */
+  roomLingerMs: 10_000,
+  /** Messages a returning reader is brought in one go; one who missed more gets the newest and an honest gap. */
+  catchUpMessages: 5_000,
+  /** The same in bytes: half of what an edge's outbox takes, so that catching up does not make a slow consumer. */
+  catchUpBytes: 512 * KiB,
+  /** Inbox entries looked through for one `history` of a direct conversation; the reply says where to go on. */
+  scanEntries: 2_000,
+  /** How long a hub tries to take over a session while the backplane cannot be reached. */
+  resumeMs: 30_000,
+  /** First and longest delay between two tries of that. */
+  retryMs: 100,
+  retryMostMs: 2_000,
+  /** How long a `resume` token is honoured: somebody back from a month's holiday still has the same inbox. */
+  tokenMs: 31 * 24 * 3_600_000,
 } as const;
 
 /** The backplane, whatever its form. */

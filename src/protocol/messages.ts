@@ -150,6 +150,8 @@ export interface History {
   readonly messages: readonly Message[];
   /** There is more in the asked direction. */
   readonly more: boolean;
+  /** With `more`: the `before` (or `after`, if that was asked) of the request that goes on here. */
+  readonly next?: number;
   readonly id?: string;
 }
 /** Answer to `members`; also sent unasked when a hand-over may have hidden changes. */

@@ -1,0 +1,88 @@
+/**
+ * What a hub says, as bytes.
+ *
+ * A stored body is the fields of a `message` that do not depend on its place in the log, as JSON without braces. So a
+ * delivery is made of three pieces put side by side, once for all who get it, and history is made of deliveries put
+ * between commas: neither parses a stored message.
+ */
+import type { LogEntry } from "../backplane/backplane.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { ServerMessage } from "../protocol/messages.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** No bytes. */
+export const NOTHING = new Uint8Array(0);
+
+/** One object as a line with its newline. */
+export function encodeLine(message: ServerMessage): Uint8Array {
+  return encoder.encode(`${JSON.stringify(message)}\n`);
+}
+
+/** `{id}`, or nothing: an answer carries the request's id if there was one. */
+export function withId(id: string | undefined): { readonly id?: string } {
+  return id === undefined ? {} : { id };
+}
+
+/** An error as a line. */
+export function encodeError(code: ErrorCode, message: string, id?: string): Uint8Array {
+  return encodeLine({ type: "error", ...withId(id), code, message });
+}
+
+/** What of a message is stored: its fields but `type`, `seq` and `at`, without braces, `room` first. */
+export function encodeBody(room: string, id: string | undefined, from: string, text: string): Uint8Array {
+  const key = id === undefined ? "" : `"id":${JSON.stringify(id)},`;
+  return encoder.encode(
+    `"room":${JSON.stringify(room)},${key}"from":${JSON.stringify(from)},"text":${JSON.stringify(text)}`,
+  );
+}
+
+/** `room` of a stored body, without parsing it: names have nothing that JSON escapes. */
+export function bodyRoom(body: Uint8Array): string {
+  return decoder.decode(body.subarray(8, body.indexOf(0x22, 8)));
+}
+
+/** A log entry as the line that is delivered. */
+export function encodeEntry(entry: LogEntry): Uint8Array {
+  const head = `{"type":"message","seq":${entry.seq},"at":${entry.at},`;
+  const { body } = entry;
+  const line = Buffer.allocUnsafe(head.length + body.length + 2);
+  line.write(head, "latin1");
+  line.set(body, head.length);
+  line[line.length - 2] = 0x7d; // }
+  line[line.length - 1] = 0x0a;
+  return line;
+}
+
+/** The byte length of all lines. */
+export function sizeOf(lines: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const line of lines) bytes += line.length;
+  return bytes;
+}
+
+/** Lines one after the other. */
+export function joinLines(lines: readonly Uint8Array[]): Uint8Array {
+  const [only] = lines;
+  if (only === undefined) return NOTHING;
+  return lines.length === 1 ? only : Buffer.concat(lines);
+}
+
+/**
+ * An object with `messages`, as a line.
+ * @param head its other fields
+ * @param lines delivered lines, each of which becomes an element
+ */
+export function encodeWithMessages(head: object, lines: readonly Uint8Array[]): Uint8Array {
+  const pieces: Uint8Array[] = [encoder.encode(`${JSON.stringify(head).slice(0, -1)},"messages":[`)];
+  for (const [index, line] of lines.entries()) {
+    if (index > 0) pieces.push(COMMA);
+    pieces.push(line.subarray(0, -1));
+  }
+  pieces.push(END);
+  return Buffer.concat(pieces);
+}
+
+const COMMA = encoder.encode(",");
+const END = encoder.encode("]}\n");

@@ -1,0 +1,48 @@
+/** One request on its way to its answer: what a handler is given to work with. */
+import type { BackplaneFailure } from "../backplane/backplane.ts";
+import { errorKinds } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { ServerMessage } from "../protocol/messages.ts";
+import type { Core } from "./core.ts";
+import { encodeError, encodeLine } from "./encode.ts";
+import type { Slot } from "./request-queue.ts";
+import type { ReadLine, Session } from "./session.ts";
+
+/** Exactly one of `answer`, `bytes`, `refuse` and `fail` ends it; after the connection closed all of them do nothing. */
+export class Exchange {
+  readonly core: Core;
+  readonly session: Session;
+  readonly slot: Slot<ReadLine>;
+  /** The request's id, if it had one: to be repeated in the answer. */
+  readonly id: string | undefined;
+
+  constructor(core: Core, session: Session, slot: Slot<ReadLine>, id: string | undefined) {
+    this.core = core;
+    this.session = session;
+    this.slot = slot;
+    this.id = id;
+  }
+
+  /** @param then see {@link Slot.finish} */
+  answer(message: ServerMessage, then?: () => void): void {
+    this.slot.finish(encodeLine(message), then);
+  }
+
+  /** Answers with lines encoded elsewhere. */
+  bytes(lines: Uint8Array, then?: () => void): void {
+    this.slot.finish(lines, then);
+  }
+
+  /** Answers with an error, and closes the connection if that is what the code means. */
+  refuse(code: ErrorCode, message: string): void {
+    this.slot.finish(encodeError(code, message, this.id));
+    if (!errorKinds[code].closes) return;
+    this.session.flush();
+    this.session.hangUp(code);
+  }
+
+  /** Answers with what the backplane refused. */
+  fail(failure: BackplaneFailure): void {
+    this.refuse(failure.code, failure.message);
+  }
+}

@@ -1,0 +1,69 @@
+/** `members`, `rooms` and `nick`: who is where, and under which name. */
+import type { RoomSummary } from "../../backplane/backplane.ts";
+import { parseNick } from "../../protocol/names.ts";
+import { withId } from "../encode.ts";
+import { readTopic, TOPIC } from "../topic.ts";
+import type { RequestHandler } from "./handler.ts";
+import { tokenOf } from "./hello.ts";
+import { membership } from "./membership.ts";
+
+export const members: RequestHandler<"members"> = {
+  order: "exclusive",
+  cost: "request",
+  run(exchange, request) {
+    const { core, session, id } = exchange;
+    const { room } = membership(session, request.room);
+    const { roster, name } = room;
+    const listed = roster.nicks(core.limits.membersListed);
+    exchange.answer({
+      type: "members",
+      ...withId(id),
+      room: name,
+      members: listed,
+      memberCount: roster.size,
+    });
+  },
+};
+
+export const rooms: RequestHandler<"rooms"> = {
+  order: "exclusive",
+  cost: "request",
+  run(exchange) {
+    const { core, id } = exchange;
+    core.backplane.rooms(core.limits.roomsListed, (result) => {
+      if (!result.ok) exchange.fail(result);
+      else exchange.answer({ type: "rooms", ...withId(id), rooms: result.rooms.map(describe) });
+    });
+  },
+};
+
+function describe({ room, members: count, records }: RoomSummary): {
+  readonly room: string;
+  readonly members: number;
+  readonly topic: string;
+} {
+  return { room, members: count, topic: readTopic(records.get(TOPIC))?.text ?? "" };
+}
+
+export const nick: RequestHandler<"nick"> = {
+  order: "exclusive",
+  cost: "request",
+  run(exchange, request) {
+    const { core, session, id } = exchange;
+    const wanted = parseNick(request.nick);
+    if (wanted === session.nick) {
+      exchange.answer({ type: "nick", ...withId(id), nick: wanted });
+      return;
+    }
+    core.backplane.claim(session.name, wanted, (result) => {
+      if (session.closed) return;
+      if (!result.ok) {
+        exchange.fail(result);
+        return;
+      }
+      session.nick = wanted;
+      session.edge.token(session.id, tokenOf(core, session));
+      exchange.answer({ type: "nick", ...withId(id), nick: wanted });
+    });
+  },
+};

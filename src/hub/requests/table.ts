@@ -1,0 +1,23 @@
+/** Every request a client may make, and who handles it. */
+import type { RequestHandlers } from "./handler.ts";
+import { hello } from "./hello.ts";
+import { history } from "./history.ts";
+import { join, leave } from "./join.ts";
+import { members, nick, rooms } from "./people.ts";
+import { send } from "./send.ts";
+import { bye, ping } from "./simple.ts";
+import { topic } from "./topic.ts";
+
+export const requestHandlers: RequestHandlers = {
+  hello,
+  join,
+  leave,
+  send,
+  history,
+  members,
+  rooms,
+  nick,
+  topic,
+  ping,
+  bye,
+};

@@ -1,0 +1,162 @@
+/**
+ * A session that comes over from another hub, while its client's connection stays open at the edge.
+ *
+ * The edge brings the session's token, the position of each group it was in, and then the lines that were not finished.
+ * This hub claims the session, goes to each room, gives the client what the room said after its position, and puts it
+ * into the group in the turn in which nothing is missing. Only then are the lines looked at: their sends have the keys
+ * they had before, so a message that the other hub logged is not logged again. Nobody in the rooms hears of any of this.
+ */
+import type { GroupView, Handover } from "../edge/trunk.ts";
+import { INBOX } from "../protocol/messages.ts";
+import type { Core } from "./core.ts";
+import { encodeLine, joinLines } from "./encode.ts";
+import type { Found, Gathered } from "./gather.ts";
+import { countFitting, encodeJoined } from "./joined.ts";
+import { persist } from "./retry.ts";
+import type { Room } from "./room.ts";
+import type { Session } from "./session.ts";
+import { readToken } from "./token.ts";
+import type { ResumeClaims } from "./token.ts";
+import { topicMessage } from "./topic.ts";
+
+const LOST = "the session could not be carried over; connect again";
+
+/** Takes over a session. Its lines wait until that is done. */
+export function resume(core: Core, session: Session, handover: Handover): void {
+  if (handover.token === "") {
+    // It was not welcomed yet, so there is nothing to take over but the count of its lines.
+    session.awaitHello();
+    return;
+  }
+  const claims = readToken(core.secret, handover.token);
+  if (claims === undefined) {
+    core.logger.warn("a session came over with a token of another cluster", {
+      edge: session.attachment.name,
+    });
+    session.close("session-lost", LOST);
+    return;
+  }
+  session.hold();
+  persist<{ readonly ok: true; readonly rooms: readonly string[] }>(
+    core,
+    session,
+    (done) => core.backplane.claim(claims.session, claims.nick, done),
+    (result) => {
+      if (result.ok && session.closed) {
+        core.settle(claims.session, "grace");
+      } else if (result.ok) {
+        takeOver(core, session, claims, handover);
+        core.leaveStrays(session, result.rooms);
+      } else session.close("session-lost", LOST);
+    },
+  );
+}
+
+function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: Handover): void {
+  session.name = claims.session;
+  session.nick = claims.nick;
+  session.connection = claims.connection;
+  session.helloLine = claims.helloLine;
+  session.welcomedAt = claims.issued;
+  session.awaitsWelcome = handover.done < claims.helloLine;
+  core.register(session);
+  const views = viewsByName(handover.groups);
+  if (!views.has(INBOX)) views.set(INBOX, undefined);
+  let left = views.size;
+  const back = (): void => {
+    left -= 1;
+    if (left > 0 || session.closed) return;
+    session.setReady();
+    session.release();
+  };
+  for (const [name, view] of views) returnTo(core, session, name, view, back);
+}
+
+/** One view a name. An edge that lost a hub while a group was renewed has two: the later is the new epoch's. */
+function viewsByName(groups: readonly GroupView[]): Map<string, GroupView | undefined> {
+  const views = new Map<string, GroupView | undefined>();
+  for (const view of groups) views.set(view.name, view);
+  return views;
+}
+
+/** Brings a session back to one group. */
+function returnTo(
+  core: Core,
+  session: Session,
+  name: string,
+  view: GroupView | undefined,
+  back: () => void,
+): void {
+  const { backplane, rooms, limits } = core;
+  const log = name === INBOX ? `${INBOX}${session.name}` : name;
+  const lost = (): void => session.close("session-lost", LOST);
+  const gather = (room: Room): void => {
+    const attempt = (done: (result: Gathered) => void): void => {
+      if (session.closed) done({ ok: true, recovered: true, lines: [] });
+      else if (view === undefined) room.gatherer.newest(0, "live", done);
+      else room.gatherer.since(view.position, limits.historyDefault, done);
+    };
+    persist<Found>(core, session, attempt, (result) => {
+      if (session.closed) rooms.release(room);
+      else if (result.ok) {
+        give(core, session, room, view, result);
+        session.attachment.enter(session, room);
+        back();
+      } else {
+        rooms.release(room);
+        lost();
+      }
+    });
+  };
+  persist<{ ok: true; room: Room }>(
+    core,
+    session,
+    (done) => rooms.acquire(log, name, done),
+    (acquired) => {
+      if (!acquired.ok) lost();
+      else if (session.closed) rooms.release(acquired.room);
+      else if (name === INBOX) gather(acquired.room);
+      else {
+        persist(
+          core,
+          session,
+          (done) => backplane.enter(log, session.name, done),
+          (entered) => {
+            if (entered.ok && !session.closed) gather(acquired.room);
+            else {
+              rooms.release(acquired.room);
+              lost();
+            }
+          },
+        );
+      }
+    },
+  );
+}
+
+/** What the client missed, up to where the room stands. */
+function give(
+  core: Core,
+  session: Session,
+  room: Room,
+  view: GroupView | undefined,
+  { recovered, lines }: Found,
+): void {
+  if (!recovered) {
+    session.say(encodeJoined(core, room, { recovered, lines }));
+    return;
+  }
+  let seq = room.seq - lines.length;
+  for (let rest = lines; rest.length > 0;) {
+    const count = countFitting(rest, core.limits);
+    seq += count;
+    session.edge.replay(session.id, room.name, joinLines(rest.slice(0, count)), seq);
+    rest = rest.slice(count);
+  }
+  if (view === undefined || room.isInbox || view.roster === room.digest) return;
+  const members = room.roster.nicks(core.limits.membersListed);
+  const memberCount = room.roster.size;
+  const news = [encodeLine({ type: "members", room: room.name, members, memberCount })];
+  if (room.topic !== undefined) news.push(encodeLine(topicMessage(room.name, room.topic)));
+  session.say(joinLines(news));
+}

@@ -1,0 +1,105 @@
+/**
+ * The rooms that somebody here is in, and for a short while those that nobody is in any more.
+ *
+ * Invariant: a room is in the map from its first `acquire` to the end of its linger, so there is never a second
+ * subscription of one room; `users` counts the acquires that were granted or are waiting, less the releases.
+ */
+import type { BackplaneFailure } from "../backplane/backplane.ts";
+import type { Timer } from "../protocol/clock.ts";
+import type { Core } from "./core.ts";
+import { Room } from "./room.ts";
+
+type Acquired = { readonly ok: true; readonly room: Room } | BackplaneFailure;
+
+interface Entry {
+  readonly room: Room;
+  users: number;
+  linger: Timer | undefined;
+  readonly waiting: ((result: Acquired) => void)[];
+}
+
+/** See above. */
+export class Rooms {
+  readonly #core: Core;
+  readonly #entries = new Map<string, Entry>();
+  #sweeping: Iterator<Entry> | undefined;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** Rooms, inboxes not counted. */
+  get count(): number {
+    let count = 0;
+    for (const { room } of this.#entries.values()) if (!room.isInbox) count += 1;
+    return count;
+  }
+
+  /** Gives the room, subscribed. Each success is to be matched by one {@link release}. May answer before it returns. */
+  acquire(log: string, name: string, done: (result: Acquired) => void): void {
+    const entry = this.#entries.get(log) ?? this.#open(log, name);
+    entry.users += 1;
+    entry.linger?.stop();
+    entry.linger = undefined;
+    if (entry.room.state === "opening") entry.waiting.push(done);
+    else done({ ok: true, room: entry.room });
+  }
+
+  /** Somebody needs the room no more. */
+  release(room: Room): void {
+    const entry = this.#entries.get(room.log);
+    if (entry === undefined || entry.room !== room) return;
+    entry.users -= 1;
+    if (entry.users > 0) return;
+    entry.linger = this.#core.clock.after(this.#core.limits.roomLingerMs, () => this.#close(entry));
+  }
+
+  /** Ends all subscriptions. */
+  close(): void {
+    for (const entry of this.#entries.values()) {
+      entry.linger?.stop();
+      this.#close(entry);
+    }
+  }
+
+  /** Takes the caches of rooms that were quiet since the last look, until all together are within their bound. */
+  trim(): void {
+    const { cacheBudget, limits } = this.#core;
+    // Two rounds: the first may find every room active, and marks them all quiet.
+    let left = this.#entries.size * 2;
+    while (cacheBudget.bytes > limits.cacheBytes && left > 0) {
+      left -= 1;
+      this.#sweeping ??= this.#entries.values();
+      const next = this.#sweeping.next();
+      if (next.done === true) {
+        this.#sweeping = undefined;
+        continue;
+      }
+      const { room } = next.value;
+      if (!room.active) room.recent.clear(room.seq);
+      room.active = false;
+    }
+  }
+
+  #open(log: string, name: string): Entry {
+    const room = new Room(this.#core, log, name);
+    const entry: Entry = { room, users: 0, linger: undefined, waiting: [] };
+    this.#entries.set(log, entry);
+    this.#core.backplane.subscribe(log, room, (result) => {
+      if (room.state === "closed") return;
+      if (result.ok) room.open(result.snapshot);
+      else this.#entries.delete(log);
+      for (const done of entry.waiting.splice(0)) done(result.ok ? { ok: true, room } : result);
+    });
+    return entry;
+  }
+
+  #close(entry: Entry): void {
+    const { room, waiting } = entry;
+    this.#entries.delete(room.log);
+    if (room.state !== "opening") this.#core.backplane.unsubscribe(room.log);
+    room.close();
+    const message = "the server is stopping; try again elsewhere";
+    for (const done of waiting.splice(0)) done({ ok: false, code: "unavailable", message });
+  }
+}

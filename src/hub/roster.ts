@@ -1,0 +1,115 @@
+/**
+ * Who is in a room: by session, in the order people read, and as one number.
+ *
+ * The digest is the exclusive or of a hash of each nick, so it does not depend on the order in which they came and a
+ * change costs one hash. Two hubs that know the same members have the same digest; a session moved from one to the other
+ * gets a fresh list only if the digests differ.
+ */
+import type { Member } from "../backplane/backplane.ts";
+import { nameKey } from "../protocol/names.ts";
+
+interface Place {
+  readonly key: string;
+  readonly session: string;
+  readonly nick: string;
+}
+
+/** A 32-bit hash of a text: FNV-1a over UTF-16 units, mixed as in MurmurHash3. The same on every server. */
+export function hash32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) {
+    hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  }
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
+}
+
+/** The members of one room. */
+export class Roster {
+  readonly #bySession = new Map<string, Place>();
+  #sorted: Place[] = [];
+  #digest = 0;
+
+  get size(): number {
+    return this.#bySession.size;
+  }
+
+  /** See above. Unsigned 32 bits. */
+  get digest(): number {
+    return this.#digest;
+  }
+
+  has(session: string): boolean {
+    return this.#bySession.has(session);
+  }
+
+  nickOf(session: string): string | undefined {
+    return this.#bySession.get(session)?.nick;
+  }
+
+  /** The nicks sorted by key, at most `limit`. */
+  nicks(limit: number): string[] {
+    const end = Math.min(limit, this.#sorted.length);
+    const nicks: string[] = [];
+    for (let at = 0; at < end; at += 1) nicks.push(this.#sorted[at]?.nick ?? "");
+    return nicks;
+  }
+
+  /** Forgets all and takes these. */
+  reset(members: readonly Member[]): void {
+    this.#bySession.clear();
+    this.#digest = 0;
+    for (const { session, nick } of members) {
+      const before = this.#bySession.get(session);
+      if (before !== undefined) this.#mix(before.nick);
+      this.#bySession.set(session, { key: nameKey(nick), session, nick });
+      this.#mix(nick);
+    }
+    this.#sorted = [...this.#bySession.values()].sort(compare);
+  }
+
+  /** Puts a session in, or gives it another nick. @returns false if nothing changed */
+  put(session: string, nick: string): boolean {
+    if (this.#bySession.get(session)?.nick === nick) return false;
+    this.remove(session);
+    const place = { key: nameKey(nick), session, nick };
+    this.#bySession.set(session, place);
+    this.#sorted.splice(this.#find(place), 0, place);
+    this.#mix(nick);
+    return true;
+  }
+
+  /** @returns false if it was not there */
+  remove(session: string): boolean {
+    const place = this.#bySession.get(session);
+    if (place === undefined) return false;
+    this.#bySession.delete(session);
+    this.#sorted.splice(this.#find(place), 1);
+    this.#mix(place.nick);
+    return true;
+  }
+
+  #mix(nick: string): void {
+    this.#digest = (this.#digest ^ hash32(nick)) >>> 0;
+  }
+
+  /** Where a place is, or belongs. */
+  #find(place: Place): number {
+    let low = 0;
+    let high = this.#sorted.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const other = this.#sorted[middle];
+      if (other !== undefined && compare(other, place) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+function compare(a: Place, b: Place): number {
+  if (a.key !== b.key) return a.key < b.key ? -1 : 1;
+  if (a.session === b.session) return 0;
+  return a.session < b.session ? -1 : 1;
+}

@@ -1,0 +1,192 @@
+/**
+ * One client's connection, as the hub knows it: who it is, which rooms it is in, and its lines.
+ *
+ * A session of the cluster outlives its connections: each new one is a new object with the same `name`. Whatever comes
+ * back from the backplane after the connection ended finds `closed` and undoes what nobody waits for any more.
+ */
+import type { EdgePort, Origin, SessionId } from "../edge/trunk.ts";
+import type { Timer } from "../protocol/clock.ts";
+import { errorKinds, ProtocolError } from "../protocol/errors.ts";
+import type { ErrorCode } from "../protocol/errors.ts";
+import type { Request } from "../protocol/messages.ts";
+import { parseRequest, RefusedRequest } from "../protocol/requests.ts";
+import type { Attachment } from "./attachment.ts";
+import { TokenBucket } from "./bucket.ts";
+import type { Core, Fate } from "./core.ts";
+import { encodeError } from "./encode.ts";
+import { Exchange } from "./exchange.ts";
+import type { Group } from "./group.ts";
+import { RequestQueue } from "./request-queue.ts";
+import type { QueueOwner, Slot, Task } from "./request-queue.ts";
+import { handlerOf } from "./requests/handler.ts";
+
+/** A line that was read: a request, what was wrong with it, or nothing at all. */
+export type ReadLine = Request | RefusedRequest | undefined;
+
+const EMPTY_LINE: Task<ReadLine> = { order: "immediate", request: undefined };
+
+/** See above. */
+export class Session implements QueueOwner<ReadLine> {
+  readonly id: SessionId;
+  readonly edge: EdgePort;
+  readonly attachment: Attachment;
+  readonly origin: Origin;
+  /** By what clients call the room; INBOX too. */
+  readonly memberships = new Map<string, Group>();
+  /** The session's name in the cluster; empty before `hello`. */
+  name = "";
+  nick = "";
+  /** Told apart from other connections of the session: see ResumeClaims. */
+  connection = "";
+  helloLine = 0;
+  welcomedAt = 0;
+  /** `hello` has been done, here or elsewhere. */
+  ready = false;
+  /** The answer to `hello` may not have reached the client: the line is given again. */
+  awaitsWelcome = false;
+  /** The room that a join is under way for. */
+  entering = "";
+  readonly #core: Core;
+  readonly #queue: RequestQueue<ReadLine>;
+  readonly #messageBucket: TokenBucket;
+  readonly #requestBucket: TokenBucket;
+  #helloTimer: Timer | undefined;
+  #closed = false;
+
+  /** @param done lines finished by another hub */
+  constructor(core: Core, attachment: Attachment, id: SessionId, origin: Origin, done: number) {
+    this.#core = core;
+    this.attachment = attachment;
+    this.edge = attachment.edge;
+    this.id = id;
+    this.origin = origin;
+    const { limits } = core;
+    this.#queue = new RequestQueue<ReadLine>(this, limits, done);
+    const now = core.clock.monotonic();
+    this.#messageBucket = new TokenBucket(limits.messagesPerSecond, limits.messagesPerSecond, now);
+    this.#requestBucket = new TokenBucket(limits.requestsPerSecond, limits.requestsBurst, now);
+  }
+
+  /** The connection is over. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Lines finished. */
+  get done(): number {
+    return this.#queue.done;
+  }
+
+  /** Closes the session if it does not say hello in time. */
+  awaitHello(): void {
+    const { helloMs } = this.#core.limits;
+    this.#helloTimer = this.#core.clock.after(helloMs, () => {
+      this.close("hello-timeout", `no hello within ${helloMs / 1_000} s; send one as the first line`);
+    });
+  }
+
+  /** The session is welcomed, or was elsewhere. */
+  setReady(): void {
+    this.#helloTimer?.stop();
+    this.ready = true;
+  }
+
+  /** Lines from the client. */
+  take(lines: Uint8Array): void {
+    if (this.#queue.push(lines)) return;
+    this.#core.logger.error("an edge gave more lines than may wait", { edge: this.attachment.name });
+    this.close("flooding", "too many lines wait for their turn; wait for answers before sending more");
+  }
+
+  /** Lines wait until {@link release}. */
+  hold(): void {
+    this.#queue.pause();
+  }
+
+  release(): void {
+    this.#queue.resume();
+  }
+
+  /** Gives away finished answers at once: the connection is about to be closed. */
+  flush(): void {
+    this.#queue.flush();
+  }
+
+  /** Lines that answer nothing. */
+  say(lines: Uint8Array): void {
+    if (!this.#closed) this.edge.send(this.id, lines, this.#queue.done);
+  }
+
+  /** Tells the client why, and closes it. */
+  close(code: ErrorCode, message: string): void {
+    if (this.#closed) return;
+    this.say(encodeError(code, message));
+    this.hangUp(code);
+  }
+
+  /** Closes the client without another word. */
+  hangUp(code: ErrorCode | "bye"): void {
+    if (this.#closed) return;
+    this.edge.close(this.id, code);
+    if (code === "replaced") this.end("forget");
+    else this.end(code !== "bye" && errorKinds[code].comeBack ? "grace" : "release");
+  }
+
+  /** The connection is over: forgets it here, and decides what becomes of the session in the cluster. */
+  end(fate: Fate): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#helloTimer?.stop();
+    this.#queue.close();
+    for (const group of this.memberships.values()) this.attachment.exit(this, group);
+    this.attachment.forget(this);
+    this.#core.unregister(this, fate);
+  }
+
+  /** For the queue. */
+  prepare(line: Uint8Array): Task<ReadLine> {
+    if (line.length === 0) return EMPTY_LINE;
+    try {
+      const request = parseRequest(line);
+      return { order: handlerOf(this.#core.handlers, request.type).order, request };
+    } catch (error) {
+      if (error instanceof RefusedRequest) return { order: "immediate", request: error };
+      throw error;
+    }
+  }
+
+  /** For the queue. */
+  start(slot: Slot<ReadLine>, request: ReadLine): void {
+    if (request === undefined) {
+      slot.finish();
+      return;
+    }
+    const exchange = new Exchange(this.#core, this, slot, request.id);
+    try {
+      if (request instanceof RefusedRequest) throw request;
+      const handler = handlerOf(this.#core.handlers, request.type);
+      if (!this.ready && handler.beforeHello !== true) {
+        throw new ProtocolError("hello-first", `${request.type} before hello; send hello first`);
+      }
+      this.#spend(handler.cost);
+      handler.run(exchange, request);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      exchange.refuse(error.code, error.message);
+    }
+  }
+
+  /** For the queue. */
+  answer(bytes: Uint8Array, done: number): void {
+    if (!this.#closed) this.edge.send(this.id, bytes, done);
+  }
+
+  #spend(cost: "free" | "message" | "request"): void {
+    if (cost === "free") return;
+    const bucket = cost === "message" ? this.#messageBucket : this.#requestBucket;
+    if (bucket.take(this.#core.clock.monotonic())) return;
+    const { messagesPerSecond, requestsPerSecond } = this.#core.limits;
+    const most = cost === "message" ? `${messagesPerSecond} messages` : `${requestsPerSecond} requests`;
+    throw new ProtocolError("rate-limited", `more than ${most} a second; slow down and send this again`);
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * Resume tokens: what proves that a session is one's own, on any server of the cluster, with nothing stored.
+ *
+ *   base64url(JSON payload) "." base64url(HMAC-SHA-256(secret, "rtchat resume 1\n" payload))
+ *
+ * The prefix keeps these apart from everything else the cluster secret signs. A token is shown to its session only (in
+ * `welcome`) and to the edge that carries the session; neither it nor a part of it is ever logged.
+ */
+import { createHmac, timingSafeEqual } from "node:crypto";
+import { z } from "zod";
+
+const claimsSchema = z.object({
+  /** The session's name. */
+  s: z.string().min(1).max(64),
+  /** Its nick when the token was made. */
+  n: z.string().min(1).max(256),
+  /** When the connection was welcomed, ms since 1970. */
+  i: z.number(),
+  /** The connection, told apart from others of the same session: part of the keys of sends that have no id. */
+  c: z.string().min(1).max(64),
+  /** The number of the connection's `hello` line. */
+  l: z.number().int().min(1),
+});
+
+/** What a token says. */
+export interface ResumeClaims {
+  readonly session: string;
+  readonly nick: string;
+  /** When the connection was welcomed, ms since 1970. */
+  readonly issued: number;
+  /** One connection of the session: lines of different connections have equal numbers and must not be taken for equal. */
+  readonly connection: string;
+  /** Number of the line with `hello`. A hub that continues before this line was finished must answer it. */
+  readonly helloLine: number;
+}
+
+const PREFIX = "rtchat resume 1\n";
+const WHOLE = /^([A-Za-z0-9_-]{1,1024})\.([A-Za-z0-9_-]{43})$/;
+
+function sign(secret: Uint8Array, payload: string): Buffer {
+  return createHmac("sha256", secret).update(PREFIX).update(payload).digest();
+}
+
+/** Signs claims. */
+export function makeToken(secret: Uint8Array, claims: ResumeClaims): string {
+  const { session, nick, issued, connection, helloLine } = claims;
+  const json = JSON.stringify({ s: session, n: nick, i: issued, c: connection, l: helloLine });
+  const payload = Buffer.from(json).toString("base64url");
+  return `${payload}.${sign(secret, payload).toString("base64url")}`;
+}
+
+/**
+ * The claims of a token signed with this secret; undefined for anything else. Takes the same time for every wrong
+ * signature. Does not look at `issued`: who asks decides how old is too old.
+ */
+export function readToken(secret: Uint8Array, token: string): ResumeClaims | undefined {
+  const parts = WHOLE.exec(token);
+  const payload = parts?.[1];
+  const proof = parts?.[2];
+  if (payload === undefined || proof === undefined) return undefined;
+  if (!timingSafeEqual(sign(secret, payload), Buffer.from(proof, "base64url"))) return undefined;
+  const checked = claimsSchema.safeParse(JSON.parse(Buffer.from(payload, "base64url").toString()));
+  if (!checked.success) return undefined;
+  const { s, n, i, c, l } = checked.data;
+  return { session: s, nick: n, issued: i, connection: c, helloLine: l };
+}
