@@ -8,27 +8,11 @@
 //
 // The format is PEM PKCS#8, so that `openssl pkey -in identity.pem` reads it. Signing happens here; the private key
 // leaves this module only as the TLS key of certificate.ts.
-import {
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  randomUUID,
-  sign,
-  type KeyObject,
-} from "node:crypto";
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  unlinkSync,
-  writeSync,
-} from "node:fs";
+import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from "node:crypto";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { peerIdOf, type PeerId } from "./peer-id.ts";
+import { codeOf, createPrivateFile, readPrivateFile, type PrivateFileKind } from "./private-file.ts";
 
 /** Name of the key's file in the data directory. */
 export const identityFile = "identity.pem";
@@ -50,6 +34,14 @@ export class IdentityError extends Error {
   override name = "IdentityError";
 }
 
+const keyFileKind: PrivateFileKind = {
+  what: "key file",
+  fail: (message) => new IdentityError(message),
+  whenExposed: (path) =>
+    `if nobody used it, run chmod 600 ${path}; ` +
+    "otherwise move it away, start again with a new key, and have the others /remove the old one",
+};
+
 /**
  * Loads the key in `directory`, or makes one when there is none. Two processes starting at once end with the same key.
  * @throws IdentityError when the file is damaged, is not an Ed25519 key, can be read by others, or cannot be read or
@@ -62,7 +54,7 @@ export function loadOrCreateIdentity(directory: string): Identity {
   const made = generateKeyPairSync("ed25519").privateKey;
   try {
     mkdirSync(directory, { recursive: true, mode: 0o700 });
-    if (createExclusively(path, made.export({ type: "pkcs8", format: "pem" })))
+    if (createPrivateFile(path, made.export({ type: "pkcs8", format: "pem" })))
       return identityOf(made, path, true);
   } catch (error) {
     throw new IdentityError(
@@ -94,33 +86,8 @@ function identityOf(privateKey: KeyObject, path: string, created: boolean): Iden
 
 /** The stored key, or undefined when there is no file. */
 function readKey(path: string): KeyObject | undefined {
-  let descriptor: number;
-  try {
-    descriptor = openSync(path, "r");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw new IdentityError(
-      `Cannot read the key file ${path} (${codeOf(error)}): check its owner, or choose another directory with --data`,
-    );
-  }
-  try {
-    // Judged by the open descriptor, so that the file checked is the file read.
-    refuseWhenOpenToOthers(path, fstatSync(descriptor));
-    return parseKey(path, readFileSync(descriptor, "utf8"));
-  } finally {
-    closeSync(descriptor);
-  }
-}
-
-function refuseWhenOpenToOthers(path: string, stat: { mode: number; isFile(): boolean }): void {
-  if (!stat.isFile()) throw new IdentityError(`The key file ${path} is not a regular file: move it away`);
-  // Windows has no such bits: access there follows the folder.
-  if (process.platform === "win32" || (stat.mode & 0o077) === 0) return;
-  const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
-  throw new IdentityError(
-    `Others can read the key file ${path} (mode ${mode}, wanted 0600): if nobody used it, run chmod 600 ${path}; ` +
-      `otherwise move it away, start again with a new key, and have the others /remove the old one`,
-  );
+  const pem = readPrivateFile(path, keyFileKind);
+  return pem === undefined ? undefined : parseKey(path, pem);
 }
 
 function parseKey(path: string, pem: string): KeyObject {
@@ -139,26 +106,4 @@ function parseKey(path: string, pem: string): KeyObject {
     );
   }
   return key;
-}
-
-/** Writes `text` to a new file at `path`, mode 0600, whole or not at all; false when `path` already exists. */
-function createExclusively(path: string, text: string): boolean {
-  const temporary = `${path}.${randomUUID()}.new`;
-  const descriptor = openSync(temporary, "wx", 0o600);
-  try {
-    writeSync(descriptor, text);
-    fsyncSync(descriptor);
-    linkSync(temporary, path);
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    throw error;
-  } finally {
-    closeSync(descriptor);
-    unlinkSync(temporary);
-  }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
