@@ -1,0 +1,36 @@
+/**
+ * What a screen needs of a chat, whoever carries it: a client of a server (src/client), or a mesh of peers.
+ *
+ * The interface is the client's own, by structure, so that a screen written against it works with both; whatever else
+ * wants a screen speaks the client protocol's objects through it.
+ */
+import type { Answer, AnswerHandler } from "../client/answers.ts";
+import type { ClientListener, ConnectionState } from "../client/events.ts";
+import type { RoomView } from "../client/rooms.ts";
+import type { Taken } from "../client/sender.ts";
+import type { PlainRequest } from "../client/session.ts";
+
+export type { Answer, AnswerHandler, PlainRequest, RoomView, Taken };
+
+/** Rooms, messages and requests; see client/session.ts for what each promises. */
+export interface ChatSession {
+  readonly nick: string;
+  readonly online: boolean;
+  readonly rooms: ReadonlyMap<string, RoomView>;
+  readonly unacknowledged: number;
+  join(room: string, history?: number): RoomView;
+  leave(room: string): boolean;
+  send(room: string, text: string, id?: string): Taken;
+  request(request: PlainRequest, done?: AnswerHandler): Taken;
+}
+
+/** A chat, kept alive by itself; see client/client.ts. */
+export interface ChatBackend {
+  readonly session: ChatSession;
+  readonly connection: ConnectionState;
+  on(listener: ClientListener): () => void;
+  connect(): void;
+  retryNow(): void;
+  changeNick(nick: string, done?: AnswerHandler): void;
+  close(reason?: string): void;
+}

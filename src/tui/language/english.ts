@@ -1,0 +1,83 @@
+/**
+ * Everything a chat screen says, in English: the catalogue that other languages follow. Values are sentences without a
+ * final full stop where they stand on a line of their own. What goes into them is sanitised by whoever shows them.
+ */
+export const english = {
+  /** For Intl: dates, times, numbers. */
+  locale: "en-GB",
+
+  connecting: (address: string) => `connecting to ${address}`,
+  online: (server: string, nick: string) => `connected to ${server} as ${nick}; /help shows the commands`,
+  onlineAgain: (server: string) => `connected again, to ${server}`,
+  waiting: (address: string, reason: string, seconds: string) =>
+    `no connection to ${address}: ${reason}; trying again in ${seconds}`,
+  lost: (reason: string, seconds: string) => `connection lost: ${reason}; trying again in ${seconds}`,
+  seconds: (count: string) => `${count} s`,
+  nickRefused: (message: string) => `${message}; choose another with /nick NAME`,
+  closed: (message: string) => `disconnected: ${message}`,
+  startOne: "start a chat on this machine with rtchat up, or name another address with --connect",
+
+  joinedRoom: (room: string, members: string) => `you are in ${room} with ${members}`,
+  alone: (room: string) => `you are in ${room}, alone so far`,
+  people: (count: number) => (count === 1 ? "1 person" : `${count} people`),
+  leftRoom: (room: string) => `you left ${room}`,
+  came: (nick: string, room: string) => `${nick} joined ${room}`,
+  went: (nick: string, room: string) => `${nick} left ${room}`,
+  renamed: (nick: string, to: string) => `${nick} is now called ${to}`,
+  youRenamed: (to: string) => `you are now called ${to}`,
+  topicIs: (room: string, topic: string) => `topic of ${room}: ${topic}`,
+  noTopic: (room: string) => `${room} has no topic; set one with /topic TEXT`,
+  topicSet: (by: string, room: string, topic: string) => `${by} set the topic of ${room}: ${topic}`,
+  topicCleared: (by: string, room: string) => `${by} removed the topic of ${room}`,
+  gap: (room: string) => `some messages of ${room} are missing here; /history may bring them`,
+  gapCount: (count: number, room: string) =>
+    `${count === 1 ? "1 message" : `${count} messages`} of ${room} missing here; /history may bring them`,
+  gapNew: (room: string) => `the log of ${room} was started anew; earlier messages are not in it`,
+  gapDirect: "direct messages that came meanwhile may be missing",
+  notSent: (room: string, text: string, reason: string) => `not sent to ${room}: ${text}: ${reason}`,
+  goingAway: "the server is about to stop; another connection follows by itself",
+  serverSays: (message: string) => `server: ${message}`,
+  youDirect: (nick: string) => `you → ${nick}`,
+  directYou: (nick: string) => `${nick} → you`,
+  now: (room: string) => `you now write to ${room}`,
+
+  noRoom: "you are in no room; /join one first",
+  unknownCommand: (name: string, near: string | undefined) =>
+    near === undefined
+      ? `there is no command /${name}; /help shows those there are`
+      : `there is no command /${name}; did you mean /${near}?`,
+  usage: (usage: string) => `write it as ${usage}`,
+  notIn: (room: string) => `you are not in ${room}`,
+  members: (room: string, count: number) => `${count === 1 ? "1 person" : `${count} people`} in ${room}:`,
+  andMore: (count: number) => `and ${count} more`,
+  roomsHead: (count: number) => `${count === 1 ? "1 room" : `${count} rooms`}:`,
+  noRooms: "there is no room with anybody in it",
+  noHistory: (room: string) => `nothing earlier in ${room}`,
+  historyHead: (room: string) => `earlier in ${room}:`,
+  historyEnd: "end of the earlier messages",
+  noHelp: (words: string) => `no command has to do with ${words}`,
+  helpHead: "commands, or just type and press Enter to send:",
+  helpDirect: "a line that begins with two slashes is sent with one",
+
+  pipeUnacknowledged: (count: number) =>
+    `${count === 1 ? "1 message was" : `${count} messages were`} not acknowledged`,
+  pipeRefused: (count: number) => `${count === 1 ? "1 message was" : `${count} messages were`} refused`,
+  pipeHint: "what was not acknowledged may be sent again; nothing was said to be safe that is not",
+  pipeOffline: (address: string, reason: string) => `cannot reach ${address}: ${reason}`,
+  pipeLost: (address: string, reason: string, seconds: string) =>
+    `the connection to ${address} is gone for ${seconds}: ${reason}`,
+  pipeNothing: "there was nothing to send on stdin",
+
+  commands: {
+    join: ["/join ROOM", "enter a room and write there"],
+    leave: ["/leave [ROOM]", "leave this room or another"],
+    msg: ["/msg NICK TEXT", "say something to one person only"],
+    nick: ["/nick NAME", "be called something else"],
+    names: ["/names [ROOM]", "who is here"],
+    rooms: ["/rooms", "which rooms there are"],
+    topic: ["/topic [TEXT]", "show or set what this room is about; a single - removes it"],
+    history: ["/history [COUNT]", "show earlier messages"],
+    help: ["/help [WORDS]", "show the commands, or those that have to do with some words"],
+    quit: ["/quit", "end the program"],
+  },
+} as const;

@@ -1,0 +1,81 @@
+/** Everything a chat screen says, in Spanish; see english.ts. */
+import type { Words } from "./words.ts";
+
+const personas = (count: number) => (count === 1 ? "1 persona" : `${count} personas`);
+const mensajes = (count: number) => (count === 1 ? "1 mensaje" : `${count} mensajes`);
+
+export const spanish: Words = {
+  locale: "es-ES",
+
+  connecting: (address) => `conectando con ${address}`,
+  online: (server, nick) => `conectado a ${server} como ${nick}; /help muestra las órdenes`,
+  onlineAgain: (server) => `conectado de nuevo, a ${server}`,
+  waiting: (address, reason, seconds) =>
+    `sin conexión con ${address}: ${reason}; nuevo intento en ${seconds}`,
+  lost: (reason, seconds) => `se perdió la conexión: ${reason}; nuevo intento en ${seconds}`,
+  seconds: (count) => `${count} s`,
+  nickRefused: (message) => `${message}; elige otro con /nick NOMBRE`,
+  closed: (message) => `desconectado: ${message}`,
+  startOne: "inicia un chat en esta máquina con rtchat up, o indica otra dirección con --connect",
+
+  joinedRoom: (room, members) => `estás en ${room} con ${members}`,
+  alone: (room) => `estás en ${room}, por ahora sin nadie más`,
+  people: personas,
+  leftRoom: (room) => `has salido de ${room}`,
+  came: (nick, room) => `${nick} entró en ${room}`,
+  went: (nick, room) => `${nick} salió de ${room}`,
+  renamed: (nick, to) => `${nick} ahora se llama ${to}`,
+  youRenamed: (to) => `ahora te llamas ${to}`,
+  topicIs: (room, topic) => `tema de ${room}: ${topic}`,
+  noTopic: (room) => `${room} no tiene tema; ponle uno con /topic TEXTO`,
+  topicSet: (by, room, topic) => `${by} puso el tema de ${room}: ${topic}`,
+  topicCleared: (by, room) => `${by} quitó el tema de ${room}`,
+  gap: (room) => `aquí faltan mensajes de ${room}; /history quizá los traiga`,
+  gapCount: (count, room) => `aquí faltan ${mensajes(count)} de ${room}; /history quizá los traiga`,
+  gapNew: (room) => `el registro de ${room} empezó de nuevo; los mensajes anteriores no están en él`,
+  gapDirect: "pueden faltar mensajes directos que llegaron entretanto",
+  notSent: (room, text, reason) => `no enviado a ${room}: ${text}: ${reason}`,
+  goingAway: "el servidor está a punto de parar; la conexión se repone sola",
+  serverSays: (message) => `servidor: ${message}`,
+  youDirect: (nick) => `tú → ${nick}`,
+  directYou: (nick) => `${nick} → tú`,
+  now: (room) => `ahora escribes en ${room}`,
+
+  noRoom: "no estás en ninguna sala; entra en una con /join",
+  unknownCommand: (name, near) =>
+    near === undefined
+      ? `no existe la orden /${name}; /help muestra las que hay`
+      : `no existe la orden /${name}; ¿querías decir /${near}?`,
+  usage: (usage) => `se escribe así: ${usage}`,
+  notIn: (room) => `no estás en ${room}`,
+  members: (room, count) => `${personas(count)} en ${room}:`,
+  andMore: (count) => `y ${count} más`,
+  roomsHead: (count) => `${count === 1 ? "1 sala" : `${count} salas`}:`,
+  noRooms: "no hay ninguna sala con gente",
+  noHistory: (room) => `no hay nada anterior en ${room}`,
+  historyHead: (room) => `antes en ${room}:`,
+  historyEnd: "fin de los mensajes anteriores",
+  noHelp: (words) => `ninguna orden tiene que ver con ${words}`,
+  helpHead: "órdenes, o escribe sin más y pulsa Intro para enviar:",
+  helpDirect: "una línea que empieza con dos barras se envía con una",
+
+  pipeUnacknowledged: (count) => `${mensajes(count)} sin confirmar`,
+  pipeRefused: (count) => (count === 1 ? "1 mensaje rechazado" : `${count} mensajes rechazados`),
+  pipeHint: "lo que no se confirmó puede enviarse otra vez; nada se dio por seguro sin serlo",
+  pipeOffline: (address, reason) => `no se puede llegar a ${address}: ${reason}`,
+  pipeLost: (address, reason, seconds) => `sin conexión con ${address} desde hace ${seconds}: ${reason}`,
+  pipeNothing: "no había nada que enviar en la entrada",
+
+  commands: {
+    join: ["/join SALA", "entrar en una sala y escribir en ella"],
+    leave: ["/leave [SALA]", "salir de esta sala o de otra"],
+    msg: ["/msg NOMBRE TEXTO", "decir algo a una sola persona"],
+    nick: ["/nick NOMBRE", "llamarse de otra manera"],
+    names: ["/names [SALA]", "quién está aquí"],
+    rooms: ["/rooms", "qué salas hay"],
+    topic: ["/topic [TEXTO]", "ver o poner el tema de la sala; un solo - lo quita"],
+    history: ["/history [CANTIDAD]", "ver mensajes anteriores"],
+    help: ["/help [PALABRAS]", "ver las órdenes, o las que tienen que ver con unas palabras"],
+    quit: ["/quit", "terminar el programa"],
+  },
+};

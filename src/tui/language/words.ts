@@ -1,0 +1,29 @@
+/**
+ * The catalogue's type, made from the English one: a language that lacks an entry, or takes other arguments, does not
+ * compile.
+ */
+import { english } from "./english.ts";
+import { spanish } from "./spanish.ts";
+
+type Loose<Entry> = Entry extends (...given: infer Given) => string
+  ? (...given: Given) => string
+  : Entry extends string
+    ? string
+    : Entry extends readonly [string, string]
+      ? readonly [usage: string, summary: string]
+      : { readonly [Key in keyof Entry]: Loose<Entry[Key]> };
+
+/** Everything a screen says, in one language. */
+export type Words = Loose<typeof english>;
+
+/** The languages there are, by their codes (ISO 639-1). */
+export const languages: Readonly<Record<string, Words>> = { en: english, es: spanish };
+
+/**
+ * The catalogue for a language as the environment names it (`es_MX.UTF-8`, `es`), English where there is none.
+ * @param wanted a code, or the value of LC_ALL, LC_MESSAGES or LANG
+ */
+export function wordsFor(wanted: string | undefined): Words {
+  const code = (wanted ?? "").toLowerCase().split(/[_.@-]/)[0] ?? "";
+  return Object.hasOwn(languages, code) ? (languages[code] ?? english) : english;
+}
