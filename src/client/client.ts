@@ -186,8 +186,8 @@ export class Client {
       data: (chunk) => {
         if (this.#link === link) this.#data(chunk);
       },
-      closed: (reason) => {
-        if (this.#link === link) this.#lost(reason);
+      closed: (reason, code) => {
+        if (this.#link === link) this.#lost(reason, code);
       },
     });
     this.#link = link;
@@ -196,7 +196,9 @@ export class Client {
 
   #deadline(ms: number, what: string): void {
     this.#timers.deadline?.stop();
-    this.#timers.deadline = this.#options.clock.after(ms, () => this.#lost(`${what} within ${ms / 1000} s`));
+    this.#timers.deadline = this.#options.clock.after(ms, () =>
+      this.#lost(`${what} within ${ms / 1000} s`, "TIMEOUT"),
+    );
   }
 
   #opened(): void {
@@ -212,7 +214,7 @@ export class Client {
     const lines = this.#splitter.push(chunk);
     if (lines === undefined) return;
     if (lines === "too-long") {
-      this.#lost(`a line from the server is over ${chatClientLimits.lineBytes} bytes`);
+      this.#lost(`a line from the server is over ${chatClientLimits.lineBytes} bytes`, "line-too-long");
       return;
     }
     eachLine(lines, (line) => {
@@ -242,7 +244,7 @@ export class Client {
     const silent = this.#options.clock.monotonic() - this.#heard;
     // Pinged first, however long the machine slept: a suspended laptop's connection may still be good.
     if (this.#pinged && silent >= chatClientLimits.silenceMs) {
-      this.#lost(`nothing heard for ${Math.round(silent / 1000)} s`);
+      this.#lost(`nothing heard for ${Math.round(silent / 1000)} s`, "SILENT");
     } else if (!this.#pinged && silent >= chatClientLimits.pingMs) {
       this.#pinged = true;
       this.#session.ping();
@@ -250,7 +252,7 @@ export class Client {
   }
 
   /** The link failed or is given up: the next address, or wait. */
-  #lost(reason: string): void {
+  #lost(reason: string, code: string): void {
     const { clock, random, addresses } = this.#options;
     const address = formatAddress(this.#address);
     const wasOnline = this.#onlineSince !== undefined;
@@ -270,7 +272,7 @@ export class Client {
     this.#comeBackAt = 0;
     this.#failures += 1;
     this.#timers.retry = clock.after(retryInMs, () => this.#beginRound());
-    this.#become({ state: "waiting", address, attempt: this.#failures, retryInMs, reason });
+    this.#become({ state: "waiting", address, attempt: this.#failures, retryInMs, reason, code });
   }
 
   #nickRefused(code: string, message: string, mayPass: boolean): void {
@@ -279,7 +281,7 @@ export class Client {
       if (this.#nickRetryUntil === 0) this.#nickRetryUntil = now + chatClientLimits.nickRetryMs;
       if (now < this.#nickRetryUntil) {
         this.#left = 0;
-        this.#lost(message);
+        this.#lost(message, code);
         return;
       }
     }
@@ -288,7 +290,7 @@ export class Client {
   }
 
   #ended(code: string, message: string, comeBack: boolean): void {
-    if (comeBack) this.#lost(message);
+    if (comeBack) this.#lost(message, code);
     else this.#finish(code, message);
   }
 
@@ -297,6 +299,6 @@ export class Client {
     const delay = Math.min(afterMs + random() * jitterMs, chatClientLimits.goingAwayMostMs);
     this.#comeBackAt = clock.monotonic() + delay;
     this.#timers.leave?.stop();
-    this.#timers.leave = clock.after(delay, () => this.#lost("the server is going away"));
+    this.#timers.leave = clock.after(delay, () => this.#lost("the server is going away", "going-away"));
   }
 }

@@ -29,6 +29,8 @@ export type ConnectionState =
       readonly attempt: number;
       readonly retryInMs: number;
       readonly reason: string;
+      /** For programs: the system's code, `ENDED`, `RESET`, `TIMEOUT`, `SILENT`, or the server's error code. */
+      readonly code: string;
     }
   /** The server refused the nick: `changeNick` with another one goes on. */
   | { readonly state: "needs-nick"; readonly nick: string; readonly code: string; readonly message: string }

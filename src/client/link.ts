@@ -7,8 +7,12 @@ import type { Address } from "../protocol/address.ts";
 export interface LinkHandlers {
   open(): void;
   data(chunk: Uint8Array): void;
-  /** Never opened, or gone. @param reason one clause for a person: `connection refused` */
-  closed(reason: string): void;
+  /**
+   * Never opened, or gone.
+   * @param reason one clause for a person
+   * @param code for programs: the system's (`ECONNREFUSED`), `ENDED` or `RESET`
+   */
+  closed(reason: string, code: string): void;
 }
 
 /** A connection, or the attempt to get one. */

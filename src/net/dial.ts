@@ -16,10 +16,13 @@ export class DialError extends Error {
   override readonly name = "DialError";
   /** `TIMEOUT`, `ABORTED`, `EMFILE` (our own descriptors), or the system's: `ECONNREFUSED`, `ENOTFOUND`, … */
   readonly code: string;
+  /** The part of the message that says why, without naming the endpoint. */
+  readonly reason: string;
 
-  constructor(message: string, code: string) {
-    super(message);
+  constructor(where: string, reason: string, code: string) {
+    super(`cannot connect to ${where}: ${reason}`);
     this.code = code;
+    this.reason = reason;
   }
 }
 
@@ -51,9 +54,9 @@ export function dial(options: DialOptions): Promise<Connection> {
       settle();
       reject(error);
     };
-    const abort = (): void => fail(new DialError(`gave up connecting to ${where}`, "ABORTED"));
+    const abort = (): void => fail(new DialError(where, "gave up", "ABORTED"));
     const timer = settings.clock.after(timeoutMs, () =>
-      fail(new DialError(`${where} did not answer within ${timeoutMs} ms; check that it runs`, "TIMEOUT")),
+      fail(new DialError(where, `no answer within ${timeoutMs} ms; check that it runs`, "TIMEOUT")),
     );
     const settle = (): void => {
       settled = true;
@@ -98,12 +101,10 @@ const unseen: ConnectionHandlers = { data: () => {}, close: () => {} };
 function explain(where: string, error: unknown): DialError {
   const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
   if (code === "EMFILE" || code === "ENFILE" || descriptorsExhausted()) {
-    return new DialError(
-      `cannot connect to ${where}: this process has no file descriptors left; raise the limit (ulimit -n)`,
-      "EMFILE",
-    );
+    const full = "this process has no file descriptors left; raise the limit (ulimit -n)";
+    return new DialError(where, full, "EMFILE");
   }
-  return new DialError(`cannot connect to ${where}: ${reason(code)}`, code);
+  return new DialError(where, reason(code), code);
 }
 
 function reason(code: string): string {

@@ -277,6 +277,8 @@ export const chatClientLimits = {
   requests: 128,
   /** From a request to giving up on its answer: above backplaneLimits.publishMs, so that the server's own refusal wins. */
   requestMs: 15_000,
+  /** Unsent bytes of the connection: sendsInFlight of the longest texts and every request, escaped at worst. */
+  outboxBytes: 8 * MiB,
   /** From dialling to an open connection, an address. */
   dialMs: 5_000,
   /** From an open connection to `welcome`. */

@@ -27,7 +27,7 @@ class SimLink implements Link {
       if (this.#closed) return;
       if (server === undefined || network.refuse()) {
         this.#closed = true;
-        handlers.closed("connection refused");
+        handlers.closed("connection refused", "ECONNREFUSED");
         return;
       }
       this.#open = true;
@@ -74,7 +74,7 @@ class SimLink implements Link {
   cut(reason: string): void {
     if (this.#closed) return;
     this.destroy();
-    this.#network.later(() => this.#handlers.closed(reason));
+    this.#network.later(() => this.#handlers.closed(reason, "RESET"));
   }
 }
 

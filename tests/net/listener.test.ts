@@ -236,7 +236,7 @@ describe("dialling", () => {
     const late = await dialFailure({ to, settings: hasty, timeoutMs: 70 });
     expect([late.code, late.message]).toEqual([
       "TIMEOUT",
-      `${to.host}:${to.port} did not answer within 70 ms; check that it runs`,
+      `cannot connect to ${to.host}:${to.port}: no answer within 70 ms; check that it runs`,
     ]);
     await until(() => served.events.some((event) => event.startsWith("close")));
     const controller = new AbortController();

@@ -1,0 +1,73 @@
+/** The client's way to the network: {@link Dial} over src/net. */
+import { dial } from "../net/dial.ts";
+import type { DialError } from "../net/dial.ts";
+import type { Connection } from "../net/connection.ts";
+import type { Clock } from "../protocol/clock.ts";
+import { chatClientLimits } from "../protocol/limits.ts";
+import type { Dial, Link, LinkHandlers } from "./link.ts";
+import type { Address } from "../protocol/address.ts";
+
+const encoder = new TextEncoder();
+
+class NetLink implements Link {
+  readonly #handlers: LinkHandlers;
+  readonly #abort = new AbortController();
+  #connection: Connection | undefined;
+  /** Nothing more is told. */
+  #silent = false;
+
+  constructor(clock: Clock, to: Address, handlers: LinkHandlers) {
+    this.#handlers = handlers;
+    const { outboxBytes, lineBytes: highWaterBytes, byeMs: lingerMs } = chatClientLimits;
+    dial({
+      to,
+      settings: { clock, limits: { outboxBytes, highWaterBytes, lingerMs } },
+      // A backstop: the client's own deadline comes first.
+      timeoutMs: chatClientLimits.dialMs * 2,
+      signal: this.#abort.signal,
+      opened: (connection) => {
+        this.#connection = connection;
+        return {
+          data: (chunk) => {
+            if (!this.#silent) handlers.data(chunk);
+          },
+          close: (_, error) => {
+            if (error === undefined) this.#closed("the server ended the connection", "ENDED");
+            else this.#closed(error.message, "RESET");
+          },
+        };
+      },
+    }).then(
+      () => {
+        if (!this.#silent) handlers.open();
+      },
+      (error: DialError) => this.#closed(error.reason, error.code),
+    );
+  }
+
+  #closed(reason: string, code: string): void {
+    if (this.#silent) return;
+    this.#silent = true;
+    this.#handlers.closed(reason, code);
+  }
+
+  write(text: string): void {
+    this.#connection?.write(encoder.encode(text));
+  }
+
+  end(): void {
+    this.#connection?.finish();
+    this.#abort.abort();
+  }
+
+  destroy(): void {
+    this.#silent = true;
+    this.#connection?.terminate();
+    this.#abort.abort();
+  }
+}
+
+/** Dials over TCP. */
+export function netDial(clock: Clock): Dial {
+  return (address, handlers) => new NetLink(clock, address, handlers);
+}
