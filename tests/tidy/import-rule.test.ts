@@ -19,7 +19,7 @@ const repository = resolve(import.meta.dir, "../..");
 const rule: Record<string, { values: readonly string[]; types: readonly string[] }> = {
   protocol: { values: [], types: [] },
   net: { values: ["protocol"], types: [] },
-  backplane: { values: ["protocol"], types: [] },
+  backplane: { values: ["net", "protocol"], types: [] },
   identity: { values: ["protocol"], types: [] },
   edge: { values: ["net", "protocol"], types: [] },
   hub: { values: ["protocol"], types: ["backplane", "edge"] },
