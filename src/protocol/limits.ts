@@ -299,3 +299,18 @@ export const chatClientLimits = {
   /** The longest delay that a `going-away` may ask for; more is a broken or hostile server. */
   goingAwayMostMs: 120_000,
 } as const;
+
+/** `rtchat up` and its child processes. */
+export const superviseLimits = {
+  /** Pause before the first restart, at most; doubles up to `backoffMostMs`, with full jitter. */
+  backoffMs: 500,
+  backoffMostMs: 30_000,
+  /** A child that ran this long was good: the next pause starts from the beginning. */
+  stableMs: 30_000,
+  /** From starting to ready. A keeper that checks a large log after a crash takes seconds. */
+  readyMs: 30_000,
+  /** From SIGTERM to SIGKILL: more than the 10 s in which a server drains. */
+  stopMs: 12_000,
+  /** One line of a child's log; the rest of a longer one is dropped. */
+  logLineBytes: 16 * KiB,
+} as const;

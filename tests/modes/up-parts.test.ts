@@ -1,0 +1,138 @@
+/** The parts of `rtchat up` that touch the machine: child processes, their log, ports. */
+import { describe, expect, test } from "bun:test";
+import { createServer } from "node:net";
+import { childEnvironment, spawnChild } from "../../src/modes/up/child.ts";
+import { eachLogLine, labelLines } from "../../src/modes/up/log-lines.ts";
+import { isFree, nextFreePorts, requireFree } from "../../src/modes/up/ports.ts";
+
+const run = (source: string, lines: string[] = []) =>
+  spawnChild(
+    [process.execPath, "-e", source],
+    childEnvironment(process.env, false),
+    (line) => void lines.push(line),
+  );
+
+describe("a child process", () => {
+  test("says when it is ready, and where", async () => {
+    const child = run(
+      `require("fs").writeSync(3, '{"listen":"127.0.0.1:7"}\\n'); setInterval(() => {}, 1000)`,
+    );
+    expect(await child.ready).toEqual({ listen: "127.0.0.1:7" });
+    child.kill("SIGKILL");
+    expect(await child.exited).toEqual({ code: null, signal: "SIGKILL" });
+  });
+
+  test.each([
+    "",
+    `require("fs").writeSync(3, "nonsense\\n")`,
+    `require("fs").writeSync(3, '{"listen":[]}\\n')`,
+  ])("without a proper ready line is not ready: %p", async (source) => {
+    const child = run(source);
+    expect(await child.ready).toBeUndefined();
+    expect(await child.exited).toEqual({ code: 0, signal: null });
+  });
+
+  test("has written its last line before it counts as gone", async () => {
+    const lines: string[] = [];
+    const child = run(
+      `console.error("one"); process.stdout.write("last words"); process.exitCode = 4`,
+      lines,
+    );
+    expect(await child.exited).toEqual({ code: 4, signal: null });
+    expect(lines.toSorted()).toEqual(["last words", "one"]);
+  });
+
+  test("gets none of our variables but those that make it a child", () => {
+    const environment = childEnvironment(
+      { PATH: "/bin", RTCHAT_PORT: "1", RTCHAT_ADMIN_TOKEN: "x", GONE: undefined },
+      true,
+    );
+    expect(environment).toEqual({
+      PATH: "/bin",
+      RTCHAT_READY_FD: "3",
+      RTCHAT_SUPERVISED: "1",
+      FORCE_COLOR: "1",
+    });
+    expect(childEnvironment({}, false)).not.toHaveProperty("FORCE_COLOR");
+  });
+});
+
+describe("the common log", () => {
+  async function* chunks(...parts: string[]): AsyncGenerator<Uint8Array> {
+    for (const part of parts) yield await Promise.resolve(Buffer.from(part, "latin1"));
+  }
+  const linesOf = async (limit: number, ...parts: string[]) => {
+    const lines: string[] = [];
+    await eachLogLine(chunks(...parts), (line) => void lines.push(line), limit);
+    return lines;
+  };
+
+  test("has whole lines, whatever the chunks", async () => {
+    expect(await linesOf(100, "a", "b\nc\r\n\nd", "e")).toEqual(["ab", "c", "", "de"]);
+    expect(
+      await linesOf(100, Buffer.from("grüß\n").toString("latin1").slice(0, 3), "\u00bc\u00c3\u009f\n"),
+    ).toEqual(["grüß"]);
+    expect(await linesOf(100)).toEqual([]);
+  });
+
+  test("cuts a line that never ends", async () => {
+    expect(await linesOf(4, "abc", "def", "ghi\nxy\n")).toEqual(["abcd", "xy"]);
+  });
+
+  test("names the child before a line of text", () => {
+    const label = labelLines("server-1", 8, 0, "text", process.stderr);
+    expect(Bun.stripANSI(label("12:00:00 info ready"))).toBe("server-1 | 12:00:00 info ready");
+    expect(Bun.stripANSI(labelLines("up", 8, 1, "text", process.stderr)("x"))).toBe("up       | x");
+  });
+
+  test("names the child inside a line of JSON, and wraps what is none", () => {
+    const label = labelLines("server-1", 8, 0, "json", process.stderr);
+    expect(JSON.parse(label(`{"level":"warn","message":"m"}`))).toEqual({
+      level: "warn",
+      message: "m",
+      process: "server-1",
+    });
+    expect(JSON.parse(label("{ no JSON"))).toMatchObject({
+      level: "info",
+      message: "{ no JSON",
+      process: "server-1",
+    });
+  });
+});
+
+describe("ports", () => {
+  const listen = async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen({ host: "127.0.0.1", port: 0 }, resolve));
+    const address = server.address();
+    if (address === null || typeof address === "string") throw new Error("no port");
+    return { port: address.port, close: () => new Promise((resolve) => server.close(resolve)) };
+  };
+
+  test("that are taken are refused, with the flag to change", async () => {
+    const { port, close } = await listen();
+    expect(await isFree({ host: "127.0.0.1", port })).toBe(false);
+    await expect(requireFree({ host: "127.0.0.1", port }, "--port")).rejects.toThrow(
+      `cannot listen on 127.0.0.1:${port}`,
+    );
+    await close();
+    expect(await isFree({ host: "127.0.0.1", port: 0 })).toBe(true);
+    await requireFree({ host: "127.0.0.1", port: 0 }, "--port");
+  });
+
+  test("that are taken or to be avoided are passed over", async () => {
+    const { port, close } = await listen();
+    const ports = await nextFreePorts(2, port - 1, new Set([port + 1]));
+    expect(ports).toHaveLength(2);
+    expect(ports).not.toContain(port);
+    expect(ports).not.toContain(port + 1);
+    await close();
+    await expect(nextFreePorts(2, 65_534, new Set())).rejects.toThrow(
+      "there are no 2 free ports after 65534",
+    );
+  });
+
+  test("an address of another machine is not free", async () => {
+    await expect(requireFree({ host: "192.0.2.1", port: 8000 }, "--host")).rejects.toThrow("192.0.2.1:8000");
+  });
+});
