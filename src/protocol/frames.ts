@@ -63,6 +63,8 @@ export const Op = {
 } as const;
 
 const HEADER = 5;
+/** A buffer that grew beyond this in a burst is not kept. */
+const KEEP_BYTES = 256 * 1024;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -160,6 +162,7 @@ export class FrameWriter {
   take(): Uint8Array {
     const frames = this.#buffer.subarray(0, this.#length);
     this.#length = 0;
+    if (this.#buffer.length > KEEP_BYTES) this.#buffer = Buffer.allocUnsafeSlow(KEEP_BYTES);
     return frames;
   }
 }

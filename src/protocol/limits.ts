@@ -79,8 +79,14 @@ export const trunkLimits = {
   edgeHighWaterBytes: 1 * MiB,
   /** Hub to edge: an edge this far behind is broken; its trunk is closed and its sessions go elsewhere. */
   hubOutboxBytes: 64 * MiB,
-  /** Without any frame from the hub (health answers included) for this long, a trunk is dead. */
-  silenceMs: 6_000,
+  /** How often an edge asks a hub for its report; the answer is the heartbeat. */
+  beatMs: 200,
+  /** Without any frame from the hub for this long, a trunk is dead and its sessions move on. A person does not notice
+   * this pause, and moving is harmless when the hub was only slow. */
+  silenceMs: 700,
+  /** Edge to hub: a hub that takes in nothing while this much waits is dead. Far above high water, where the edge stops
+   * reading its clients. */
+  edgeOutboxBytes: 64 * MiB,
 } as const;
 
 /** The hub: rooms and sessions of one server. */

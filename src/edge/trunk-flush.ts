@@ -1,0 +1,39 @@
+/**
+ * A trunk's way out: frames gather in one buffer and are written once at the end of the turn.
+ *
+ * Invariant: when the writer holds frames, a flush is scheduled; after `stop`, nothing is written any more.
+ */
+import { FrameWriter } from "../protocol/frames.ts";
+import type { Connection } from "../net/connection.ts";
+import { atEndOfTurn } from "../net/turn.ts";
+
+/** Gathers the frames of one connection. */
+export class TrunkFlush {
+  readonly writer = new FrameWriter();
+  /** To be called after each frame; a plain function, because encoders call it often. */
+  readonly wrote: () => void;
+  readonly #connection: Connection;
+  #scheduled = false;
+  #stopped = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+    this.wrote = () => {
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      atEndOfTurn(this);
+    };
+  }
+
+  /** The end of the turn; called by turn.ts. */
+  flush(): void {
+    this.#scheduled = false;
+    if (!this.#stopped && this.writer.length > 0) this.#connection.writeNow(this.writer.take());
+  }
+
+  /** The connection is gone: what is still said goes nowhere. */
+  stop(): void {
+    this.#stopped = true;
+    this.writer.take();
+  }
+}
