@@ -258,6 +258,9 @@ export const adminLimits = {
   failureWindowMs: 60_000,
   /** Addresses whose failures are remembered. */
   failureAddresses: 4_096,
+  /** How long a browser that gave the token stays signed in, and how many at once. */
+  cookieMs: 12 * 3_600_000,
+  cookies: 64,
   /** Open event streams: dashboards, not an API for crowds. */
   streams: 64,
   /** Between two pictures on an event stream. */

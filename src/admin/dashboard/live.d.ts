@@ -1,0 +1,3 @@
+/** live.js as text, embedded with `with { type: "text" }`. */
+declare const text: string;
+export default text;

@@ -1,0 +1,89 @@
+/**
+ * The balancer's health, as a load balancer's operator and a probe want it.
+ *
+ * pass: every listed backend takes sessions. warn: some do. fail (HTTP 503): none does. A backend taken out on purpose
+ * is a warning too: it is how one notices that it was forgotten.
+ */
+import type { BackendView, Snapshot } from "../balancer/view.ts";
+import type { Health } from "./schemas.ts";
+
+/** Whether a backend could be given a session now. Ejected ones serve when nobody else does. */
+export function canServe(backend: BackendView): boolean {
+  return (backend.state === "up" || backend.state === "ejected") && backend.weight > 0;
+}
+
+/** pass, warn or fail for one backend. */
+function statusOf(backend: BackendView): Health["status"] {
+  if (backend.state === "up") return "pass";
+  return backend.state === "down" ? "fail" : "warn";
+}
+
+/** The balancer as a whole. */
+export function overallStatus(snapshot: Snapshot): Health["status"] {
+  if (snapshot.stopping || !snapshot.backends.some(canServe)) return "fail";
+  return snapshot.backends.every((backend) => backend.state === "up") ? "pass" : "warn";
+}
+
+function describeFailure(snapshot: Snapshot): string {
+  if (snapshot.stopping) return "the balancer is stopping";
+  if (snapshot.backends.length === 0) return "no backends are listed; add one with POST /api/v1/backends";
+  return "no backend can take a session; see the detail of each";
+}
+
+/** Body and HTTP status of GET /health. */
+export function healthReport(snapshot: Snapshot): { readonly body: Health; readonly code: 200 | 503 } {
+  const status = overallStatus(snapshot);
+  const failing = snapshot.backends.filter((backend) => backend.state !== "up");
+  const body: Health = {
+    status,
+    version: snapshot.version.split(".")[0] ?? "",
+    releaseId: snapshot.version,
+    serviceId: snapshot.name,
+    description: `rtchat balancer on ${snapshot.listen}`,
+    notes: failing.map(
+      ({ id, state, reason, detail }) => `${id} is ${state} (${reason || state}): ${detail}`,
+    ),
+    ...(status === "fail" ? { output: describeFailure(snapshot) } : {}),
+    checks: checksOf(snapshot),
+    backends: snapshot.backends.map((backend) => ({
+      address: backend.id,
+      state: backend.state,
+      reason: backend.reason,
+      detail: backend.detail,
+      since: backend.since,
+      sessions: { current: backend.sessions.current, total: backend.sessions.total },
+      selected: backend.selected,
+      failures: backend.failures,
+      lastCheck: backend.lastCheck,
+    })),
+  };
+  return { body, code: status === "fail" ? 503 : 200 };
+}
+
+function checksOf(snapshot: Snapshot): Health["checks"] {
+  const checks: Health["checks"] = {};
+  for (const backend of snapshot.backends) {
+    checks[`${backend.id}:state`] = [
+      {
+        componentId: backend.id,
+        componentType: "component",
+        observedValue: backend.state,
+        observedUnit: "state",
+        status: statusOf(backend),
+        time: backend.lastCheck?.at ?? backend.since,
+        ...(backend.detail === "" ? {} : { output: backend.detail }),
+      },
+    ];
+  }
+  checks["sessions:current"] = [
+    {
+      componentId: snapshot.name,
+      componentType: "system",
+      observedValue: snapshot.sessions.current,
+      observedUnit: "sessions",
+      status: snapshot.sessions.held > 0 ? "warn" : "pass",
+      time: snapshot.at,
+    },
+  ];
+  return checks;
+}
