@@ -120,6 +120,8 @@ export interface TimelineItem {
   readonly at: number;
   /** True when the author has signed two different entries under one number: somebody may hold a copy of the key. */
   readonly forked: boolean;
+  /** True when its author had been removed by then, by the entries' clocks; the author may not have known. */
+  readonly afterRemoval: boolean;
 }
 
 /** A new line, and where it went. */
@@ -159,6 +161,9 @@ export interface Member {
 
 /** One generation of the mesh secret, 32 bytes; a removal starts the next. */
 export interface MeshSecret {
+  /** Hash of the entry that started it; names the secret without telling it. */
+  readonly rotation: EntryHash;
+  /** Counts from 0. Concurrent removals can shift it: for people, not for comparing. */
   readonly generation: number;
   readonly secret: Uint8Array;
 }
@@ -196,13 +201,16 @@ export interface MeshListener {
   clockSkew(peerId: PeerId, aheadMs: number): void;
   /** A peer misbehaved. `close`: end its link now with this code; the core has already forgotten it. */
   fault(fault: Fault, close: boolean): void;
-  /** The store refused; nothing was taken or sent. `message` says why. */
+  /**
+   * The store refused; nothing was taken or sent. `message` says why. If the store can no longer be read either, all
+   * links are down for the core afterwards, and only a restart helps.
+   */
   storeFailed(message: string): void;
 }
 
 /** Everything a core is made of. */
 export interface MeshCoreOptions {
-  /** 32 bytes: see `newMesh` in membership.ts. */
+  /** 32 bytes: see `newMesh` in core.ts. */
   readonly meshId: Uint8Array;
   readonly signer: Signer;
   readonly verify: Verify;
@@ -256,7 +264,10 @@ export interface MeshCoreApi {
   }[];
   /** Conversations with members, the latest first. */
   conversations(): readonly PeerId[];
-  /** Lines of a place, oldest first: the last `limit` before position `before` (default: the end). */
+  /**
+   * Lines of a place, oldest first: the last `limit` before position `before` (default: the end).
+   * @throws StoreError
+   */
   timeline(place: Place, limit: number, before?: number): readonly TimelineItem[];
   /** Who holds an entry; undefined when this device does not. */
   holding(hash: EntryHash): Holding | undefined;

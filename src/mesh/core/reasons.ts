@@ -20,12 +20,10 @@ export const reasons = {
   "flood-entries": { fate: "drop", text: "entries come unasked faster than allowed" },
   "flood-pages": { fate: "drop", text: "pages are asked for faster than allowed" },
   flood: { fate: "close", text: "the flood did not stop" },
-  "unasked-page": { fate: "drop", text: "a page arrived that nobody asked for" },
   "page-timeout": { fate: "drop", text: "a page was not answered in time" },
   "empty-promise": { fate: "drop", text: "entries were claimed but not delivered" },
   // Entries
-  "bad-entry": { fate: "close", text: "an entry breaks the format" },
-  "bad-body": { fate: "close", text: "an entry's body does not fit its kind" },
+  "bad-entry": { fate: "close", text: "an entry breaks the format, or its body does not fit its kind" },
   "bad-signature": { fate: "close", text: "an entry's signature does not fit its author and mesh" },
   "bad-chain": {
     fate: "close",
@@ -33,8 +31,6 @@ export const reasons = {
   },
   "clock-order": { fate: "close", text: "an entry claims to be older than what it builds on" },
   "not-admitted": { fate: "close", text: "a chain starts without naming the entry that admitted its author" },
-  "not-authorised": { fate: "close", text: "an author did what only founder and admins may" },
-  "removed-author": { fate: "close", text: "an entry was written by a member who knew of their removal" },
   "clock-ahead": { fate: "hold", text: "an entry's clock is too far ahead; it is held back until then" },
   "missing-parent": { fate: "hold", text: "an entry builds on one not yet here" },
   "too-many-chains": { fate: "drop", text: "an author has started too many chains" },
@@ -43,7 +39,9 @@ export const reasons = {
   "removed-member": { fate: "close", text: "the key was removed from this mesh" },
   "own-key": { fate: "answer", text: "the key is this device's own" },
   "bad-text": { fate: "answer", text: "the text, name or address cannot be used" },
+  "not-authorised": { fate: "answer", text: "only founder and admins may do that" },
   "too-many-members": { fate: "answer", text: "the mesh is full" },
+  "already-member": { fate: "answer", text: "the key is a member already" },
   "already-founded": { fate: "answer", text: "the mesh has its first entry" },
   "no-previous": { fate: "answer", text: "nothing can be written before the mesh's log arrived" },
   "store-failed": { fate: "answer", text: "the log could not be written to disk" },
@@ -51,3 +49,11 @@ export const reasons = {
 
 /** Name of a reason, stable across versions. */
 export type ReasonCode = keyof typeof reasons;
+
+/** A refused call. */
+export function refusal(
+  code: ReasonCode,
+  message: string,
+): { readonly ok: false; readonly code: ReasonCode; readonly message: string } {
+  return { ok: false, code, message };
+}

@@ -1,0 +1,390 @@
+/**
+ * One member of one mesh: the state machine that api.ts describes.
+ *
+ * This file connects the parts: log.ts decides what is valid, sync.ts finds out what is missing, spread.ts passes on what
+ * is new, membership.ts and timelines.ts say what it all means. The order in which things happen to new entries is the
+ * heart of it: into the graph, onto the disk, then to the other links and to the screen. So nothing is passed on or shown
+ * that a crash could take back, and no number is ever used for two of our own entries.
+ */
+import { publicKeyOf } from "../../identity/peer-id.ts";
+import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
+import type * as api from "./api.ts";
+import type { PeerId } from "./api.ts";
+import { FormatError, toHex } from "./bytes.ts";
+import { EntryCodec } from "./entry.ts";
+import { Faults } from "./faults.ts";
+import { decodeFrame, pageOf, type Frame } from "./frames.ts";
+import { isHeld } from "./graph.ts";
+import { PeerLink } from "./link.ts";
+import { meshIdOf, type Accepted, type Batch } from "./log.ts";
+import { OwnChain } from "./own-chain.ts";
+import { reasons, refusal, type ReasonCode } from "./reasons.ts";
+import { describeMembers } from "./roster.ts";
+import { MeshSeals } from "./secrets.ts";
+import { Spread } from "./spread.ts";
+import { MeshState, type Noticed, type StateParts } from "./state.ts";
+import { StoreError } from "./store-error.ts";
+import { Sync } from "./sync.ts";
+import { Writer, type Written } from "./writer.ts";
+
+/** Beyond this a clock difference is told: people notice a minute in a chat's times. */
+const skewToldMs = 60_000;
+
+/** Makes the ID of a new mesh for its founder; keep the nonce until `found` has been called. */
+export function newMesh(founder: PeerId, randomBytes: (length: number) => Uint8Array) {
+  const nonce = randomBytes(16);
+  return { meshId: meshIdOf(publicKeyOf(founder), nonce), nonce };
+}
+
+/** See api.ts. */
+export class MeshCore implements api.MeshCoreApi {
+  readonly meshId: Uint8Array;
+  readonly self: PeerId;
+  readonly #options: api.MeshCoreOptions;
+  readonly #key: string;
+  readonly #stateParts: StateParts;
+  /** By key, hex. */
+  readonly #links = new Map<string, PeerLink>();
+  /** The same links by peer ID, because frames come by that name and decoding it costs more than a lookup. */
+  readonly #linksById = new Map<PeerId, PeerLink>();
+  readonly #faults = new Faults();
+  readonly #sync: Sync;
+  readonly #spread: Spread;
+  readonly #writer: Writer;
+  #state: MeshState;
+  #holdingsDirty = false;
+  #grantsDue = true;
+  /** The store refused a write and could then not be read: nothing is taken or sent any more. */
+  #isBroken = false;
+
+  /** @throws StoreError when the store cannot be read or is damaged */
+  constructor(options: api.MeshCoreOptions) {
+    const { meshId, signer, store, clock, random } = options;
+    this.#options = options;
+    this.meshId = meshId;
+    this.self = signer.peerId;
+    this.#key = toHex(signer.publicKey);
+    const codec = new EntryCodec(meshId);
+    const seals = new MeshSeals(meshId, signer.publicKey, options.sealer);
+    const now = () => clock.now();
+    this.#stateParts = { meshId, self: this.#key, codec, verify: options.verify, seals, store, now };
+    this.#state = new MeshState(this.#stateParts);
+    const state = () => this.#state;
+    const own = new OwnChain(this.#key, store, random);
+    this.#writer = new Writer({ meshId, codec, signer, seals, random, own, state, now });
+    const shared = {
+      links: this.#links,
+      graph: () => this.#state.log.graph,
+      monotonic: () => clock.monotonic(),
+    };
+    this.#sync = new Sync({
+      ...shared,
+      random,
+      now,
+      bytesOf: (hash) => store.get(hash)?.bytes,
+      fault: (link, code, detail) => this.#fault(link.author.peerId, code, detail),
+      holdsMore: () => {
+        this.#holdingsDirty = true;
+      },
+    });
+    this.#spread = new Spread({ ...shared, resync: (link) => this.#sync.start(link) });
+  }
+
+  found(name: string, nonce: Uint8Array): api.Published {
+    return this.#write(this.#writer.found(name, nonce));
+  }
+
+  admit(peerId: PeerId): api.Published {
+    return this.#write(this.#writer.admit(peerId));
+  }
+
+  appoint(peerId: PeerId): api.Published {
+    return this.#write(this.#writer.appoint(peerId));
+  }
+
+  remove(peerId: PeerId): api.Published {
+    return this.#write(this.#writer.remove(peerId));
+  }
+
+  publish(draft: api.Draft): api.Published {
+    return this.#write(this.#writer.draft(draft));
+  }
+
+  standing(peerId: PeerId): api.Standing {
+    return this.#state.membership.standing(toHex(publicKeyOf(peerId)));
+  }
+
+  linkUp(peerId: PeerId, send: api.SendFrame): { readonly ok: true } | api.Refused {
+    const key = toHex(publicKeyOf(peerId));
+    if (key === this.#key) return refusal("own-key", "the link leads to this device itself");
+    const standing = this.#state.membership.standing(key);
+    if (standing === "removed") return refusal("removed-member", `${peerId} was removed from this mesh`);
+    if (standing === "unknown") return refusal("not-a-member", `${peerId} is not a member of this mesh`);
+    this.linkDown(peerId);
+    const link = new PeerLink(this.#state.log.graph.author(key), send, this.#options.clock.monotonic());
+    this.#links.set(key, link);
+    this.#linksById.set(peerId, link);
+    this.#spread.linksChanged();
+    this.#sync.start(link);
+    this.#options.listener.membersChanged([peerId]);
+    return { ok: true };
+  }
+
+  linkDown(peerId: PeerId): void {
+    const link = this.#linksById.get(peerId);
+    if (link === undefined) return;
+    this.#links.delete(link.key);
+    this.#linksById.delete(peerId);
+    this.#spread.linksChanged();
+    this.#sync.stop(link);
+    const seen = [...link.announced].map((other) => this.#state.log.graph.authors.get(other)?.peerId ?? []);
+    this.#options.listener.membersChanged([peerId, ...seen.flat()]);
+  }
+
+  linkDrained(peerId: PeerId): void {
+    const link = this.#linksById.get(peerId);
+    if (link?.behind !== true) return;
+    link.behind = false;
+    this.#spread.linksChanged();
+    this.#sync.start(link);
+  }
+
+  receive(peerId: PeerId, bytes: Uint8Array): void {
+    this.#survive(() => this.#receive(peerId, bytes));
+  }
+
+  tick(): void {
+    this.#survive(() => this.#tick());
+  }
+
+  meshName(): string | undefined {
+    return this.#state.membership.name;
+  }
+
+  members(): readonly api.Member[] {
+    const { membership, timelines } = this.#state;
+    return describeMembers({ self: this.#key, membership, timelines, links: this.#links });
+  }
+
+  member(peerId: PeerId): api.Member | undefined {
+    return this.members().find((member) => member.peerId === peerId);
+  }
+
+  links(): readonly PeerId[] {
+    return [...this.#links.values()].map((link) => link.author.peerId);
+  }
+
+  rooms() {
+    return this.#state.timelines.rooms();
+  }
+
+  conversations(): readonly PeerId[] {
+    return this.#state.timelines.conversations();
+  }
+
+  timeline(place: api.Place, limit: number, before?: number): readonly api.TimelineItem[] {
+    return this.#state.timelines.slice(place, limit, before);
+  }
+
+  holding(hash: api.EntryHash): api.Holding | undefined {
+    const { log, membership } = this.#state;
+    const node = log.graph.nodes.get(hash);
+    if (node === undefined) return undefined;
+    const active = membership.active();
+    const held = active.filter((key) => key === this.#key || isHeld(log.graph.author(key), node));
+    return { held: held.length, of: active.length };
+  }
+
+  secrets(): readonly api.MeshSecret[] {
+    return this.#state.membership.secrets();
+  }
+
+  faults(peerId: PeerId): readonly api.Fault[] {
+    return this.#faults.of(peerId);
+  }
+
+  order(): readonly api.EntryHash[] {
+    return this.#state.log.graph.ordered().map((node) => node.hash);
+  }
+
+  #receive(peerId: PeerId, bytes: Uint8Array): void {
+    const link = this.#linksById.get(peerId);
+    if (link === undefined) return;
+    if (bytes.length > syncLimits.frameBytes) {
+      const { frameBytes } = syncLimits;
+      this.#fault(peerId, "frame-too-large", `${bytes.length} bytes, at most ${frameBytes} are allowed`);
+      return;
+    }
+    const isExpected = this.#sync.isExpected(link, pageOf(bytes));
+    if (!isExpected && !link.frames.take(1, this.#options.clock.monotonic())) {
+      this.#dropped(link, "flood-frames", `more than ${floodLimits.framesPerSecond} frames a second`);
+      return;
+    }
+    let frame: Frame | undefined;
+    try {
+      frame = decodeFrame(bytes);
+    } catch (error) {
+      if (!(error instanceof FormatError)) throw error;
+      this.#fault(peerId, "bad-frame", error.message);
+      return;
+    }
+    if (frame === undefined) this.#fault(peerId, "unknown-frame", `type ${bytes[0]}`);
+    else this.#handle(link, frame, isExpected);
+  }
+
+  #tick(): void {
+    this.#sync.tick();
+    this.#spread.tick();
+    if (this.#grantsDue) {
+      this.#grantsDue = false;
+      for (const key of this.#state.membership.ungranted()) this.#write(this.#writer.grant(key));
+    }
+    if (this.#holdingsDirty) {
+      this.#holdingsDirty = false;
+      this.#options.listener.holdingsChanged();
+    }
+  }
+
+  #handle(link: PeerLink, frame: Frame, isExpected: boolean): void {
+    switch (frame.type) {
+      case "digest":
+        this.#tellSkew(link, frame.now);
+        this.#sync.onDigest(link, frame.digest);
+        return;
+      case "have":
+        this.#sync.onHave(link, frame);
+        return;
+      case "want":
+        this.#sync.onWant(link, frame);
+        return;
+      case "links":
+        this.#tellMembers(this.#spread.onLinks(link, frame.keys));
+        return;
+      case "entries":
+        this.#takeEntries(link, frame.entries, isExpected);
+    }
+  }
+
+  /** Runs a step; a store that cannot be read ends the step and not the process. */
+  #survive(step: () => void): void {
+    if (this.#isBroken) return;
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#options.listener.storeFailed(error.message);
+    }
+  }
+
+  #takeEntries(link: PeerLink, entries: readonly Uint8Array[], isExpected: boolean): void {
+    if (!isExpected && !link.entries.take(entries.length, this.#options.clock.monotonic())) {
+      this.#dropped(link, "flood-entries", `more than ${floodLimits.entriesPerSecond} entries a second`);
+      return;
+    }
+    link.dropped = 0;
+    const batch: Batch = { accepted: [], complaints: [] };
+    const verdicts = entries.map((bytes) => this.#state.log.offer(bytes, link.key, batch));
+    const isSaved = this.#commit(batch.accepted);
+    for (const { origin, code, detail } of batch.complaints) {
+      if (origin !== undefined) this.#fault(this.#state.log.graph.author(origin).peerId, code, detail);
+    }
+    if (this.#links.get(link.key) !== link || !isSaved) return;
+    if (isExpected) this.#sync.onPage(link, verdicts);
+    else if (verdicts.some(({ status }) => status === "waiting")) this.#sync.onGap(link);
+  }
+
+  #write(written: Written): api.Published {
+    if (!written.ok) return written;
+    if (this.#isBroken) return refusal("store-failed", "the store cannot be read; start again once it can");
+    const { entry, body } = written;
+    const fork = this.#state.log.graph.isFork(entry);
+    const node = this.#state.log.add(entry, body);
+    if (this.#commit([{ entry, body, node, fork, origin: undefined }])) return { ok: true, hash: entry.hash };
+    return refusal("store-failed", "the entry could not be stored, so it was not sent; see the log for why");
+  }
+
+  /** Makes entries of the graph durable, then tells everybody. False when the store refused; the graph is then as before. */
+  #commit(accepted: readonly Accepted[]): boolean {
+    if (accepted.length === 0) return true;
+    const now = this.#options.clock.now();
+    try {
+      this.#state.save(accepted, now);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#goBackToDisk(error);
+      return false;
+    }
+    const noticed = this.#state.note(accepted, now);
+    this.#spread.push(accepted);
+    for (const { fork, node } of accepted) {
+      const { author } = node.segment;
+      if (fork) this.#options.listener.forked(author.peerId, author.key === this.#key);
+    }
+    this.#announce(noticed);
+    return true;
+  }
+
+  #announce({ changes, members, secret }: Noticed): void {
+    const { listener } = this.#options;
+    const insertions = changes.flatMap((change) => (change.kind === "line" ? [change.insertion] : []));
+    if (insertions.length > 0) listener.inserted(insertions);
+    for (const change of changes) if (change.kind === "topic") listener.topicChanged(change.room, change.topic);
+    const said = changes.flatMap((change) => (change.kind === "member" ? [change.key] : []));
+    this.#tellMembers([...members, ...said]);
+    if (members.length > 0) this.#grantsDue = true;
+    if (secret !== undefined) listener.secretChanged(secret);
+    for (const key of members) {
+      const link = this.#links.get(key);
+      if (link !== undefined && this.#state.membership.standing(key) === "removed")
+        this.#fault(link.author.peerId, "removed-member", "the log says so");
+    }
+  }
+
+  #tellMembers(keys: readonly string[]): void {
+    const { authors } = this.#state.log.graph;
+    const peerIds = [...new Set(keys)].flatMap((key) => authors.get(key)?.peerId ?? []);
+    if (peerIds.length > 0) this.#options.listener.membersChanged(peerIds);
+  }
+
+  #goBackToDisk(error: StoreError): void {
+    this.#options.listener.storeFailed(error.message);
+    try {
+      this.#state = new MeshState(this.#stateParts);
+    } catch (second) {
+      if (!(second instanceof StoreError)) throw second;
+      this.#isBroken = true;
+      for (const peerId of this.#linksById.keys()) this.linkDown(peerId);
+      this.#options.listener.storeFailed(second.message);
+      return;
+    }
+    const now = this.#options.clock.monotonic();
+    for (const link of this.#links.values()) {
+      link.author = this.#state.log.graph.author(link.key);
+      link.missing.clear();
+      link.receipts.clear();
+      link.toldVersion = -1;
+      // Whatever filled the disk, asking for the same entries at once would only refuse them again.
+      link.pausedUntil = now + syncLimits.antiEntropyMs;
+    }
+  }
+
+  #tellSkew(link: PeerLink, theirs: number): void {
+    const aheadMs = theirs - this.#options.clock.now();
+    if (Math.abs(aheadMs) < skewToldMs || Math.abs(aheadMs - (link.skewTold ?? 0)) < skewToldMs) return;
+    link.skewTold = aheadMs;
+    this.#options.listener.clockSkew(link.author.peerId, aheadMs);
+  }
+
+  #dropped(link: PeerLink, code: ReasonCode, detail: string): void {
+    link.dropped += 1;
+    if (link.dropped > floodLimits.droppedFramesMost) this.#fault(link.author.peerId, "flood", detail);
+    else this.#fault(link.author.peerId, code, detail);
+  }
+
+  #fault(peerId: PeerId, code: ReasonCode, detail: string): void {
+    const fault = this.#faults.note(peerId, code, detail, this.#options.clock.now());
+    const close = reasons[code].fate === "close" && this.#linksById.has(peerId);
+    if (close) this.linkDown(peerId);
+    this.#options.listener.fault(fault, close);
+  }
+}

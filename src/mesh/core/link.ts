@@ -1,0 +1,95 @@
+/**
+ * What the core knows of one link: what the peer claims to hold, how fast it may speak, and what we owe it.
+ *
+ * The core keeps no queue of frames. A frame that the link does not take is dropped and the link counts as `behind`; once
+ * it takes frames again, one digest restarts sync, and the peer fetches what it lacks at its own pace.
+ */
+import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
+import type { EntryHash, SendFrame } from "./api.ts";
+import type { Tip } from "./frames.ts";
+import type { Author, Segment } from "./graph.ts";
+
+/** A token bucket: `perSecond` sustained, `burst` at once. */
+export class Bucket {
+  readonly #perMs: number;
+  readonly #burst: number;
+  #tokens: number;
+  #at: number;
+
+  /** @param now monotonic ms */
+  constructor(perSecond: number, burst: number, now: number) {
+    this.#perMs = perSecond / 1000;
+    this.#burst = burst;
+    this.#tokens = burst;
+    this.#at = now;
+  }
+
+  /** Takes `count` tokens, or none and answers false. */
+  take(count: number, now: number): boolean {
+    const elapsed = Math.max(0, now - this.#at);
+    this.#at = now;
+    this.#tokens = Math.min(this.#burst, this.#tokens + elapsed * this.#perMs);
+    if (this.#tokens < count) return false;
+    this.#tokens -= count;
+    return true;
+  }
+}
+
+/** One link. */
+export class PeerLink {
+  /** Replaced only when the graph is built again. */
+  author: Author;
+  readonly #send: SendFrame;
+  readonly frames: Bucket;
+  readonly entries: Bucket;
+  readonly pages: Bucket;
+  /** Keys the peer says it has links with. */
+  announced: ReadonlySet<string> = new Set();
+  /** Tips the peer claims and we lack. */
+  readonly missing = new Map<EntryHash, Tip>();
+  /** Chains of which the peer has entries that are held back for their clock, and until when (monotonic ms). */
+  readonly heldBack = new Map<string, number>();
+  /** How many steps back a request for a chain has to start, because it branches before what we have. */
+  readonly stepsBack = new Map<string, number>();
+  /** Chains of the peer itself that brought us something it does not know we have yet. */
+  readonly receipts = new Set<Segment>();
+  /** Version of our log that the peer was last told of in full. */
+  toldVersion = -1;
+  /** Monotonic ms of the next round of anti-entropy. */
+  nextRoundAt = 0;
+  /** No pages are asked for before this, monotonic ms. */
+  pausedUntil = 0;
+  /** No digest is sent for a gap before this, monotonic ms. */
+  gapUntil = 0;
+  emptyPages = 0;
+  /** Frames in a row dropped for flooding. */
+  dropped = 0;
+  /** The link did not take a frame and has not drained since. */
+  behind = false;
+  skewTold: number | undefined;
+
+  constructor(author: Author, send: SendFrame, now: number) {
+    this.author = author;
+    this.#send = send;
+    this.frames = new Bucket(floodLimits.framesPerSecond, floodLimits.framesBurst, now);
+    this.entries = new Bucket(floodLimits.entriesPerSecond, floodLimits.entriesBurst, now);
+    this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
+  }
+
+  get key(): string {
+    return this.author.key;
+  }
+
+  /** Hands a frame to the link; false when it was dropped. */
+  send(frame: Uint8Array): boolean {
+    if (this.behind) return false;
+    if (this.#send(frame)) return true;
+    this.behind = true;
+    return false;
+  }
+
+  /** When the next round of anti-entropy is due, given chance in [0, 1). */
+  scheduleRound(now: number, unit: number): void {
+    this.nextRoundAt = now + syncLimits.antiEntropyMs - unit * syncLimits.antiEntropyJitterMs;
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * Taking entries into the log: every rule of PROTOCOL.md, "What makes an entry valid", in the order given there.
+ *
+ * Whether an entry is valid depends on the entry and on what it builds on, and on nothing else: not on who brought it, not
+ * on the order of arrival, not on what else is here. So all peers that hold the same entries agree, whatever happened
+ * between. The two exceptions only delay: an entry whose parent is missing waits, and one from the far future is held
+ * back.
+ *
+ * The graph is changed at once, the disk afterwards (core.ts commits a whole frame in one go); when the disk refuses, the
+ * core builds the graph again from what the disk has.
+ */
+import { hash as digest } from "node:crypto";
+import { logLimits } from "../../protocol/limits.mesh.ts";
+import type { EntryHash, Verify } from "./api.ts";
+import { decodeBody, type Body } from "./bodies.ts";
+import { FormatError, fromHex } from "./bytes.ts";
+import { authorBytes, decodeEntry, signatureOf, signingText, type Entry, type EntryCodec } from "./entry.ts";
+import { Graph, type Node } from "./graph.ts";
+import type { ReasonCode } from "./reasons.ts";
+import { Waiting, type Arrival } from "./waiting.ts";
+
+/** An entry that was taken. */
+export interface Accepted extends Arrival {
+  readonly node: Node;
+  /** The author signed another entry under the same number. */
+  readonly fork: boolean;
+}
+
+/** Something wrong with what a link brought. `origin` is the key of its peer. */
+export interface Complaint {
+  readonly origin: string | undefined;
+  readonly code: ReasonCode;
+  readonly detail: string;
+}
+
+/** What one frame did to the log. */
+export interface Batch {
+  readonly accepted: Accepted[];
+  readonly complaints: Complaint[];
+}
+
+/** What became of one offered entry. */
+export type Verdict =
+  | { readonly status: "accepted" | "known" | "refused" }
+  | { readonly status: "waiting"; readonly entry: Entry; readonly missing: EntryHash }
+  | { readonly status: "held"; readonly entry: Entry };
+
+/** Founder's key and a nonce make the mesh ID, so nobody else can found the same mesh. */
+export function meshIdOf(founder: Uint8Array, nonce: Uint8Array): Uint8Array {
+  return digest("sha256", Buffer.concat([Buffer.from("rtchat mesh 1\n"), founder, nonce]), "buffer");
+}
+
+const accepted = { status: "accepted" } as const;
+const known = { status: "known" } as const;
+const refused = { status: "refused" } as const;
+
+/** The log of one mesh, in memory. */
+export class Log {
+  readonly graph = new Graph();
+  readonly waiting = new Waiting();
+  /** Entries that admit a key, by hash. */
+  readonly admissions = new Map<EntryHash, string>();
+  readonly #meshId: Buffer;
+  readonly #codec: EntryCodec;
+  readonly #verify: Verify;
+  readonly #now: () => number;
+
+  constructor(meshId: Uint8Array, codec: EntryCodec, verify: Verify, now: () => number) {
+    this.#meshId = Buffer.from(meshId);
+    this.#codec = codec;
+    this.#verify = verify;
+    this.#now = now;
+  }
+
+  /** Offers what a link brought. Whatever it lets into the log goes to `batch`, and so do complaints. */
+  offer(bytes: Uint8Array, origin: string, batch: Batch): Verdict {
+    const complain = (code: ReasonCode, detail: string): typeof refused => {
+      batch.complaints.push({ origin, code, detail });
+      return refused;
+    };
+    let arrival: Arrival;
+    try {
+      const hash = this.#codec.hashOf(bytes);
+      if (this.graph.nodes.has(hash)) return known;
+      const waits = this.waiting.get(hash);
+      if (waits !== undefined) return { status: "waiting", ...waits };
+      const entry = decodeEntry(bytes, hash);
+      if (!this.#verify(authorBytes(entry), signingText(hash), signatureOf(entry)))
+        return complain("bad-signature", `entry ${short(hash)} by ${short(entry.author)}`);
+      arrival = { entry, body: decodeBody(entry), origin };
+    } catch (error) {
+      if (error instanceof FormatError) return complain("bad-entry", error.message);
+      throw error;
+    }
+    const verdict = this.#place(arrival, batch);
+    if (verdict.status === "accepted") this.#releaseWaiting(arrival.entry.hash, batch);
+    return verdict;
+  }
+
+  /** Adds an entry without checks: our own, or one that the store gives back. */
+  add(entry: Entry, body: Body): Node {
+    if (body.kind === "admit") this.admissions.set(entry.hash, body.member);
+    if (body.kind === "found") this.admissions.set(entry.hash, entry.author);
+    return this.graph.add(entry);
+  }
+
+  #releaseWaiting(hash: EntryHash, batch: Batch): void {
+    const arrived = [hash];
+    for (let next = arrived.pop(); next !== undefined; next = arrived.pop()) {
+      for (const arrival of this.waiting.release(next)) {
+        if (this.#place(arrival, batch).status === "accepted") arrived.push(arrival.entry.hash);
+      }
+    }
+  }
+
+  /** Everything that needs the log. */
+  #place(arrival: Arrival, batch: Batch): Verdict {
+    const { entry, body, origin } = arrival;
+    if (entry.clock > (this.#now() + logLimits.clockAheadMs) * 1000) {
+      batch.complaints.push({ origin, code: "clock-ahead", detail: `by ${hoursAhead(entry, this.#now())} h` });
+      return { status: "held", entry };
+    }
+    const missing = this.#missing(entry);
+    if (missing !== undefined) {
+      this.waiting.add(arrival, missing);
+      return { status: "waiting", entry, missing };
+    }
+    const fault = this.#faultOf(entry, body);
+    if (fault !== undefined) {
+      const detail = `entry ${short(entry.hash)} by ${short(entry.author)}`;
+      batch.complaints.push({ origin, code: fault, detail });
+      return refused;
+    }
+    const fork = this.graph.isFork(entry);
+    batch.accepted.push({ ...arrival, node: this.add(entry, body), fork });
+    return accepted;
+  }
+
+  #missing(entry: Entry): EntryHash | undefined {
+    if (entry.previous !== undefined && !this.graph.nodes.has(entry.previous)) return entry.previous;
+    return entry.parents.find((parent) => !this.graph.nodes.has(parent));
+  }
+
+  #faultOf(entry: Entry, body: Body): ReasonCode | undefined {
+    const { nodes, tips } = this.graph;
+    const previous = entry.previous === undefined ? undefined : nodes.get(entry.previous);
+    if (previous !== undefined) {
+      const { segment, sequence, clock } = previous;
+      const fits = segment.author.key === entry.author && segment.chain === entry.chain;
+      if (!fits || entry.sequence !== sequence + 1) return "bad-chain";
+      if (entry.clock <= clock) return "clock-order";
+    }
+    if (entry.parents.some((parent) => (nodes.get(parent)?.clock ?? 0) >= entry.clock)) return "clock-order";
+    if (body.kind === "found") {
+      if (entry.sequence !== 1 || entry.parents.length > 0) return "bad-chain";
+      const id = meshIdOf(authorBytes(entry), fromHex(body.nonce));
+      if (!this.#meshId.equals(id)) return "not-admitted";
+    } else if (entry.sequence === 1) {
+      const admitted = entry.parents.some((parent) => this.admissions.get(parent) === entry.author);
+      if (!admitted) return "not-admitted";
+    }
+    if (this.graph.isNewSegment(entry) && !this.waiting.isMissed(entry.hash)) {
+      const own = this.graph.author(entry.author).segments.length;
+      if (own >= logLimits.tipsPerAuthor || tips.size >= logLimits.tipsMost) return "too-many-chains";
+    }
+    return undefined;
+  }
+}
+
+/** The start of a hash or key, for messages. */
+export function short(hex: string): string {
+  return hex.slice(0, 12);
+}
+
+function hoursAhead(entry: Entry, now: number): number {
+  return Math.round((entry.clock / 1000 - now) / 3_600_000);
+}

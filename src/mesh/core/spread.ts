@@ -1,0 +1,99 @@
+/**
+ * Passing new entries on, and telling neighbours what they need to know for that.
+ *
+ * Every entry is passed on once, by each peer, when it first sees it: entries already known go nowhere, so no frame can
+ * circle. In a full mesh that would still bring each entry to everybody from everybody. So each peer announces its links,
+ * and an entry is not passed to a peer that has a link with the one it came from: both ends must have announced that link,
+ * so one liar cannot cut somebody off. When an announced link ends, a digest goes to the peer that was spared on its
+ * account, since what was under way on that link may be lost.
+ *
+ * Who gets an author's entry tells the author so (a receipt), if the two are linked; that is what "held by n of m" shows.
+ */
+import { syncLimits } from "../../protocol/limits.mesh.ts";
+import { encodeHave, encodeLinks, encodePushes } from "./frames.ts";
+import type { Graph } from "./graph.ts";
+import type { PeerLink } from "./link.ts";
+import type { Accepted } from "./log.ts";
+import { tipOf } from "./sync.ts";
+
+/** What spreading needs of the core around it. */
+export interface SpreadHost {
+  readonly links: ReadonlyMap<string, PeerLink>;
+  graph(): Graph;
+  /** Monotonic, ms. */
+  monotonic(): number;
+  /** Starts sync with a peer that may have missed something. */
+  resync(link: PeerLink): void;
+}
+
+/** Spreading over all links of one core. */
+export class Spread {
+  readonly #host: SpreadHost;
+  #receiptsAt = Number.POSITIVE_INFINITY;
+  #linksAt = Number.POSITIVE_INFINITY;
+
+  constructor(host: SpreadHost) {
+    this.#host = host;
+  }
+
+  /** Passes on entries that are in the log and on the disk, and remembers to send receipts. */
+  push(accepted: readonly Accepted[]): void {
+    let toAll: Uint8Array[] | undefined;
+    for (const link of this.#host.links.values()) {
+      if (link.behind) continue;
+      const wanted = accepted.filter((one) => this.#isWanted(link, one));
+      if (wanted.length === 0) continue;
+      const isAll = wanted.length === accepted.length;
+      const frames = (isAll ? toAll : undefined) ?? encodePushes(wanted.map(({ entry }) => entry.bytes));
+      if (isAll) toAll = frames;
+      for (const frame of frames) link.send(frame);
+    }
+    for (const { entry, node, origin } of accepted) {
+      const author = this.#host.links.get(entry.author);
+      if (author === undefined || origin === undefined) continue;
+      author.receipts.add(node.segment);
+      this.#receiptsAt = Math.min(this.#receiptsAt, this.#host.monotonic() + syncLimits.receiptMs);
+    }
+  }
+
+  /** Own links have changed; tell the neighbours soon. */
+  linksChanged(): void {
+    this.#linksAt = Math.min(this.#linksAt, this.#host.monotonic() + syncLimits.linksMs);
+  }
+
+  /** A neighbour's list of links. Returns the keys whose presence may have changed. */
+  onLinks(link: PeerLink, keys: readonly string[]): string[] {
+    const before = link.announced;
+    const after = new Set(keys);
+    link.announced = after;
+    for (const key of before) {
+      const spared = after.has(key) ? undefined : this.#host.links.get(key);
+      if (spared !== undefined) this.#host.resync(spared);
+    }
+    return [...before, ...after].filter((key) => before.has(key) !== after.has(key));
+  }
+
+  tick(): void {
+    const now = this.#host.monotonic();
+    const links = [...this.#host.links.values()];
+    if (now >= this.#linksAt) {
+      this.#linksAt = Number.POSITIVE_INFINITY;
+      const frame = encodeLinks(links.map((link) => link.key));
+      for (const link of links) link.send(frame);
+    }
+    if (now >= this.#receiptsAt) {
+      this.#receiptsAt = Number.POSITIVE_INFINITY;
+      for (const link of links) {
+        if (link.receipts.size > 0) link.send(encodeHave(false, false, [...link.receipts].map(tipOf)));
+        link.receipts.clear();
+      }
+    }
+  }
+
+  #isWanted(link: PeerLink, { entry, origin }: Accepted): boolean {
+    if (origin === link.key || entry.author === link.key || link.missing.has(entry.hash)) return false;
+    const source = origin === undefined ? undefined : this.#host.links.get(origin);
+    if (source === undefined) return true;
+    return !(source.announced.has(link.key) && link.announced.has(source.key));
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * One mesh's log with everything computed from it: graph, members, timelines. Made from the store at start, and made again
+ * from it when the store refused a write, because then the graph is ahead of the disk.
+ */
+import type { EntryHash, MeshSecret, MeshStore, StoredEntry, Verify } from "./api.ts";
+import { decodeBody } from "./bodies.ts";
+import { FormatError } from "./bytes.ts";
+import { decodeEntry, type Entry, type EntryCodec } from "./entry.ts";
+import { Log, short, type Accepted } from "./log.ts";
+import { Membership } from "./membership.ts";
+import type { MeshSeals } from "./secrets.ts";
+import { StoreError } from "./store-error.ts";
+import { Timelines, type Change } from "./timelines.ts";
+
+/** What a state is made of. */
+export interface StateParts {
+  readonly meshId: Uint8Array;
+  /** This device's key, hex. */
+  readonly self: string;
+  readonly codec: EntryCodec;
+  readonly verify: Verify;
+  readonly seals: MeshSeals;
+  readonly store: MeshStore;
+  /** Wall clock, ms. */
+  now(): number;
+}
+
+/** What people would notice of some new entries. */
+export interface Noticed {
+  readonly changes: readonly Change[];
+  /** Keys whose membership changed. */
+  readonly members: readonly string[];
+  /** Set when the current secret is another one now. */
+  readonly secret: MeshSecret | undefined;
+}
+
+/** The state of one mesh. */
+export class MeshState {
+  readonly log: Log;
+  readonly membership: Membership;
+  readonly timelines: Timelines;
+  readonly #parts: StateParts;
+
+  /** @throws StoreError when the store cannot be read or holds something that is no log of this mesh */
+  constructor(parts: StateParts) {
+    this.#parts = parts;
+    const { seals, self } = parts;
+    this.log = new Log(parts.meshId, parts.codec, parts.verify, () => parts.now());
+    this.membership = new Membership(this.log.graph, self, (author, sealed) =>
+      seals.openSecret(author.bytes, sealed),
+    );
+    this.timelines = new Timelines({
+      self,
+      graph: () => this.log.graph,
+      read: (hash) => this.read(hash),
+      open: (author, other, sealed) => seals.openText(author.bytes, other.bytes, sealed),
+      removedAt: (key) => this.membership.records.get(key)?.removedAt,
+    });
+    this.#load();
+  }
+
+  /** An entry of the log, or undefined. @throws StoreError */
+  read(hash: EntryHash): { entry: Entry; receivedAt: number } | undefined {
+    const stored = this.#parts.store.get(hash);
+    return stored && { entry: decodeEntry(stored.bytes, hash), receivedAt: stored.receivedAt };
+  }
+
+  /** Puts entries that are in the graph onto the disk. @throws StoreError when none of them is */
+  save(accepted: readonly Accepted[], receivedAt: number): void {
+    this.#parts.store.append(
+      accepted.map(({ entry }): StoredEntry => ({ hash: entry.hash, bytes: entry.bytes, receivedAt })),
+    );
+  }
+
+  /** Takes note of entries that are in the graph and on the disk. */
+  note(accepted: readonly Accepted[], receivedAt: number): Noticed {
+    const { membership, timelines } = this;
+    let members: readonly string[] = [];
+    let secret: MeshSecret | undefined;
+    const isGoverning = accepted.filter(({ node, body }) => membership.note(node, body)).length > 0;
+    if (isGoverning) {
+      const before = membership.summary();
+      const secretBefore = membership.current();
+      membership.refresh();
+      members = changedKeys(before, membership.summary());
+      const current = membership.secrets()[0];
+      const isNew = current?.rotation !== secretBefore?.rotation || secretBefore?.secret === undefined;
+      if (current?.rotation === membership.current()?.rotation && isNew) secret = current;
+    }
+    const changes = accepted.flatMap(({ entry, body, node }) => timelines.note(entry, body, node, receivedAt));
+    return { changes, members, secret };
+  }
+
+  #load(): void {
+    const { store, codec } = this.#parts;
+    for (const { hash, bytes, receivedAt } of store.entries()) {
+      try {
+        if (codec.hashOf(bytes) !== hash) throw new FormatError("its bytes do not fit its hash");
+        const entry = decodeEntry(bytes, hash);
+        const body = decodeBody(entry);
+        const node = this.log.add(entry, body);
+        this.membership.note(node, body);
+        this.timelines.note(entry, body, node, receivedAt);
+      } catch (error) {
+        if (!(error instanceof FormatError)) throw error;
+        throw new StoreError(
+          `the log is damaged at entry ${short(hash)} (${error.message}); move the file away, and the others will bring the log again`,
+        );
+      }
+    }
+    this.membership.refresh();
+  }
+}
+
+function changedKeys(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>): string[] {
+  const keys = new Set([...before.keys(), ...after.keys()]);
+  return [...keys].filter((key) => before.get(key) !== after.get(key));
+}

@@ -1,0 +1,304 @@
+/**
+ * Anti-entropy: two peers on a link find out what one lacks and fetch it in pages.
+ *
+ * Each says a digest of its log at connect and every 30 s. When the digests differ they exchange their tips (the end of
+ * every chain and branch), and each asks for what it lacks, one page at a time, from one peer at a time: so a peer that
+ * comes back to a mesh of fifty fetches its gap once and not 49 times. The answering side sends a page in the mesh's total
+ * order, in which nothing comes before what it builds on, so pages need no sorting room on the other side.
+ *
+ * A wish names the tip and the first number wanted. Where a chain branches before what we have, the page starts with an
+ * entry whose previous one is unknown; the next wish then starts further back, 16, 64, 256, … entries.
+ */
+import { floodLimits, logLimits, syncLimits } from "../../protocol/limits.mesh.ts";
+import type { CoreRandom, EntryHash } from "./api.ts";
+import { encodeDigest, encodeEntries, encodeHave, encodeWant, type Frame, type Tip, type Wish } from "./frames.ts";
+import { compareNodes, lastOf, markHeld, runsTo, type Graph, type Node, type Segment } from "./graph.ts";
+import type { PeerLink } from "./link.ts";
+import type { Verdict } from "./log.ts";
+import type { ReasonCode } from "./reasons.ts";
+
+/** What sync needs of the core around it. */
+export interface SyncHost {
+  readonly links: ReadonlyMap<string, PeerLink>;
+  readonly random: CoreRandom;
+  graph(): Graph;
+  /** Bytes of an entry in the log. */
+  bytesOf(hash: EntryHash): Uint8Array | undefined;
+  /** Wall clock, ms. */
+  now(): number;
+  /** Monotonic, ms. */
+  monotonic(): number;
+  fault(link: PeerLink, code: ReasonCode, detail: string): void;
+  /** A peer is now known to hold more. */
+  holdsMore(): void;
+}
+
+/** The one page that is on its way to us. */
+interface Pull {
+  readonly link: PeerLink;
+  readonly page: number;
+  readonly deadline: number;
+  /** First number asked for, a chain. */
+  readonly from: ReadonlyMap<string, number>;
+}
+
+/** Sync over all links of one core. */
+export class Sync {
+  readonly #host: SyncHost;
+  #pull: Pull | undefined;
+  #pages = 0;
+  /** Key of the peer asked last: the next question goes to the one after it. */
+  #lastAsked = "";
+
+  constructor(host: SyncHost) {
+    this.#host = host;
+  }
+
+  /** First round on a new or recovered link. */
+  start(link: PeerLink): void {
+    link.scheduleRound(this.#host.monotonic(), this.#host.random.unit());
+    link.send(encodeDigest(this.#host.now(), this.#host.graph().digest()));
+  }
+
+  /** Forgets a link. */
+  stop(link: PeerLink): void {
+    if (this.#pull?.link !== link) return;
+    this.#pull = undefined;
+    this.ask();
+  }
+
+  /** True when `page` on this link is the one asked for. */
+  isExpected(link: PeerLink, page: number): boolean {
+    return page !== 0 && this.#pull?.page === page && this.#pull.link === link;
+  }
+
+  /** Rounds and time-outs that are due. */
+  tick(): void {
+    const now = this.#host.monotonic();
+    if (this.#pull !== undefined && now >= this.#pull.deadline) {
+      const { link } = this.#pull;
+      this.#pull = undefined;
+      link.pausedUntil = now + syncLimits.antiEntropyMs;
+      this.#host.fault(link, "page-timeout", `no answer within ${syncLimits.pageMs} ms`);
+    }
+    for (const link of this.#host.links.values()) if (now >= link.nextRoundAt) this.start(link);
+    this.ask();
+  }
+
+  onDigest(link: PeerLink, digest: Uint8Array): void {
+    const graph = this.#host.graph();
+    if (Buffer.from(digest).equals(graph.digest())) {
+      link.missing.clear();
+      link.author.holds.clear();
+      for (const tip of graph.tips) markHeld(link.author, lastOf(tip));
+      this.#host.holdsMore();
+      return;
+    }
+    this.#sendHave(link, true);
+  }
+
+  onHave(link: PeerLink, frame: Extract<Frame, { type: "have" }>): void {
+    const graph = this.#host.graph();
+    const { holds } = link.author;
+    const before = new Map(holds);
+    if (frame.full) {
+      link.missing.clear();
+      holds.clear();
+    }
+    for (const tip of frame.tips) {
+      const node = graph.nodes.get(tip.hash);
+      if (node !== undefined) {
+        markHeld(link.author, node);
+        continue;
+      }
+      if (link.missing.size < logLimits.tipsMost) link.missing.set(tip.hash, tip);
+      // The chain has gone on since; what the peer was known to hold of it, it still holds.
+      for (const [segment, sequence] of before) {
+        const isOlder = segment.chain === tip.chain && sequence < tip.sequence;
+        if (isOlder && segment.author.key === tip.author) holds.set(segment, sequence);
+      }
+    }
+    this.#host.holdsMore();
+    if (frame.answer && link.toldVersion !== graph.nodes.size) this.#sendHave(link, false);
+    this.ask();
+  }
+
+  /** A pushed entry builds on something we lack: its sender has it, so a digest brings the two together. */
+  onGap(link: PeerLink): void {
+    const now = this.#host.monotonic();
+    if (now < link.gapUntil || link.missing.size > 0) return;
+    link.gapUntil = now + syncLimits.gapMs;
+    this.start(link);
+  }
+
+  /** Answers a request with one page, possibly empty. */
+  onWant(link: PeerLink, frame: Extract<Frame, { type: "want" }>): void {
+    if (!link.pages.take(1, this.#host.monotonic())) {
+      const { pagesPerSecond } = floodLimits;
+      this.#host.fault(link, "flood-pages", `more than ${pagesPerSecond} pages a second`);
+      return;
+    }
+    const entries: Uint8Array[] = [];
+    let bytes = 0;
+    for (const node of pageOrder(this.#host.graph(), frame.wishes)) {
+      const entry = this.#host.bytesOf(node.hash);
+      if (entry === undefined) continue;
+      entries.push(entry);
+      bytes += entry.length;
+      if (entries.length === syncLimits.entriesPerFrame || bytes >= syncLimits.pageBytes) break;
+    }
+    link.send(encodeEntries(frame.page, entries));
+  }
+
+  /** The page that was asked for has been offered to the log, with these verdicts. Asks on. */
+  onPage(link: PeerLink, verdicts: readonly Verdict[]): void {
+    const from = this.#pull?.from ?? new Map<string, number>();
+    this.#pull = undefined;
+    const before = link.missing.size;
+    this.#settle(link);
+    let progress = link.missing.size < before;
+    for (const verdict of verdicts) {
+      if (verdict.status === "accepted") progress = true;
+      else if (verdict.status === "held") progress = this.#holdBack(link, chainOf(verdict.entry)) || progress;
+      else if (verdict.status === "waiting" && verdict.missing === verdict.entry.previous)
+        progress = stepBack(link, from, verdict.entry) || progress;
+    }
+    if (progress) link.emptyPages = 0;
+    else this.#distrust(link);
+    this.ask();
+  }
+
+  /** Asks for the next page, if something is missing, nothing is on its way and somebody can be asked. */
+  ask(): void {
+    if (this.#pull !== undefined) return;
+    const links = [...this.#host.links.values()];
+    const start = links.findIndex((link) => link.key === this.#lastAsked) + 1;
+    for (let i = 0; i < links.length; i += 1) {
+      const link = links[(start + i) % links.length];
+      if (link !== undefined && this.#askOf(link)) return;
+    }
+  }
+
+  #askOf(link: PeerLink): boolean {
+    const now = this.#host.monotonic();
+    if (link.missing.size === 0 || link.behind || now < link.pausedUntil) return false;
+    this.#settle(link);
+    const from = new Map<string, number>();
+    const wishes: Wish[] = [];
+    for (const tip of link.missing.values()) {
+      if ((link.heldBack.get(chainOf(tip)) ?? 0) > now) continue;
+      const first = this.#firstWanted(link, tip);
+      from.set(chainOf(tip), first);
+      wishes.push({ tip: tip.hash, from: first });
+    }
+    if (wishes.length === 0) return false;
+    this.#pages = (this.#pages % 0xffff_ffff) + 1;
+    if (!link.send(encodeWant(this.#pages, wishes))) return false;
+    this.#lastAsked = link.key;
+    this.#pull = { link, page: this.#pages, deadline: now + syncLimits.pageMs, from };
+    return true;
+  }
+
+  /** The number after the last we have of this chain; further back when the chain branches before. */
+  #firstWanted(link: PeerLink, tip: Tip): number {
+    let last = 0;
+    for (const segment of this.#host.graph().authors.get(tip.author)?.segments ?? [])
+      if (segment.chain === tip.chain) last = Math.max(last, lastOf(segment).sequence);
+    if (tip.sequence <= last && !link.stepsBack.has(chainOf(tip))) link.stepsBack.set(chainOf(tip), 1);
+    const steps = link.stepsBack.get(chainOf(tip)) ?? 0;
+    const first = Math.min(last + 1, tip.sequence);
+    return steps === 0 ? first : Math.max(1, first - 4 ** (steps + 1));
+  }
+
+  #sendHave(link: PeerLink, answer: boolean): void {
+    const graph = this.#host.graph();
+    const tips: Tip[] = [];
+    for (const segment of graph.tips) tips.push(tipOf(segment));
+    if (link.send(encodeHave(true, answer, tips.slice(0, logLimits.tipsMost))))
+      link.toldVersion = graph.nodes.size;
+  }
+
+  /** Crosses off what has come meanwhile. */
+  #settle(link: PeerLink): void {
+    const { nodes } = this.#host.graph();
+    for (const hash of link.missing.keys()) {
+      const node = nodes.get(hash);
+      if (node === undefined) continue;
+      link.missing.delete(hash);
+      markHeld(link.author, node);
+      this.#host.holdsMore();
+    }
+    if (link.missing.size === 0) link.stepsBack.clear();
+  }
+
+  #holdBack(link: PeerLink, chain: string): boolean {
+    const isNew = !link.heldBack.has(chain);
+    link.heldBack.set(chain, this.#host.monotonic() + syncLimits.disbeliefMs);
+    return isNew;
+  }
+
+  #distrust(link: PeerLink): void {
+    link.emptyPages += 1;
+    const now = this.#host.monotonic();
+    if (link.emptyPages < syncLimits.emptyPagesMost) {
+      link.pausedUntil = now + syncLimits.pageMs;
+      return;
+    }
+    link.emptyPages = 0;
+    link.pausedUntil = now + syncLimits.disbeliefMs;
+    this.#host.fault(link, "empty-promise", `${link.missing.size} chains claimed, nothing of them came`);
+  }
+}
+
+/** Tip of a segment, for the wire. */
+export function tipOf(segment: Segment): Tip {
+  const { hash, sequence } = lastOf(segment);
+  return { author: segment.author.key, chain: segment.chain, sequence, hash };
+}
+
+function chainOf(of: { author: string; chain: string }): string {
+  return of.author + of.chain;
+}
+
+/** When the page began with an entry that does not fit what we have, the next wish starts further back. */
+function stepBack(
+  link: PeerLink,
+  from: ReadonlyMap<string, number>,
+  entry: { author: string; chain: string; sequence: number },
+): boolean {
+  const chain = chainOf(entry);
+  const first = from.get(chain) ?? 1;
+  if (first === 1 || entry.sequence !== first) return false;
+  link.stepsBack.set(chain, (link.stepsBack.get(chain) ?? 0) + 1);
+  return true;
+}
+
+/** Nodes of the wished chains, merged into total order, without repetition. */
+function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Node> {
+  const cursors = new Map<readonly Node[], { readonly nodes: readonly Node[]; next: number; last: number }>();
+  for (const { tip, from } of wishes) {
+    const node = graph.nodes.get(tip);
+    if (node === undefined) continue;
+    for (const { nodes, first, last } of runsTo(node, from)) {
+      const cursor = cursors.get(nodes);
+      if (cursor === undefined) cursors.set(nodes, { nodes, next: first, last });
+      else {
+        cursor.next = Math.min(cursor.next, first);
+        cursor.last = Math.max(cursor.last, last);
+      }
+    }
+  }
+  for (;;) {
+    let best: { next: number } | undefined;
+    let bestNode: Node | undefined;
+    for (const cursor of cursors.values()) {
+      const node = cursor.next <= cursor.last ? cursor.nodes[cursor.next] : undefined;
+      if (node === undefined || (bestNode !== undefined && compareNodes(bestNode, node) < 0)) continue;
+      best = cursor;
+      bestNode = node;
+    }
+    if (best === undefined || bestNode === undefined) return;
+    best.next += 1;
+    yield bestNode;
+  }
+}

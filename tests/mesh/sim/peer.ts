@@ -1,0 +1,105 @@
+/** One simulated device: its key, its disk, its clock's error, and the core that runs now. */
+import type {
+  Fault,
+  MeshCoreApi,
+  MeshCoreOptions,
+  MeshListener,
+  PeerId,
+  Signer,
+} from "../../../src/mesh/core/api.ts";
+import { MemoryStore } from "../../../src/mesh/store/memory.ts";
+import type { Random } from "../../../src/protocol/clock.ts";
+import { coreRandom, simulatedSealer, simulatedSigner, simulatedVerify } from "./crypto.ts";
+import type { Pipe, Timeline } from "./network.ts";
+
+/** The class under test; a planted bug is another one. */
+export type CoreClass = new (options: MeshCoreOptions) => MeshCoreApi;
+
+/** Wall clock at the start of the simulation, ms since 1970. */
+const epochMs = 1_700_000_000_000;
+
+/** One device. */
+export class SimPeer {
+  readonly signer: Signer;
+  readonly skewMs: number;
+  /** Links that are up: the pipe that leads to the other device. */
+  readonly pipes = new Map<SimPeer, Pipe>();
+  readonly faults: Fault[] = [];
+  readonly forks: PeerId[] = [];
+  store = new MemoryStore();
+  core: MeshCoreApi;
+  /** Counts starts, so that what belongs to an earlier run can be told. */
+  run = 0;
+  isRemoved = false;
+  #seed: number;
+  readonly #core: CoreClass;
+  readonly #time: Timeline;
+  readonly #meshId: () => Uint8Array;
+  readonly onClose: (peer: SimPeer, other: PeerId) => void;
+
+  constructor(parts: {
+    core: CoreClass;
+    time: Timeline;
+    random: Random;
+    meshId: () => Uint8Array;
+    signer?: Signer;
+    onClose: (peer: SimPeer, other: PeerId) => void;
+  }) {
+    this.signer = parts.signer ?? simulatedSigner(parts.random);
+    this.skewMs = Math.round((parts.random() - 0.5) * 20_000);
+    this.#seed = Math.floor(parts.random() * 2 ** 32);
+    this.#core = parts.core;
+    this.#time = parts.time;
+    this.#meshId = parts.meshId;
+    this.onClose = parts.onClose;
+    this.core = this.start();
+  }
+
+  get id(): PeerId {
+    return this.signer.peerId;
+  }
+
+  /** Starts a core on the current disk. Links must have been cut. */
+  start(): MeshCoreApi {
+    this.run += 1;
+    this.#seed += 1;
+    const listener: MeshListener = {
+      inserted() {},
+      membersChanged() {},
+      topicChanged() {},
+      holdingsChanged() {},
+      secretChanged() {},
+      forked: (peerId) => this.forks.push(peerId),
+      clockSkew() {},
+      fault: (fault, close) => {
+        this.faults.push(fault);
+        if (close) this.onClose(this, fault.peerId);
+      },
+      storeFailed: (message) => {
+        throw new Error(message);
+      },
+    };
+    this.core = new this.#core({
+      meshId: this.#meshId(),
+      signer: this.signer,
+      verify: simulatedVerify,
+      sealer: simulatedSealer(this.signer.publicKey),
+      store: this.store,
+      clock: {
+        now: () => epochMs + this.skewMs + Math.floor(this.#time.now),
+        monotonic: () => this.#time.now,
+      },
+      random: coreRandom(this.#seed),
+      listener,
+    });
+    return this.core;
+  }
+
+  /** A copy of the disk as it is now. */
+  copyDisk(): MemoryStore {
+    const copy = new MemoryStore();
+    copy.append([...this.store.entries()]);
+    copy.setNote("chain", this.store.note("chain"));
+    return copy;
+  }
+}
