@@ -8,7 +8,7 @@
  */
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { peerLinkLimits } from "../protocol/limits.ts";
+import { peerLinkLimits } from "../protocol/limits.peer.ts";
 import { failureOf, type TlsFailure } from "./tls-failure.ts";
 import { TlsSocket } from "./tls-socket.ts";
 

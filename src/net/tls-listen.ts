@@ -13,7 +13,7 @@
 import type { Socket, TCPSocketListener } from "bun";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { peerLinkLimits } from "../protocol/limits.ts";
+import { peerLinkLimits } from "../protocol/limits.peer.ts";
 import { farewellTo, failureOf, strangerOf, tlsFirstByte, type TlsFailure } from "./tls-failure.ts";
 import { tls13, type TlsIdentity } from "./tls-dial.ts";
 import { plainAddress, TlsSocket } from "./tls-socket.ts";

@@ -13,7 +13,7 @@
 import type { Socket } from "bun";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { peerLinkLimits } from "../protocol/limits.ts";
+import { peerLinkLimits } from "../protocol/limits.peer.ts";
 
 /** Why a connection ended. `code` is stable (`/why` explains it); `detail` may quote the system's words. */
 export interface TlsEnd {

@@ -101,7 +101,7 @@ export const floodLimits = {
 
 /** Dialling. */
 export const dialLimits = {
-  /** First pause after a failure, of one address. Doubles up to `backoffMostMs`, with full jitter. */
+  /** First pause after a failure, of one address. Doubles up to `backoffMostMs`, half of it by chance. */
   backoffFirstMs: 1_000,
   /** Longest pause. A laptop that wakes up is found within a minute. */
   backoffMostMs: 60_000,
@@ -109,4 +109,8 @@ export const dialLimits = {
   concurrent: 8,
   /** The peer with the larger key lets the other one dial first for this long. */
   courtesyMs: 5_000,
+  /** Between two addresses of one peer that are tried side by side (RFC 8305 says 250; a VPN may need longer). */
+  staggerMs: 500,
+  /** After a link ended, the first attempt is up to this much later, so that a mesh does not redial as one. */
+  lostJitterMs: 500,
 } as const;

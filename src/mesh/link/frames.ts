@@ -8,7 +8,7 @@
  * present limit is ever gathered, because the limit is checked on the four length bytes, before a byte of payload is
  * kept. The limit starts small, for strangers, and is raised once the other side is admitted.
  */
-import { peerLinkLimits } from "../../protocol/limits.ts";
+import { peerLinkLimits } from "../../protocol/limits.peer.ts";
 
 /** Types of frames. Below 16: until both sides are ready; those from 16 on only afterwards. */
 export const FrameType = {

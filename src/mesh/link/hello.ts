@@ -2,15 +2,14 @@
  * What two peers say to each other before they are friends, and how they prove that they belong together.
  *
  * Both send a Hello as soon as TLS stands. TLS has proved each side's key; the Hello proves the mesh: for each recent
- * generation of the mesh secret it carries a tag, HMAC-SHA256 over keying material of this very connection (RFC 8446,
+ * mesh secret it carries a tag, HMAC-SHA256 over keying material of this very connection (RFC 8446,
  * 7.5) under a label for the sender's role. So a tag cannot be replayed on another connection or reflected to its
  * sender, and tells a stranger nothing: the mesh's name or ID is not on the wire before both have proved themselves.
  *
- * Several generations are sent because one side may have slept through a removal, which rotates the secret.
+ * Several secrets are proved because one side may have slept through a removal, which starts a new one.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { z } from "zod";
-import type { MeshSecret } from "../core/api.ts";
 
 /** Version of the link protocol. Other versions are refused by name. */
 export const linkVersion = 1;
@@ -18,8 +17,8 @@ export const linkVersion = 1;
 /** Label of the exported keying material that tags are made over. */
 export const exporterLabel = "EXPORTER-rtchat-link-1";
 
-/** Generations named in one Hello: more removals than anybody sleeps through, in few enough bytes. */
-const generationsMost = 12;
+/** Secrets proved in one Hello: more removals than anybody sleeps through, in few enough bytes. */
+const secretsMost = 12;
 /** A truncated HMAC-SHA256: 128 bits cannot be guessed on a link that closes after one failure. */
 const tagBytes = 16;
 
@@ -34,7 +33,7 @@ export const helloSchema = z.object({
   situation: z.enum(["member", "alone"]),
   /** The sender was started to join somebody. */
   seeking: z.boolean(),
-  tags: z.array(z.tuple([z.int().min(0), base64url.length(22)])).max(generationsMost),
+  tags: z.array(base64url.length(22)).max(secretsMost),
   /** One-use token of an invite. Sent only to the peer that the invite pins. */
   token: base64url.max(64).optional(),
 });
@@ -46,7 +45,7 @@ export type Hello = z.infer<typeof helloSchema>;
 export const admissionSchema = z.object({
   /** Mesh ID, 32 bytes. */
   mesh: base64url.length(43),
-  generation: z.int().min(0),
+  /** The current mesh secret, 32 bytes. */
   secret: base64url.length(43),
 });
 
@@ -64,18 +63,18 @@ function tag(secret: Uint8Array, role: Role, keyingMaterial: Uint8Array): Buffer
   return mac.digest().subarray(0, tagBytes);
 }
 
-/** Tags for the newest secrets, to be sent by the end that is `role`. */
+/** Tags for the newest secrets (the current one first), to be sent by the end that is `role`. */
 export function makeTags(
-  secrets: readonly MeshSecret[],
+  secrets: readonly Uint8Array[],
   role: Role,
   keyingMaterial: Uint8Array,
 ): Hello["tags"] {
   return secrets
-    .slice(0, generationsMost)
-    .map(({ generation, secret }) => [generation, tag(secret, role, keyingMaterial).toString("base64url")]);
+    .slice(0, secretsMost)
+    .map((secret) => tag(secret, role, keyingMaterial).toString("base64url"));
 }
 
-/** What tags prove: the newest secret we know, an older one, or nothing. */
+/** What tags prove: the secret that is current for us, an older one, or nothing. */
 export type Proof = "current" | "older" | "none";
 
 /**
@@ -84,20 +83,16 @@ export type Proof = "current" | "older" | "none";
  */
 export function checkTags(
   tags: Hello["tags"],
-  secrets: readonly MeshSecret[],
+  secrets: readonly Uint8Array[],
   role: Role,
   keyingMaterial: Uint8Array,
 ): Proof {
-  let best: Proof = "none";
-  for (const [generation, text] of tags) {
-    const given = Buffer.from(text, "base64url");
-    // Two secrets may have one generation, when two members removed somebody at the same time.
-    for (const [index, known] of secrets.entries()) {
-      if (known.generation !== generation || given.length !== tagBytes) continue;
-      if (!timingSafeEqual(given, tag(known.secret, role, keyingMaterial))) continue;
-      if (index === 0) return "current";
-      best = "older";
-    }
+  const given = tags
+    .map((text) => Buffer.from(text, "base64url"))
+    .filter(({ length }) => length === tagBytes);
+  for (const [index, secret] of secrets.slice(0, secretsMost).entries()) {
+    const expected = tag(secret, role, keyingMaterial);
+    if (given.some((one) => timingSafeEqual(one, expected))) return index === 0 ? "current" : "older";
   }
-  return best;
+  return "none";
 }

@@ -13,9 +13,9 @@
 import { peerIdOfCertificate } from "../../identity/certificate.ts";
 import type { TlsEnd, TlsSocket } from "../../net/tls-socket.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
-import { peerLinkLimits } from "../../protocol/limits.ts";
+import { peerLinkLimits } from "../../protocol/limits.peer.ts";
 import type { z } from "zod";
-import type { MeshSecret, PeerId, ReasonCode, Standing } from "../core/api.ts";
+import type { PeerId, ReasonCode, Standing } from "../core/api.ts";
 import { explainFailure, isLinkCode, type LinkCode, type LinkFailure } from "./failures.ts";
 import { encodeFrame, FrameReader, FrameTooLong, FrameType } from "./frames.ts";
 import {
@@ -34,6 +34,9 @@ import { judge } from "./judge.ts";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
 
+/** Why somebody is let in; `member`: the log already says so. */
+export type AdmittedBy = "secret" | "invite" | "first-use" | "member";
+
 /** What a link needs of its node. Synchronous; must not throw. */
 export interface LinkOwner {
   readonly self: PeerId;
@@ -42,7 +45,7 @@ export interface LinkOwner {
   /** How this node stands now. */
   situation(): Pick<Hello, "situation" | "seeking">;
   /** Mesh secrets, the current one first. */
-  secrets(): readonly MeshSecret[];
+  secrets(): readonly Uint8Array[];
   standing(peerId: PeerId): Standing;
   /** The token to present to this peer, if an invite pins it. */
   tokenFor(peerId: PeerId): string | undefined;
@@ -56,8 +59,8 @@ export interface LinkOwner {
   mayJoin(link: Link): LinkCode | undefined;
   /** They let us in. */
   adopt(link: Link, admission: Admission): LinkCode | undefined;
-  /** Both are ready; refuse to resolve a duplicate. */
-  up(link: Link): LinkCode | undefined;
+  /** Both are ready. A code refuses after all. */
+  up(link: Link): LinkCode | ReasonCode | undefined;
   frame(link: Link, type: number, payload: Uint8Array): void;
   /** The outbox is empty again after it was not. */
   drained(link: Link): void;
@@ -109,6 +112,11 @@ export class Link {
   /** Of the last ping, ms; undefined before the first answer. */
   get roundTripMs(): number | undefined {
     return this.#roundTripMs;
+  }
+
+  /** True when the key was known before the first byte: an invite or an earlier contact pinned it. */
+  get isPinned(): boolean {
+    return this.#expected !== undefined;
   }
 
   /** Begins: checks the pin, says hello. */

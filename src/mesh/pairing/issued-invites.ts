@@ -9,7 +9,7 @@
 import { createHash } from "node:crypto";
 import { z } from "zod";
 import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
-import { inviteLimits } from "../../protocol/limits.ts";
+import { inviteLimits } from "../../protocol/limits.peer.ts";
 
 const rowsSchema = z.array(
   z.object({

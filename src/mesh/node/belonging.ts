@@ -1,0 +1,305 @@
+/**
+ * Which mesh this node is in, and how that changes: letting strangers in, being let in, and what is written meanwhile.
+ *
+ * At most one question is open at a time: while we wait to be let in somewhere, we let nobody into our own mesh, because
+ * we may be about to give it up. So of several nodes that find each other at the same moment, all end in one mesh.
+ *
+ * Joining is a change of the core: the new mesh's log is opened, empty, and arrives by sync. What a person writes before
+ * it is here waits in a bounded list; what they wrote in their own, unread mesh is written again in the new one.
+ */
+import type { Clock } from "../../protocol/clock.ts";
+import { parseAddress } from "../../protocol/address.ts";
+import { inviteLimits, peerNodeLimits } from "../../protocol/limits.peer.ts";
+import type { Draft, MeshCoreApi, MeshListener, PeerId, ReasonCode, Refused } from "../core/api.ts";
+import type { LinkCode } from "../link/failures.ts";
+import type { Admission, Hello } from "../link/hello.ts";
+import type { AdmittedBy, Link } from "../link/link.ts";
+import { formatInvite, tokenBytes, type Invite } from "../pairing/invite.ts";
+import { IssuedInvites } from "../pairing/issued-invites.ts";
+import type { LearnedBy } from "../pairing/known-peers.ts";
+import type { NodeEvent } from "./events.ts";
+import type { PeerHome } from "./home.ts";
+import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
+
+/** What the node gives it. */
+export interface BelongingOptions {
+  readonly self: PeerId;
+  readonly home: PeerHome;
+  readonly opener: MeshOpener;
+  readonly clock: Clock;
+  readonly randomBytes: (length: number) => Uint8Array;
+  readonly nick: string | undefined;
+  readonly invite: Invite | undefined;
+  readonly inviteOnly: boolean;
+  /** The addresses to announce and to put into invites. */
+  addresses(): readonly string[];
+  /** True when a person asked to join somebody. */
+  seeking(): boolean;
+  closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void;
+  event(event: NodeEvent): void;
+}
+
+/** What became of something written. `queued`: it is written as soon as the mesh's log is here. */
+export type Written =
+  | { readonly ok: true; readonly hash: string | undefined; readonly queued: boolean }
+  | Refused;
+
+/** See above. */
+export class Belonging {
+  /** Let in only who has an invite. */
+  inviteOnly: boolean;
+  readonly #options: BelongingOptions;
+  #mesh: OpenedMesh;
+  #joining: Link | undefined;
+  #drafts: Draft[] = [];
+  #announced = false;
+  #isMakeshift = false;
+
+  /** Opens the invite's mesh if we are in it already, else the current one, else a new one of our own. */
+  constructor(options: BelongingOptions) {
+    this.#options = options;
+    this.inviteOnly = options.inviteOnly;
+    this.#mesh = this.#enter();
+  }
+
+  get core(): MeshCoreApi {
+    return this.#mesh.core;
+  }
+
+  close(): void {
+    this.#mesh.close();
+    if (this.#isMakeshift) this.#options.opener.discard(this.core.meshId);
+  }
+
+  /** How we introduce ourselves. */
+  situation(): Pick<Hello, "situation" | "seeking"> {
+    const { core } = this;
+    const others = core
+      .members()
+      .some(({ peerId, removedBy }) => peerId !== core.self && removedBy === undefined);
+    // Let in, but without the log yet: the others are there although we cannot name them.
+    const isMember = others || core.standing(core.self) !== "member";
+    return { situation: isMember ? "member" : "alone", seeking: this.#options.seeking() };
+  }
+
+  /** Mesh secrets, the current one first. */
+  secrets(): readonly Uint8Array[] {
+    const known = this.core.secrets().map(({ secret }) => secret);
+    const admitted = this.#options.home.mesh(this.core.meshId)?.secret;
+    return known.length === 0 && admitted !== undefined ? [admitted] : known;
+  }
+
+  /** The token of the invite we were started with, for the one who made it. */
+  tokenFor(peerId: PeerId): string | undefined {
+    const { invite } = this.#options;
+    if (invite?.peerId !== peerId || this.#isIn(invite.meshId)) return undefined;
+    return Buffer.from(invite.token).toString("base64url");
+  }
+
+  /** Lets a stranger in, or says why not. */
+  admit(link: Link, by: AdmittedBy, token: string | undefined): Admission | LinkCode {
+    const { peerId } = link;
+    const secret = this.secrets()[0];
+    if (peerId === undefined || this.#joining !== undefined) return "busy";
+    if (secret === undefined) return "not-ready";
+    const now = this.#options.clock.now();
+    if (by === "first-use" && this.inviteOnly) return "not-invited";
+    if (by === "invite") {
+      const redeemed = this.#invites().redeem(Buffer.from(token ?? "", "base64url"), peerId, now);
+      if (redeemed !== "ok") return redeemed;
+    }
+    if (this.core.standing(peerId) !== "member") {
+      const admitted = this.core.admit(peerId);
+      if (!admitted.ok) return codeOfRefusal(admitted.code);
+      const learned: LearnedBy = by === "invite" || by === "first-use" ? by : "member";
+      this.#options.home.known.meet(peerId, learned, now);
+      this.#options.event({ type: "admitted", peerId, learned });
+    }
+    return { mesh: base64url(this.core.meshId), secret: base64url(secret) };
+  }
+
+  /** Before we ask to be let in. */
+  mayJoin(link: Link): LinkCode | undefined {
+    if (this.#joining !== undefined || this.situation().situation === "member") return "busy";
+    this.#joining = link;
+    return undefined;
+  }
+
+  /** They let us in: give up our own mesh for theirs. */
+  adopt(link: Link, admission: Admission): LinkCode | undefined {
+    if (this.#joining !== link || link.peerId === undefined) return "busy";
+    this.#joining = undefined;
+    const id = new Uint8Array(Buffer.from(admission.mesh, "base64url"));
+    if (this.#isIn(id)) return undefined;
+    const { invite, home, clock, opener } = this.#options;
+    if (invite?.peerId === link.peerId && base64url(invite.meshId) !== admission.mesh)
+      return "different-mesh";
+    const own = this.#mesh;
+    const drafts = this.#unread();
+    home.enter({ id, secret: new Uint8Array(Buffer.from(admission.secret, "base64url")) }, clock.now());
+    this.#mesh = opener.open(id, this.#listen());
+    own.close();
+    if (!this.#isMakeshift) home.leave(own.core.meshId);
+    this.#isMakeshift = false;
+    opener.discard(own.core.meshId);
+    this.#drafts = [...drafts, ...this.#drafts].slice(-peerNodeLimits.draftsMost);
+    this.#announced = false;
+    home.known.meet(link.peerId, link.isPinned ? "invite" : "first-use", clock.now());
+    this.#options.event({ type: "mesh", how: "joined", by: link.peerId });
+    return undefined;
+  }
+
+  /** A link is up: remember its key. */
+  met(link: Link): void {
+    if (link.peerId !== undefined)
+      this.#options.home.known.meet(link.peerId, "member", this.#options.clock.now());
+  }
+
+  /** A link ended. */
+  ended(link: Link): void {
+    if (this.#joining === link) this.#joining = undefined;
+  }
+
+  /** A fresh invite. */
+  invite(): string {
+    const { clock, randomBytes, self } = this.#options;
+    const token = randomBytes(tokenBytes);
+    const now = clock.now();
+    const expiresAt = Math.floor((now + inviteLimits.lifeMs) / 1000) * 1000;
+    this.#invites().issue(token, expiresAt, now);
+    const addresses = this.#options.addresses().map((text) => parseAddress(text));
+    return formatInvite({ addresses, peerId: self, meshId: this.core.meshId, token, expiresAt });
+  }
+
+  /** Writes something, now or as soon as the log is here. */
+  publish(draft: Draft): Written {
+    if (this.#drafts.length === 0) {
+      const published = this.core.publish(draft);
+      if (published.ok) return { ...published, queued: false };
+      if (published.code !== "no-previous") return published;
+    }
+    if (this.#drafts.length >= peerNodeLimits.draftsMost) {
+      return {
+        ok: false,
+        code: "no-previous",
+        message: "Too much is waiting for the mesh's log: try again when it is here",
+      };
+    }
+    this.#drafts.push(draft);
+    return { ok: true, hash: undefined, queued: true };
+  }
+
+  get isWaitingToWrite(): boolean {
+    return this.#drafts.length > 0;
+  }
+
+  /** Our addresses may have changed: {@link settle} announces them. */
+  announce(): void {
+    this.#announced = false;
+  }
+
+  /** Does what had to wait. Called every tick, outside of any core call. */
+  settle(): void {
+    if (this.core.standing(this.core.self) !== "member") return;
+    while (this.#drafts[0] !== undefined) {
+      const published = this.core.publish(this.#drafts[0]);
+      if (!published.ok && published.code === "no-previous") return;
+      this.#drafts.shift();
+      // What the core does not take now it will never take; it was checked when it was written.
+    }
+    if (!this.#announced) this.#introduce();
+  }
+
+  /** Publishes our nick and addresses, where the log says something else. */
+  #introduce(): void {
+    const { core } = this;
+    const own = core.member(core.self);
+    const { nick } = this.#options;
+    const addresses = this.#options.addresses();
+    if (nick !== undefined && own?.nick === undefined) this.#tell({ kind: "profile", nick });
+    if (own?.addresses.join() !== addresses.join()) this.#tell({ kind: "addresses", addresses });
+    this.#announced = true;
+  }
+
+  #tell(draft: Draft): void {
+    const published = this.core.publish(draft);
+    if (!published.ok) this.#options.event({ type: "store-failed", message: published.message });
+  }
+
+  #enter(): OpenedMesh {
+    const { home, opener, invite, clock } = this.#options;
+    const invited = invite && home.mesh(invite.meshId);
+    const current = invited ?? home.current();
+    if (current !== undefined) {
+      const mesh = opener.open(current.id, this.#listen());
+      this.#mesh = mesh;
+      if (invite === undefined || invited !== undefined || this.situation().situation === "alone") {
+        home.enter(current, clock.now());
+        return mesh;
+      }
+      // It stays on disk and current; until the invite has led to another mesh we are in one that nobody will miss.
+      mesh.close();
+      this.#isMakeshift = true;
+    }
+    const mesh = opener.found(this.#listen());
+    if (!this.#isMakeshift) home.enter({ id: mesh.core.meshId, secret: undefined }, clock.now());
+    return mesh;
+  }
+
+  #isIn(meshId: Uint8Array): boolean {
+    return base64url(this.core.meshId) === base64url(meshId);
+  }
+
+  #invites(): IssuedInvites {
+    const { notes } = this.#mesh;
+    return new IssuedInvites({
+      read: () => notes.read("invites"),
+      write: (text) => notes.write("invites", text),
+    });
+  }
+
+  /** What we wrote while nobody could read it. */
+  #unread(): Draft[] {
+    const { core } = this;
+    const lines = core.rooms().flatMap(({ room }) => core.timeline({ room }, peerNodeLimits.draftsMost));
+    return lines
+      .filter(({ author }) => author === core.self)
+      .toSorted((a, b) => a.at - b.at)
+      .flatMap(({ kind, place, text }): Draft[] =>
+        "room" in place && kind !== "direct" ? [{ kind, room: place.room, text }] : [],
+      );
+  }
+
+  #listen(): MeshListener {
+    const { event, closeLinks } = this.#options;
+    return {
+      inserted: (insertions) => event({ type: "inserted", insertions }),
+      membersChanged: (peerIds) => event({ type: "members", peerIds }),
+      topicChanged: (room, topic) => event({ type: "topic", room, topic }),
+      holdingsChanged: () => event({ type: "holdings" }),
+      secretChanged: () => {},
+      forked: (peerId, self) => event({ type: "forked", peerId, self }),
+      clockSkew: (peerId, aheadMs) => event({ type: "clock-skew", peerId, aheadMs }),
+      fault: (fault, close) => {
+        event({ type: "fault", fault });
+        // Not from inside the core's call: closing comes back to it.
+        if (close) queueMicrotask(() => closeLinks(fault.peerId, fault.code));
+      },
+      storeFailed: (message) => event({ type: "store-failed", message }),
+    };
+  }
+}
+
+function codeOfRefusal(code: ReasonCode): LinkCode {
+  const codes: Partial<Record<ReasonCode, LinkCode>> = {
+    "too-many-members": "full",
+    "removed-member": "removed",
+    "no-previous": "not-ready",
+    "own-key": "own-key",
+  };
+  return codes[code] ?? "internal";
+}
+
+function base64url(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
+}

@@ -1,0 +1,136 @@
+/**
+ * Peer mode's part of the data directory, and the lock that keeps it to one process.
+ *
+ *   DATA/identity.pem            the key, shared with the client
+ *   DATA/peer/known-peers.json   whom this device has met
+ *   DATA/peer/meshes.json        the meshes it belongs to, and which of them is current
+ *   DATA/peer/<mesh>.sqlite      one log a mesh
+ *   DATA/peer/lock.sqlite        held open and locked while a peer runs
+ *
+ * Two processes with one key would sign different entries under the same number, which every other peer must take for
+ * a stolen key. So the second one is refused. The lock is SQLite's own (an exclusive transaction that is never
+ * finished): the operating system lets go of it when the process dies, however it dies.
+ */
+import { Database } from "bun:sqlite";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { z } from "zod";
+import { KnownPeers } from "../pairing/known-peers.ts";
+import { readJsonFile, writeJsonFile } from "../pairing/json-file.ts";
+
+const key = z.string().regex(/^[\w-]{43}$/, "not 32 bytes in base64url");
+const meshesSchema = z.object({
+  version: z.literal(1),
+  current: key.optional(),
+  meshes: z.array(z.object({ id: key, secret: key.optional(), since: z.number() })),
+});
+type MeshRow = z.infer<typeof meshesSchema>["meshes"][number];
+
+/** A mesh this device belongs to. */
+export interface KnownMesh {
+  /** 32 bytes. */
+  readonly id: Uint8Array;
+  /** What the admission brought, 32 bytes: used until the log tells. Undefined for a mesh founded here. */
+  readonly secret: Uint8Array | undefined;
+}
+
+/** The directory cannot be used: somebody else has it, or the disk refuses. The message says what to do. */
+export class HomeError extends Error {
+  override readonly name = "HomeError";
+}
+
+/** The directory, locked until {@link close}. */
+export class PeerHome {
+  readonly directory: string;
+  readonly known: KnownPeers;
+  readonly #lock: Database;
+  readonly #meshesPath: string;
+  #current: string | undefined;
+  #meshes: readonly MeshRow[];
+
+  /** @throws HomeError, StateFileError */
+  constructor(dataDirectory: string) {
+    this.directory = join(dataDirectory, "peer");
+    mkdirSync(this.directory, { recursive: true, mode: 0o700 });
+    this.#lock = takeLock(join(this.directory, "lock.sqlite"), dataDirectory);
+    try {
+      this.known = new KnownPeers(join(this.directory, "known-peers.json"));
+      this.#meshesPath = join(this.directory, "meshes.json");
+      const file = readJsonFile(this.#meshesPath, meshesSchema);
+      this.#current = file?.current;
+      this.#meshes = file?.meshes ?? [];
+    } catch (error) {
+      this.#lock.close();
+      throw error;
+    }
+  }
+
+  /** The mesh this device was in last. */
+  current(): KnownMesh | undefined {
+    return this.#current === undefined ? undefined : this.mesh(decode(this.#current));
+  }
+
+  /** A mesh this device belongs to, by ID. */
+  mesh(id: Uint8Array): KnownMesh | undefined {
+    const row = this.#meshes.find((mesh) => mesh.id === encode(id));
+    return row && { id, secret: row.secret === undefined ? undefined : decode(row.secret) };
+  }
+
+  /** Makes a mesh the current one, remembered on disk. @throws StateFileError */
+  enter(mesh: KnownMesh, now: number): void {
+    const id = encode(mesh.id);
+    const known = this.#meshes.find((row) => row.id === id);
+    const secret = mesh.secret === undefined ? {} : { secret: encode(mesh.secret) };
+    const row = { id, ...secret, since: known?.since ?? now };
+    this.#meshes = [...this.#meshes.filter((one) => one.id !== id), row];
+    this.#current = id;
+    this.#write();
+  }
+
+  /** Forgets a mesh that was given up; its log is the caller's to remove. */
+  leave(id: Uint8Array): void {
+    this.#meshes = this.#meshes.filter((row) => row.id !== encode(id));
+    if (this.#current === encode(id)) this.#current = undefined;
+    this.#write();
+  }
+
+  /** Where a mesh's log is. */
+  storePath(id: Uint8Array): string {
+    return join(this.directory, `${Buffer.from(id).toString("hex").slice(0, 32)}.sqlite`);
+  }
+
+  /** Lets the next process in. */
+  close(): void {
+    this.#lock.close();
+  }
+
+  #write(): void {
+    const current = this.#current === undefined ? {} : { current: this.#current };
+    writeJsonFile(this.#meshesPath, { version: 1, ...current, meshes: this.#meshes });
+  }
+}
+
+function takeLock(path: string, dataDirectory: string): Database {
+  const lock = new Database(path, { create: true });
+  try {
+    lock.run("PRAGMA locking_mode = EXCLUSIVE");
+    lock.run("BEGIN EXCLUSIVE");
+    return lock;
+  } catch (error) {
+    lock.close();
+    if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") {
+      throw new HomeError(
+        `Another rtchat peer is running with ${dataDirectory}: stop it, or give this one its own --data DIR`,
+      );
+    }
+    throw error;
+  }
+}
+
+function encode(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("base64url");
+}
+
+function decode(text: string): Uint8Array {
+  return new Uint8Array(Buffer.from(text, "base64url"));
+}

@@ -1,0 +1,445 @@
+/**
+ * A peer: one mesh core, the port, the links and the dialler, tied together.
+ *
+ * The node owns everything that touches the outside: it listens, dials by plan, lets strangers in or asks to be let in,
+ * and hands frames between links and core. Where people are in the mesh, what they wrote and what they may do, the core
+ * knows alone.
+ *
+ * A node is always in a mesh, if need be in one of its own with nobody else in it: so an invite can be made and a
+ * message written at any moment. When it joins somebody, its own empty mesh is given up, and what was written there
+ * while nobody could read it is written again in the new one. Invariant: `#mesh` is open from construction to `stop`,
+ * and the core hears of a peer only between `up` and `closed` of a link.
+ */
+import { networkInterfaces } from "node:os";
+import type { Identity } from "../../identity/key-file.ts";
+import { dialTls, type TlsIdentity } from "../../net/tls-dial.ts";
+import type { TlsFailure } from "../../net/tls-failure.ts";
+import { listenTls, type TlsListener } from "../../net/tls-listen.ts";
+import type { TlsSocket } from "../../net/tls-socket.ts";
+import { AddressError, formatAddress, parseAddress, type Address } from "../../protocol/address.ts";
+import type { Clock, Random, Timer } from "../../protocol/clock.ts";
+import { peerNodeLimits } from "../../protocol/limits.peer.ts";
+import type {
+  Draft,
+  Fault,
+  MeshCoreApi,
+  Member,
+  PeerId,
+  ReasonCode,
+  Refused,
+  Standing,
+} from "../core/api.ts";
+import type { LinkCode, LinkFailure } from "../link/failures.ts";
+import { FrameType } from "../link/frames.ts";
+import type { Admission, Hello } from "../link/hello.ts";
+import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
+import type { Invite } from "../pairing/invite.ts";
+import type { KnownPeer } from "../pairing/known-peers.ts";
+import { verificationWords } from "../pairing/words.ts";
+import { ownAddresses, pathOf, type Interfaces, type Path } from "./addresses.ts";
+import { DialPlan, type Attempts, type DialTarget } from "./dial-plan.ts";
+import { Belonging } from "./belonging.ts";
+import type { NodeEvent } from "./events.ts";
+import type { PeerHome } from "./home.ts";
+import type { MeshOpener } from "./open-mesh.ts";
+import { PeerLinks } from "./peer-links.ts";
+
+/** Everything a node is made of. */
+export interface NodeOptions {
+  readonly identity: Identity;
+  readonly tls: TlsIdentity;
+  readonly home: PeerHome;
+  readonly opener: MeshOpener;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly randomBytes: (length: number) => Uint8Array;
+  /** Shown to the others. Undefined: what was set before, or a part of the ID. */
+  readonly nick: string | undefined;
+  /** `host` undefined: all addresses. Port 0: any. */
+  readonly listen: { readonly host: string | undefined; readonly port: number };
+  /** Addresses a person typed. */
+  readonly connect: readonly Address[];
+  readonly invite: Invite | undefined;
+  /** Let in only who has an invite. */
+  readonly inviteOnly: boolean;
+  readonly interfaces?: () => Interfaces;
+  onEvent(event: NodeEvent): void;
+}
+
+/** One row of `/peers`. */
+export interface PeerView extends Member {
+  readonly path: Path | undefined;
+  readonly roundTripMs: number | undefined;
+  readonly known: KnownPeer | undefined;
+}
+
+/** One row of `/why` about somebody who came to our port. */
+export interface TurnedAway {
+  readonly remote: Address;
+  readonly peerId: PeerId | undefined;
+  readonly failure: LinkFailure | TlsFailure;
+  /** ms since 1970. */
+  readonly at: number;
+}
+
+/** What is known about why a peer is not there. */
+export interface Why {
+  readonly attempts: readonly Attempts[];
+  readonly faults: readonly Fault[];
+  readonly turnedAway: readonly TurnedAway[];
+}
+
+/** What becomes of something written. `queued`: it is written as soon as the mesh's log is here. */
+export type Written =
+  | { readonly ok: true; readonly hash: string | undefined; readonly queued: boolean }
+  | Refused;
+
+/** A running peer. */
+export class MeshNode implements LinkOwner {
+  readonly self: PeerId;
+  readonly instance: string;
+  readonly clock: Clock;
+  readonly #options: NodeOptions;
+  readonly #belonging: Belonging;
+  readonly #plan: DialPlan;
+  readonly #links: PeerLinks;
+  /** Links that are open, up or not, with what is known from outside of them. */
+  readonly #open = new Map<Link, { target: DialTarget | undefined; admitted: () => void }>();
+  readonly #typed: Address[];
+  readonly #turnedAway: TurnedAway[] = [];
+  readonly #told = new Set<string>();
+  #targets: readonly DialTarget[] | undefined;
+  #listener: TlsListener | undefined;
+  #timers: Timer[] = [];
+  #stopped = false;
+
+  /** Opens the mesh; nothing is on the network before {@link start}. @throws StoreError, StateFileError */
+  constructor(options: NodeOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    this.self = options.identity.peerId;
+    this.instance = Buffer.from(options.randomBytes(12)).toString("base64url");
+    this.#plan = new DialPlan(this.self, options.random);
+    this.#links = new PeerLinks(this.self);
+    this.#typed = [...options.connect];
+    this.#belonging = new Belonging({
+      ...options,
+      self: this.self,
+      addresses: () => this.addresses(),
+      seeking: () => this.#typed.length > 0 || options.invite !== undefined,
+      closeLinks: (peerId, code) => this.#closeLinks(peerId, code),
+      event: (event) => this.#event(event),
+    });
+  }
+
+  /** Opens the port and begins to dial. @throws Error with the system's code when the port cannot be opened */
+  start(): void {
+    const { listen, tls, clock } = this.#options;
+    this.#listener = listenTls({
+      ...listen,
+      identity: tls,
+      clock,
+      hint: "This is the port of an rtchat peer. To talk to it, run: rtchat peer --connect HOST:PORT",
+      accepted: (socket, admitted) => this.#greet(socket, undefined, admitted),
+      refused: (remote, failure) => this.#turnAway(remote, undefined, failure),
+    });
+    this.#timers = [
+      clock.every(peerNodeLimits.tickMs, () => this.#tick()),
+      clock.every(peerNodeLimits.interfacesMs, () => this.#belonging.announce()),
+    ];
+    this.#event({ type: "listening", host: listen.host, port: this.#listener.port });
+    this.#belonging.announce();
+    this.#tick();
+  }
+
+  /** Says goodbye to everybody and closes the log. Resolves when the last link is gone. */
+  async stop(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    for (const timer of this.#timers) timer.stop();
+    this.#listener?.stop();
+    for (const link of this.#open.keys()) link.close("going-away");
+    while (this.#open.size > 0) await new Promise<void>((done) => this.clock.after(5, done));
+    this.#belonging.close();
+  }
+
+  /** The mesh's log and members. Another object after a mesh was joined: ask each time. */
+  get core(): MeshCoreApi {
+    return this.#belonging.core;
+  }
+
+  /** The real port; undefined before {@link start}. */
+  get port(): number | undefined {
+    return this.#listener?.port;
+  }
+
+  /** Addresses under which others can reach this device, best first. */
+  addresses(): readonly string[] {
+    const port = this.#listener?.port ?? this.#options.listen.port;
+    return ownAddresses({ host: this.#options.listen.host, port }, this.#interfaces());
+  }
+
+  /** Writes something, now or as soon as the log is here. */
+  publish(draft: Draft): Written {
+    return this.#belonging.publish(draft);
+  }
+
+  /** True while something written waits for the log, see {@link Written}. */
+  get isWaitingToWrite(): boolean {
+    return this.#belonging.isWaitingToWrite;
+  }
+
+  /** A fresh invite, good for one key. @throws StoreError */
+  invite(): string {
+    return this.#belonging.invite();
+  }
+
+  /** Lets strangers in on first use, or only by invite. */
+  setInviteOnly(inviteOnly: boolean): void {
+    this.#belonging.inviteOnly = inviteOnly;
+  }
+
+  get inviteOnly(): boolean {
+    return this.#belonging.inviteOnly;
+  }
+
+  /** Dials an address from now on, at once. */
+  connect(address: Address): void {
+    this.#typed.push(address);
+    this.#targets = undefined;
+    this.#told.clear();
+    this.#plan.retry(this.clock.monotonic());
+    this.#tick();
+  }
+
+  /** Removes a member for good. */
+  remove(peerId: PeerId): { readonly ok: true } | Refused {
+    const done = this.core.remove(peerId);
+    if (!done.ok) return done;
+    this.#closeLinks(peerId, "removed");
+    return { ok: true };
+  }
+
+  /** The twelve words to compare with a peer. Takes some 50 ms. */
+  words(peerId: PeerId): readonly string[] {
+    return verificationWords(this.self, peerId, this.core.meshId);
+  }
+
+  /** The words were compared and are the same. */
+  markVerified(peerId: PeerId): void {
+    this.#options.home.known.verify(peerId, this.clock.now());
+    this.#event({ type: "members", peerIds: [peerId] });
+  }
+
+  /** Everybody in the mesh, and how we reach them. */
+  peers(): readonly PeerView[] {
+    const interfaces = this.#interfaces();
+    return this.core.members().map((member) => {
+      const link = this.#links.primary(member.peerId);
+      const path = link && pathOf(link.socket.local, link.socket.remote, interfaces);
+      const known = this.#options.home.known.get(member.peerId);
+      return { ...member, path, roundTripMs: link?.roundTripMs, known };
+    });
+  }
+
+  /** Why somebody is not there: all that was tried and seen. Without a peer: everything. */
+  why(peerId?: PeerId): Why {
+    const about = (id: PeerId | undefined): boolean => peerId === undefined || id === peerId;
+    return {
+      attempts: this.#plan.attempts().filter(({ target }) => about(target.expected)),
+      faults: peerId === undefined ? [] : this.core.faults(peerId),
+      turnedAway: this.#turnedAway.filter((one) => about(one.peerId)),
+    };
+  }
+
+  // What links ask of their owner.
+
+  situation(): Pick<Hello, "situation" | "seeking"> {
+    return this.#belonging.situation();
+  }
+
+  secrets(): readonly Uint8Array[] {
+    return this.#belonging.secrets();
+  }
+
+  standing(peerId: PeerId): Standing {
+    return this.core.standing(peerId);
+  }
+
+  tokenFor(peerId: PeerId): string | undefined {
+    return this.#belonging.tokenFor(peerId);
+  }
+
+  admit(link: Link, by: AdmittedBy, token: string | undefined): Admission | LinkCode {
+    return this.#belonging.admit(link, by, token);
+  }
+
+  mayJoin(link: Link): LinkCode | undefined {
+    return this.#belonging.mayJoin(link);
+  }
+
+  adopt(link: Link, admission: Admission): LinkCode | undefined {
+    return this.#belonging.adopt(link, admission);
+  }
+
+  up(link: Link): LinkCode | ReasonCode | undefined {
+    const { peerId } = link;
+    if (peerId === undefined || this.#stopped) return "going-away";
+    const up = this.#carry(peerId, link);
+    if (!up.ok) return up.code;
+    const { change, close } = this.#links.add(peerId, link);
+    const context = this.#open.get(link);
+    context?.admitted();
+    if (context?.target !== undefined) this.#reached(context.target, peerId);
+    this.#belonging.met(link);
+    for (const older of close) older.close("duplicate");
+    if (change === "first") {
+      const path = pathOf(link.socket.local, link.socket.remote, this.#interfaces());
+      this.#event({ type: "linked", peerId, path, dialled: link.socket.dialled });
+    }
+    return undefined;
+  }
+
+  frame(link: Link, type: number, payload: Uint8Array): void {
+    if (link.peerId === undefined) return;
+    // Types that a later version may add are passed over.
+    if (type === FrameType.Core) this.core.receive(link.peerId, payload);
+  }
+
+  drained(link: Link): void {
+    if (link.peerId !== undefined && this.#links.primary(link.peerId) === link)
+      this.core.linkDrained(link.peerId);
+  }
+
+  closed(link: Link, failure: LinkFailure, wasUp: boolean): void {
+    const context = this.#open.get(link);
+    this.#open.delete(link);
+    this.#belonging.ended(link);
+    const { peerId } = link;
+    if (!wasUp) {
+      if (context?.target !== undefined) this.#dialFailed(context.target, failure, peerId);
+      else this.#turnAway(link.socket.remote, peerId, failure);
+      return;
+    }
+    if (peerId === undefined) return;
+    const change = this.#links.remove(peerId, link);
+    const next = this.#links.primary(peerId);
+    if (change === "replaced" && next !== undefined) this.#carry(peerId, next);
+    if (change !== "last") return;
+    this.core.linkDown(peerId);
+    this.#plan.lost(peerId, this.clock.monotonic());
+    this.#event({ type: "unlinked", peerId, failure });
+  }
+
+  /** Lets the core send to a peer over this link. */
+  #carry(peerId: PeerId, link: Link): { readonly ok: true } | Refused {
+    return this.core.linkUp(peerId, (frame) => link.send(FrameType.Core, frame));
+  }
+
+  #interfaces(): Interfaces {
+    return (this.#options.interfaces ?? networkInterfaces)();
+  }
+
+  #event(event: NodeEvent): void {
+    if (event.type === "members" || event.type === "mesh") this.#targets = undefined;
+    this.#options.onEvent(event);
+  }
+
+  #tick(): void {
+    if (this.#stopped) return;
+    this.core.tick();
+    this.#belonging.settle();
+    this.#targets ??= this.#dialTargets();
+    const due = this.#plan.due(
+      this.clock.monotonic(),
+      this.#targets,
+      (id) => this.#links.primary(id) !== undefined,
+    );
+    for (const target of due) this.#dial(target);
+  }
+
+  #dialTargets(): DialTarget[] {
+    const { home, invite } = this.#options;
+    const typed = this.#typed.map((address): DialTarget => ({
+      address,
+      expected: home.known.pinOf(address),
+      from: "typed",
+    }));
+    const invited = (invite?.addresses ?? []).map((address): DialTarget => ({
+      address,
+      expected: invite?.peerId,
+      from: "invite",
+    }));
+    const others = this.core
+      .members()
+      .filter(({ peerId, removedBy }) => peerId !== this.self && removedBy === undefined);
+    const announced = others.flatMap(({ peerId, addresses }) =>
+      addresses.flatMap((text): DialTarget[] => {
+        const address = readAddress(text);
+        return address === undefined ? [] : [{ address, expected: peerId, from: "member" }];
+      }),
+    );
+    return [...typed, ...invited, ...announced];
+  }
+
+  #dial(target: DialTarget): void {
+    dialTls({
+      endpoint: target.address,
+      identity: this.#options.tls,
+      clock: this.clock,
+      opened: (socket) => {
+        if (this.#stopped) socket.destroy({ code: "ours", detail: "stopping" });
+        else this.#greet(socket, target, () => {});
+      },
+      failed: (failure) => this.#dialFailed(target, failure, undefined),
+    });
+  }
+
+  #greet(socket: TlsSocket, target: DialTarget | undefined, admitted: () => void): void {
+    const link = new Link(this, socket, target?.expected);
+    this.#open.set(link, { target, admitted });
+    link.start();
+  }
+
+  /** A dialled address led to a link. */
+  #reached(target: DialTarget, peerId: PeerId): void {
+    this.#plan.succeeded(target);
+    if (target.from !== "typed" || target.expected !== undefined) return;
+    this.#options.home.known.pin(target.address, peerId);
+    this.#targets = undefined;
+  }
+
+  #dialFailed(target: DialTarget, failure: LinkFailure, found: PeerId | undefined): void {
+    const changed = target.from === "typed" && failure.code === "other-key";
+    const why: LinkFailure = changed ? { ...failure, code: "changed-key" } : failure;
+    this.#plan.failed(target, why, this.clock.monotonic(), this.clock.now());
+    const { address, expected } = target;
+    if (target.from === "member" || why.code === "duplicate") return;
+    // An address that stays away is told once, not at every attempt.
+    const key = `${formatAddress(address)} ${why.code}`;
+    if (this.#told.has(key)) return;
+    this.#told.add(key);
+    if (changed && expected !== undefined && found !== undefined) {
+      this.#event({ type: "key-changed", address, known: expected, found });
+    } else this.#event({ type: "dial-failed", address, failure: why });
+  }
+
+  #turnAway(remote: Address, peerId: PeerId | undefined, failure: LinkFailure | TlsFailure): void {
+    this.#turnedAway.unshift({ remote, peerId, failure, at: this.clock.now() });
+    this.#turnedAway.length = Math.min(this.#turnedAway.length, peerNodeLimits.turnedAwayRemembered);
+    this.#event({ type: "turned-away", remote, peerId, failure });
+  }
+
+  #closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void {
+    for (const link of this.#open.keys()) if (link.peerId === peerId) link.close(code);
+  }
+}
+
+function readAddress(text: string): Address | undefined {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    if (error instanceof AddressError) return undefined;
+    throw error;
+  }
+}

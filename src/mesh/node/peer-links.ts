@@ -1,0 +1,65 @@
+/**
+ * The up links, and which of them carries a peer's frames when there are two.
+ *
+ * Two links to one peer come about when both dial at once, or when one side notices later than the other that a link
+ * is dead. One rule ends that: the side with the lower key decides, keeps the newest and closes the rest; the other
+ * side sends on the newest and takes frames from all, until the decision arrives. So both can never close each other's
+ * choice, and a link that is dead without our knowing never keeps a living one out.
+ */
+import type { PeerId } from "../core/api.ts";
+import type { Link } from "../link/link.ts";
+
+/** What changed for a peer. */
+export type LinkChange = "first" | "replaced" | "none" | "last";
+
+/** All up links by peer, the newest last. */
+export class PeerLinks {
+  readonly #self: PeerId;
+  readonly #links = new Map<PeerId, Link[]>();
+
+  constructor(self: PeerId) {
+    this.#self = self;
+  }
+
+  /** The link to send on, if the peer has one. */
+  primary(peerId: PeerId): Link | undefined {
+    return this.#links.get(peerId)?.at(-1);
+  }
+
+  /** Peers with a link. */
+  peers(): readonly PeerId[] {
+    return [...this.#links.keys()];
+  }
+
+  /** Every up link. */
+  all(): readonly Link[] {
+    return [...this.#links.values()].flat();
+  }
+
+  /** A link came up. Returns links to close, because it replaces them. */
+  add(peerId: PeerId, link: Link): { change: LinkChange; close: readonly Link[] } {
+    const older = this.#links.get(peerId) ?? [];
+    if (older.length === 0) {
+      this.#links.set(peerId, [link]);
+      return { change: "first", close: [] };
+    }
+    const weDecide = this.#self < peerId;
+    // A restarted process has forgotten its old links, so nobody else will close them.
+    const close = older.filter((one) => weDecide || one.instance !== link.instance);
+    this.#links.set(peerId, [...older.filter((one) => !close.includes(one)), link]);
+    return { change: "replaced", close };
+  }
+
+  /** A link ended. `replaced` means that another one is the primary now. */
+  remove(peerId: PeerId, link: Link): LinkChange {
+    const before = this.#links.get(peerId);
+    if (before?.includes(link) !== true) return "none";
+    const left = before.filter((one) => one !== link);
+    if (left.length === 0) {
+      this.#links.delete(peerId);
+      return "last";
+    }
+    this.#links.set(peerId, left);
+    return before.at(-1) === link ? "replaced" : "none";
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The bounds of peer mode's links, invites and node, each with its reason; limits.mesh.ts has those of the mesh's log.
+ * Sizes are bytes and times milliseconds, unless the name says otherwise.
+ */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** Links between peers: strangers at the door, and what one link may hold. */
+export const peerLinkLimits = {
+  /** One frame before both sides have proved that they belong together: two keys and a proof, with room to grow. */
+  strangerFrameBytes: 1 * KiB,
+  /** One frame of an admitted peer. The largest is a page of history. */
+  frameBytes: 1 * MiB,
+  /** Connections between accept and admission. Fifty peers that all come back at once fit. */
+  pendingMost: 64,
+  /** The same from one address: several peers behind one VPN gateway or on one test machine. */
+  pendingPerAddress: 32,
+  /** From accept to the end of TLS, and again from there to admission. */
+  handshakeMs: 5_000,
+  /** From dialling to the end of TLS. Longer than three lost SYNs on a bad wireless link. */
+  connectMs: 8_000,
+  /** Unsent bytes of one link; beyond it the link is closed, and anti-entropy catches up on the next one. */
+  outboxBytes: 8 * MiB,
+  /** Above it no further frames of the mesh are taken until the outbox is empty; the core asks for the rest later. */
+  outboxSoftBytes: 1 * MiB,
+  /** Between two pings. Keeps NAT and firewall state alive, which may be dropped after 30 s. */
+  pingMs: 10_000,
+  /** Without a byte from the other side for this long the link is dead: two pings unanswered. */
+  silenceMs: 25_000,
+  /** The same for a link that a newer connection of the same peer puts in doubt. */
+  probeMs: 2_000,
+  /** From shutdown to close: time for the peer to take the last bytes. */
+  lingerMs: 2_000,
+} as const;
+
+/** Invites to a mesh. */
+export const inviteLimits = {
+  /** How long an invite is good: until tomorrow, so that it can be mailed today. */
+  lifeMs: 24 * 3_600_000,
+  /** How long after that a used or expired one is still recognised. */
+  rememberMs: 30 * 24 * 3_600_000,
+  /** Invites remembered; beyond it the oldest are forgotten, and let nobody in. */
+  issuedMost: 500,
+} as const;
+
+/** What a running peer does by itself. */
+export const peerNodeLimits = {
+  /** Between two looks at what is due: dialling, and the core's own timers. */
+  tickMs: 100,
+  /** Between two looks at the machine's own addresses: a laptop changes networks. */
+  interfacesMs: 10_000,
+  /** Things written before the mesh's log is here; beyond it the person is told to wait. */
+  draftsMost: 1_000,
+  /** Strangers turned away, remembered for `/why`. */
+  turnedAwayRemembered: 50,
+} as const;
