@@ -91,7 +91,9 @@ function decodeJson(kind: JsonKind, text: string): Body {
   const result = schemas[kind].safeParse(json);
   if (!result.success) {
     const issue = result.error.issues[0];
-    throw new FormatError(`${kind}: field "${issue?.path.join(".") ?? ""}" ${issue?.message ?? "is not valid"}`);
+    throw new FormatError(
+      `${kind}: field "${issue?.path.join(".") ?? ""}" ${issue?.message ?? "is not valid"}`,
+    );
   }
   // The schema was chosen by the kind, which the compiler cannot follow through the index.
   return { kind, ...result.data } as Body;

@@ -328,7 +328,8 @@ export class MeshCore implements api.MeshCoreApi {
     const { listener } = this.#options;
     const insertions = changes.flatMap((change) => (change.kind === "line" ? [change.insertion] : []));
     if (insertions.length > 0) listener.inserted(insertions);
-    for (const change of changes) if (change.kind === "topic") listener.topicChanged(change.room, change.topic);
+    for (const change of changes)
+      if (change.kind === "topic") listener.topicChanged(change.room, change.topic);
     const said = changes.flatMap((change) => (change.kind === "member" ? [change.key] : []));
     this.#tellMembers([...members, ...said]);
     if (members.length > 0) this.#grantsDue = true;

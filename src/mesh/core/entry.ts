@@ -89,7 +89,9 @@ export class EntryCodec {
    */
   hashOf(bytes: Uint8Array): EntryHash {
     if (bytes.length > entryLimits.entryBytes)
-      throw new FormatError(`an entry has ${bytes.length} bytes, at most ${entryLimits.entryBytes} are allowed`);
+      throw new FormatError(
+        `an entry has ${bytes.length} bytes, at most ${entryLimits.entryBytes} are allowed`,
+      );
     if (bytes.length < fixedBytes + signatureBytes) throw new FormatError("an entry is cut short");
     return this.#hashContent(bytes.subarray(0, bytes.length - signatureBytes));
   }
@@ -143,7 +145,8 @@ export function signatureOf(entry: Entry): Uint8Array {
 export function decodeEntry(bytes: Uint8Array, hash: EntryHash): Entry {
   const reader = new ByteReader(bytes);
   const found = reader.u8("version");
-  if (found !== version) throw new FormatError(`the entry has version ${found}, this rtchat knows ${version}`);
+  if (found !== version)
+    throw new FormatError(`the entry has version ${found}, this rtchat knows ${version}`);
   const kind = reader.u8("kind");
   if (kind === 0) throw new FormatError("the entry has kind 0");
   const author = reader.hex(32, "author");
@@ -170,7 +173,8 @@ function readParents(reader: ByteReader, previous: EntryHash): EntryHash[] {
   let last = noPrevious;
   for (let i = 0; i < count; i += 1) {
     const parent = reader.hex(32, "parent");
-    if (parent <= last || parent === previous) throw new FormatError("the parents are not in ascending order");
+    if (parent <= last || parent === previous)
+      throw new FormatError("the parents are not in ascending order");
     parents.push(parent);
     last = parent;
   }

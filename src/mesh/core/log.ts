@@ -117,7 +117,11 @@ export class Log {
   #place(arrival: Arrival, batch: Batch): Verdict {
     const { entry, body, origin } = arrival;
     if (entry.clock > (this.#now() + logLimits.clockAheadMs) * 1000) {
-      batch.complaints.push({ origin, code: "clock-ahead", detail: `by ${hoursAhead(entry, this.#now())} h` });
+      batch.complaints.push({
+        origin,
+        code: "clock-ahead",
+        detail: `by ${hoursAhead(entry, this.#now())} h`,
+      });
       return { status: "held", entry };
     }
     const missing = this.#missing(entry);

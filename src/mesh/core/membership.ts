@@ -110,7 +110,9 @@ export class Membership {
 
   /** Role and removal of every key, for finding what changed. */
   summary(): Map<string, string> {
-    return new Map([...this.records].map(([key, record]) => [key, `${record.role} ${record.removedBy ?? ""}`]));
+    return new Map(
+      [...this.records].map(([key, record]) => [key, `${record.role} ${record.removedBy ?? ""}`]),
+    );
   }
 
   /** Keys of the active members. */
@@ -246,4 +248,3 @@ function sealedFor(
       return undefined;
   }
 }
-

@@ -87,7 +87,9 @@ export class MeshState {
       const isNew = current?.rotation !== secretBefore?.rotation || secretBefore?.secret === undefined;
       if (current?.rotation === membership.current()?.rotation && isNew) secret = current;
     }
-    const changes = accepted.flatMap(({ entry, body, node }) => timelines.note(entry, body, node, receivedAt));
+    const changes = accepted.flatMap(({ entry, body, node }) =>
+      timelines.note(entry, body, node, receivedAt),
+    );
     return { changes, members, secret };
   }
 

@@ -11,7 +11,15 @@
  */
 import { floodLimits, logLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { CoreRandom, EntryHash } from "./api.ts";
-import { encodeDigest, encodeEntries, encodeHave, encodeWant, type Frame, type Tip, type Wish } from "./frames.ts";
+import {
+  encodeDigest,
+  encodeEntries,
+  encodeHave,
+  encodeWant,
+  type Frame,
+  type Tip,
+  type Wish,
+} from "./frames.ts";
 import { compareNodes, lastOf, markHeld, runsTo, type Graph, type Node, type Segment } from "./graph.ts";
 import type { PeerLink } from "./link.ts";
 import type { Verdict } from "./log.ts";

@@ -120,8 +120,7 @@ export class Timelines {
 
   /** See `MeshCoreApi.timeline`. */
   slice(place: Place, limit: number, before?: number): TimelineItem[] {
-    const timeline =
-      "room" in place ? this.#rooms.get(nameKey(place.room)) : this.#direct.get(place.direct);
+    const timeline = "room" in place ? this.#rooms.get(nameKey(place.room)) : this.#direct.get(place.direct);
     if (timeline === undefined) return [];
     const end = Math.min(before ?? timeline.nodes.length, timeline.nodes.length);
     const items: TimelineItem[] = [];

@@ -68,7 +68,8 @@ export class Writer {
     const member = publicKeyOf(peerId);
     const key = toHex(member);
     const standing = membership.standing(key);
-    if (standing === "removed") return refusal("removed-member", `${peerId} was removed, and that is for good`);
+    if (standing === "removed")
+      return refusal("removed-member", `${peerId} was removed, and that is for good`);
     if (standing === "member") return refusal("already-member", `${peerId} is a member already`);
     if (membership.active().length >= membershipLimits.members)
       return refusal("too-many-members", `a mesh has at most ${membershipLimits.members} members`);
@@ -98,8 +99,7 @@ export class Writer {
     const secret = this.#parts.random.bytes(32);
     return this.#sign("remove", "", () => {
       const stay = membership.active().filter((other) => other !== key);
-      const seal = (other: string) =>
-        this.#parts.seals.sealSecret(log.graph.author(other).bytes, secret);
+      const seal = (other: string) => this.#parts.seals.sealSecret(log.graph.author(other).bytes, secret);
       const secrets = Object.fromEntries(stay.map((other) => [other, seal(other)]));
       return encodeJson("remove", { member: key, check: secretCheck(secret), secrets });
     });
@@ -163,7 +163,10 @@ export class Writer {
     const { membership, log } = this.#parts.state();
     const standing = membership.standing(this.#self);
     if (standing === "removed")
-      return refusal("removed-member", "this device was removed from the mesh; ask for an invite with a new key");
+      return refusal(
+        "removed-member",
+        "this device was removed from the mesh; ask for an invite with a new key",
+      );
     if (kind !== "found" && standing !== "member")
       return refusal("no-previous", "wait until a peer has brought the mesh's log, then try again");
     try {

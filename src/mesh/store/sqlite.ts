@@ -61,8 +61,12 @@ export class SqliteStore implements MeshStore {
       this.#select = this.#database.query<Row, [Uint8Array]>(
         "SELECT hash, received_at, bytes FROM entry WHERE hash = ?1",
       );
-      this.#all = this.#database.query<Row, []>("SELECT hash, received_at, bytes FROM entry ORDER BY ordinal");
-      this.#noteGet = this.#database.query<{ value: string }, [string]>("SELECT value FROM note WHERE key = ?1");
+      this.#all = this.#database.query<Row, []>(
+        "SELECT hash, received_at, bytes FROM entry ORDER BY ordinal",
+      );
+      this.#noteGet = this.#database.query<{ value: string }, [string]>(
+        "SELECT value FROM note WHERE key = ?1",
+      );
       this.#noteSet = this.#database.query(
         "INSERT INTO note VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
       );

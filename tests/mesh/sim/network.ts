@@ -82,7 +82,14 @@ export class Pipe {
   #isCut = false;
   #lastArrival = 0;
 
-  constructor(parts: { time: Timeline; random: Random; from: End; to: End; delay: number; capacity: number }) {
+  constructor(parts: {
+    time: Timeline;
+    random: Random;
+    from: End;
+    to: End;
+    delay: number;
+    capacity: number;
+  }) {
     this.#time = parts.time;
     this.#random = parts.random;
     this.#from = parts.from;

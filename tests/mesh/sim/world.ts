@@ -71,7 +71,16 @@ export class World {
   readonly #oldDisks = new Map<SimPeer, MemoryStore>();
   #groups: number[] = [];
   #isHealed = false;
-  #counts = { pushes: 0, frames: 0, bytes: 0, restarts: 0, diskLosses: 0, oldDisks: 0, partitions: 0, cuts: 0 };
+  #counts = {
+    pushes: 0,
+    frames: 0,
+    bytes: 0,
+    restarts: 0,
+    diskLosses: 0,
+    oldDisks: 0,
+    partitions: 0,
+    cuts: 0,
+  };
 
   constructor(seed: number, size: WorldSize, core: CoreClass) {
     this.#random = seededRandom(seed);
@@ -106,7 +115,8 @@ export class World {
     this.#scheduleDials();
     // Everybody gets the log once, so that everybody may write.
     this.#time.runUntil(20_000);
-    for (let i = 0; i < messages; i += 1) this.#time.after(this.#random() * durationMs, () => this.#publish());
+    for (let i = 0; i < messages; i += 1)
+      this.#time.after(this.#random() * durationMs, () => this.#publish());
     for (let at = 0; at < durationMs; at += 1_000 + this.#random() * 5_000)
       this.#time.after(at, () => this.#trouble());
     this.#time.after(durationMs * (0.3 + this.#random() * 0.4), () => this.#removeOne());
@@ -168,7 +178,8 @@ export class World {
     this.#time.after(500, () => {
       for (let a = 0; a < this.#peers.length; a += 1)
         for (let b = a + 1; b < this.#peers.length; b += 1)
-          if (this.#canLink(a, b) && (this.#isHealed || this.#random() < 0.3)) this.#link(this.#at(a), this.#at(b));
+          if (this.#canLink(a, b) && (this.#isHealed || this.#random() < 0.3))
+            this.#link(this.#at(a), this.#at(b));
       this.#scheduleDials();
     });
   }
@@ -241,8 +252,10 @@ export class World {
     const other = this.#pick(this.#survivors());
     if (chance < 0.05 && other !== peer && peer.core.standing(other.id) === "member")
       this.#note(peer.core.publish({ kind: "direct", to: other.id, text }));
-    else if (chance < 0.06) this.#note(peer.core.publish({ kind: "profile", nick: `nick${Math.floor(chance * 1e6)}` }));
-    else if (chance < 0.07) this.#note(peer.core.publish({ kind: "topic", room: this.#pick(rooms), text: "news" }));
+    else if (chance < 0.06)
+      this.#note(peer.core.publish({ kind: "profile", nick: `nick${Math.floor(chance * 1e6)}` }));
+    else if (chance < 0.07)
+      this.#note(peer.core.publish({ kind: "topic", room: this.#pick(rooms), text: "news" }));
     else this.#note(peer.core.publish({ kind: "chat", room: this.#pick(rooms), text }));
   }
 
@@ -326,7 +339,10 @@ export class World {
     const [first, ...others] = this.#survivors();
     const order = first?.core.order().join() ?? "";
     const other = others.find((peer) => peer.core.order().join() !== order);
-    return other && `${first?.id} has ${first?.core.order().length} entries, ${other.id} ${other.core.order().length}`;
+    return (
+      other &&
+      `${first?.id} has ${first?.core.order().length} entries, ${other.id} ${other.core.order().length}`
+    );
   }
 
   #check(): void {
@@ -338,16 +354,20 @@ export class World {
       if (!held.has(hash) && !this.#maybeLost.has(hash)) throw new WorldError(`entry ${hash} is lost`);
     for (const peer of this.#survivors()) {
       for (const room of rooms) {
-        const lines = (of: typeof first) => JSON.stringify(of.timeline({ room }, 1e9).map(({ hash }) => hash));
+        const lines = (of: typeof first) =>
+          JSON.stringify(of.timeline({ room }, 1e9).map(({ hash }) => hash));
         if (lines(peer.core) !== lines(first)) throw new WorldError(`${room} differs at ${peer.id}`);
       }
       const about = (of: typeof first) =>
-        JSON.stringify(of.members().map(({ peerId, role, nick, removedBy }) => [peerId, role, nick, removedBy]));
+        JSON.stringify(
+          of.members().map(({ peerId, role, nick, removedBy }) => [peerId, role, nick, removedBy]),
+        );
       if (about(peer.core) !== about(first)) throw new WorldError(`members differ at ${peer.id}`);
       const secret = (of: typeof first) => String(of.secrets()[0]?.secret);
       if (secret(peer.core) !== secret(first)) throw new WorldError(`the secret differs at ${peer.id}`);
       const bad = peer.faults.find(({ code }) => code !== "removed-member" && reasons[code].fate !== "hold");
-      if (bad !== undefined) throw new WorldError(`${peer.id} blames ${bad.peerId}: ${bad.code} ${bad.detail}`);
+      if (bad !== undefined)
+        throw new WorldError(`${peer.id} blames ${bad.peerId}: ${bad.code} ${bad.detail}`);
     }
   }
 }

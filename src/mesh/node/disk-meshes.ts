@@ -1,0 +1,87 @@
+/** Meshes on disk: one SQLite log each, in peer mode's directory, signed and sealed with the device's key. */
+import { createPublicKey, verify } from "node:crypto";
+import { rmSync } from "node:fs";
+import { signWith, type Identity } from "../../identity/key-file.ts";
+import type { Clock, Random } from "../../protocol/clock.ts";
+import type { MeshListener, Verify } from "../core/api.ts";
+import { MeshCore, newMesh } from "../core/core.ts";
+import { createSealer } from "../core/seal.ts";
+import { SqliteStore } from "../store/sqlite.ts";
+import type { PeerHome } from "./home.ts";
+import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
+
+/** Name of a mesh that was founded without one. */
+const defaultName = "mesh";
+
+/** What disk meshes are made of. */
+export interface DiskMeshOptions {
+  readonly identity: Identity;
+  readonly home: PeerHome;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly randomBytes: (length: number) => Uint8Array;
+}
+
+/** Opens logs as files of {@link PeerHome}. */
+export class DiskMeshes implements MeshOpener {
+  readonly #options: DiskMeshOptions;
+
+  constructor(options: DiskMeshOptions) {
+    this.#options = options;
+  }
+
+  open(meshId: Uint8Array, listener: MeshListener): OpenedMesh {
+    const { identity, home, clock, random, randomBytes } = this.#options;
+    const store = new SqliteStore(home.storePath(meshId));
+    const core = new MeshCore({
+      meshId,
+      signer: {
+        peerId: identity.peerId,
+        publicKey: identity.publicKey,
+        sign: (message) => signWith(identity, message),
+      },
+      verify: verifyEd25519,
+      sealer: createSealer(seedOf(identity), randomBytes),
+      store,
+      clock,
+      random: { unit: random, bytes: randomBytes },
+      listener,
+    });
+    return {
+      core,
+      notes: { read: (key) => store.note(key), write: (key, value) => store.setNote(key, value) },
+      close: () => store.close(),
+    };
+  }
+
+  found(listener: MeshListener): OpenedMesh {
+    const { meshId, nonce } = newMesh(this.#options.identity.peerId, this.#options.randomBytes);
+    const mesh = this.open(meshId, listener);
+    const founded = mesh.core.found(defaultName, nonce);
+    if (founded.ok) return mesh;
+    mesh.close();
+    throw new Error(founded.message);
+  }
+
+  discard(meshId: Uint8Array): void {
+    const path = this.#options.home.storePath(meshId);
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+  }
+}
+
+/** RFC 8032 verification with the platform's own Ed25519. */
+export const verifyEd25519: Verify = (publicKey, message, signature) => {
+  try {
+    // An Ed25519 SubjectPublicKeyInfo is a fixed head and the key (RFC 8410).
+    const spki = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), publicKey]);
+    return verify(null, message, createPublicKey({ key: spki, format: "der", type: "spki" }), signature);
+  } catch {
+    return false; // Not a point of the curve.
+  }
+};
+
+/** The 32 secret bytes of the key (RFC 8032, 5.1.5). */
+function seedOf(identity: Identity): Uint8Array {
+  const { d } = identity.privateKey.export({ format: "jwk" });
+  return new Uint8Array(Buffer.from(d ?? "", "base64url"));
+}
