@@ -119,7 +119,8 @@ function renderZsh(modes: readonly ModeDefinition[]): string {
     });
     const { positional } = mode;
     if (positional !== undefined) {
-      specs.push(quoted(`1:${zshText(positional.hint)}:(${positional.choices.join(" ")})`));
+      const words = positional.choices.length === 0 ? "" : `(${positional.choices.join(" ")})`;
+      specs.push(quoted(`1:${zshText(positional.hint)}:${words}`));
     }
     return `    ${mode.name})\n      _arguments -s \\\n        ${specs.join(" \\\n        ")} ;;`;
   });

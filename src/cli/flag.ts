@@ -90,6 +90,7 @@ export function variableName(key: string): string {
 export interface Positional {
   readonly hint: string;
   readonly summary: string;
+  /** The words it may be; none where the mode itself checks what it is. */
   readonly choices: readonly string[];
   readonly required: boolean;
 }

@@ -81,7 +81,8 @@ export function renderHelp(mode: ModeDefinition, environment: Environment, strea
     `${title("Usage:")} rtchat ${mode.name}${argument}${flags.length > 0 ? " [flags]" : ""}`,
   ];
   if (positional !== undefined) {
-    const choices = `${positional.summary}: ${positional.choices.join(", ")}`;
+    const { summary, choices: words } = positional;
+    const choices = words.length === 0 ? summary : `${summary}: ${words.join(", ")}`;
     lines.push("", title("Argument:"), twoColumns([[positional.hint, choices]], stream));
   }
   lines.push("", title("Flags:"), twoColumns([...flags, ...commonFlags.slice(0, 1)], stream));

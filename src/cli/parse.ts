@@ -137,7 +137,7 @@ function takePositional(mode: ModeDefinition, words: readonly string[]): string 
     if (!positional.required) return undefined;
     throw new UsageError(`${positional.hint} is missing`, `write one of ${positional.choices.join(", ")}`);
   }
-  if (!positional.choices.includes(first)) {
+  if (positional.choices.length > 0 && !positional.choices.includes(first)) {
     const near = suggest(first, positional.choices);
     throw new UsageError(
       `${quote(first)} is not a ${positional.hint}`,

@@ -55,3 +55,9 @@ export const peerNodeLimits = {
   /** Strangers turned away, remembered for `/why`. */
   turnedAwayRemembered: 50,
 } as const;
+
+/** A peer's line and JSON mode. */
+export const peerConsoleLimits = {
+  /** After the end of stdin: how long to wait until somebody else holds what was written. Several rounds of dialling. */
+  heldMs: 30_000,
+} as const;

@@ -83,6 +83,7 @@ export async function startPeer(cleanup: Cleanup, options: PeerOptions = {}): Pr
     opener: new DiskMeshes(shared),
     tls: await makeCredentials(identity),
     nick: undefined,
+    fallbackNick: "guest",
     invite: undefined,
     inviteOnly: false,
     listen: { host: "127.0.0.1", port },

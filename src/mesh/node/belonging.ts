@@ -29,6 +29,7 @@ export interface BelongingOptions {
   readonly clock: Clock;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly nick: string | undefined;
+  readonly fallbackNick: string;
   readonly invite: Invite | undefined;
   readonly inviteOnly: boolean;
   /** The addresses to announce and to put into invites. */
@@ -53,6 +54,8 @@ export class Belonging {
   #joining: Link | undefined;
   #drafts: Draft[] = [];
   #announced = false;
+  /** Whether our nick was announced in this mesh; afterwards only the person changes it. */
+  #named = false;
   #isMakeshift = false;
 
   /** Opens the invite's mesh if we are in it already, else the current one, else a new one of our own. */
@@ -144,6 +147,7 @@ export class Belonging {
     opener.discard(own.core.meshId);
     this.#drafts = [...drafts, ...this.#drafts].slice(-peerNodeLimits.draftsMost);
     this.#announced = false;
+    this.#named = false;
     home.known.meet(link.peerId, link.isPinned ? "invite" : "first-use", clock.now());
     this.#options.event({ type: "mesh", how: "joined", by: link.peerId });
     return undefined;
@@ -214,9 +218,10 @@ export class Belonging {
   #introduce(): void {
     const { core } = this;
     const own = core.member(core.self);
-    const { nick } = this.#options;
+    const nick = this.#options.nick ?? own?.nick ?? this.#options.fallbackNick;
     const addresses = this.#options.addresses();
-    if (nick !== undefined && own?.nick === undefined) this.#tell({ kind: "profile", nick });
+    if (own?.nick !== nick && !this.#named) this.#tell({ kind: "profile", nick });
+    this.#named = true;
     if (own?.addresses.join() !== addresses.join()) this.#tell({ kind: "addresses", addresses });
     this.#announced = true;
   }
@@ -271,7 +276,7 @@ export class Belonging {
   }
 
   #listen(): MeshListener {
-    const { event, closeLinks } = this.#options;
+    const event = (happened: NodeEvent): void => this.#options.event(happened);
     return {
       inserted: (insertions) => event({ type: "inserted", insertions }),
       membersChanged: (peerIds) => event({ type: "members", peerIds }),
@@ -283,7 +288,7 @@ export class Belonging {
       fault: (fault, close) => {
         event({ type: "fault", fault });
         // Not from inside the core's call: closing comes back to it.
-        if (close) queueMicrotask(() => closeLinks(fault.peerId, fault.code));
+        if (close) queueMicrotask(() => this.#options.closeLinks(fault.peerId, fault.code));
       },
       storeFailed: (message) => event({ type: "store-failed", message }),
     };

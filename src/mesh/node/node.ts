@@ -16,33 +16,25 @@ import { dialTls, type TlsIdentity } from "../../net/tls-dial.ts";
 import type { TlsFailure } from "../../net/tls-failure.ts";
 import { listenTls, type TlsListener } from "../../net/tls-listen.ts";
 import type { TlsSocket } from "../../net/tls-socket.ts";
-import { AddressError, formatAddress, parseAddress, type Address } from "../../protocol/address.ts";
+import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Random, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
-import type {
-  Draft,
-  Fault,
-  MeshCoreApi,
-  Member,
-  PeerId,
-  ReasonCode,
-  Refused,
-  Standing,
-} from "../core/api.ts";
+import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
 import type { LinkCode, LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Hello } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
 import type { Invite } from "../pairing/invite.ts";
-import type { KnownPeer } from "../pairing/known-peers.ts";
 import { verificationWords } from "../pairing/words.ts";
-import { ownAddresses, pathOf, type Interfaces, type Path } from "./addresses.ts";
-import { DialPlan, type Attempts, type DialTarget } from "./dial-plan.ts";
-import { Belonging } from "./belonging.ts";
+import { ownAddresses, pathOf, type Interfaces } from "./addresses.ts";
+import { DialPlan, type DialTarget } from "./dial-plan.ts";
+import { dialTargets } from "./dial-targets.ts";
+import { Belonging, type Written } from "./belonging.ts";
 import type { NodeEvent } from "./events.ts";
 import type { PeerHome } from "./home.ts";
 import type { MeshOpener } from "./open-mesh.ts";
 import { PeerLinks } from "./peer-links.ts";
+import type { PeerView, TurnedAway, Why } from "./views.ts";
 
 /** Everything a node is made of. */
 export interface NodeOptions {
@@ -53,8 +45,9 @@ export interface NodeOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly randomBytes: (length: number) => Uint8Array;
-  /** Shown to the others. Undefined: what was set before, or a part of the ID. */
+  /** Shown to the others. Undefined: what was set before, or `fallbackNick`. */
   readonly nick: string | undefined;
+  readonly fallbackNick: string;
   /** `host` undefined: all addresses. Port 0: any. */
   readonly listen: { readonly host: string | undefined; readonly port: number };
   /** Addresses a person typed. */
@@ -65,34 +58,6 @@ export interface NodeOptions {
   readonly interfaces?: () => Interfaces;
   onEvent(event: NodeEvent): void;
 }
-
-/** One row of `/peers`. */
-export interface PeerView extends Member {
-  readonly path: Path | undefined;
-  readonly roundTripMs: number | undefined;
-  readonly known: KnownPeer | undefined;
-}
-
-/** One row of `/why` about somebody who came to our port. */
-export interface TurnedAway {
-  readonly remote: Address;
-  readonly peerId: PeerId | undefined;
-  readonly failure: LinkFailure | TlsFailure;
-  /** ms since 1970. */
-  readonly at: number;
-}
-
-/** What is known about why a peer is not there. */
-export interface Why {
-  readonly attempts: readonly Attempts[];
-  readonly faults: readonly Fault[];
-  readonly turnedAway: readonly TurnedAway[];
-}
-
-/** What becomes of something written. `queued`: it is written as soon as the mesh's log is here. */
-export type Written =
-  | { readonly ok: true; readonly hash: string | undefined; readonly queued: boolean }
-  | Refused;
 
 /** A running peer. */
 export class MeshNode implements LinkOwner {
@@ -111,6 +76,7 @@ export class MeshNode implements LinkOwner {
   #targets: readonly DialTarget[] | undefined;
   #listener: TlsListener | undefined;
   #timers: Timer[] = [];
+  readonly #events: NodeEvent[] = [];
   #stopped = false;
 
   /** Opens the mesh; nothing is on the network before {@link start}. @throws StoreError, StateFileError */
@@ -340,46 +306,33 @@ export class MeshNode implements LinkOwner {
     return (this.#options.interfaces ?? networkInterfaces)();
   }
 
+  /** Events reach the screen after the call that caused them, so that the screen may ask the core about them. */
   #event(event: NodeEvent): void {
     if (event.type === "members" || event.type === "mesh") this.#targets = undefined;
-    this.#options.onEvent(event);
+    this.#events.push(event);
+    if (this.#events.length === 1) queueMicrotask(() => this.#tell());
+  }
+
+  #tell(): void {
+    for (const event of this.#events.splice(0)) this.#options.onEvent(event);
   }
 
   #tick(): void {
     if (this.#stopped) return;
     this.core.tick();
     this.#belonging.settle();
-    this.#targets ??= this.#dialTargets();
+    this.#targets ??= dialTargets({
+      typed: this.#typed,
+      invite: this.#options.invite,
+      core: this.core,
+      known: this.#options.home.known,
+    });
     const due = this.#plan.due(
       this.clock.monotonic(),
       this.#targets,
       (id) => this.#links.primary(id) !== undefined,
     );
     for (const target of due) this.#dial(target);
-  }
-
-  #dialTargets(): DialTarget[] {
-    const { home, invite } = this.#options;
-    const typed = this.#typed.map((address): DialTarget => ({
-      address,
-      expected: home.known.pinOf(address),
-      from: "typed",
-    }));
-    const invited = (invite?.addresses ?? []).map((address): DialTarget => ({
-      address,
-      expected: invite?.peerId,
-      from: "invite",
-    }));
-    const others = this.core
-      .members()
-      .filter(({ peerId, removedBy }) => peerId !== this.self && removedBy === undefined);
-    const announced = others.flatMap(({ peerId, addresses }) =>
-      addresses.flatMap((text): DialTarget[] => {
-        const address = readAddress(text);
-        return address === undefined ? [] : [{ address, expected: peerId, from: "member" }];
-      }),
-    );
-    return [...typed, ...invited, ...announced];
   }
 
   #dial(target: DialTarget): void {
@@ -432,14 +385,5 @@ export class MeshNode implements LinkOwner {
 
   #closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void {
     for (const link of this.#open.keys()) if (link.peerId === peerId) link.close(code);
-  }
-}
-
-function readAddress(text: string): Address | undefined {
-  try {
-    return parseAddress(text);
-  } catch (error) {
-    if (error instanceof AddressError) return undefined;
-    throw error;
   }
 }

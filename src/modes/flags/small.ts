@@ -1,5 +1,5 @@
 /** The command lines of the modes that print something and end. */
-import { defineMode } from "../../cli/flag.ts";
+import { defineMode, toggle } from "../../cli/flag.ts";
 import { shells } from "../../cli/completions.ts";
 import { dataFlag } from "./common.ts";
 
@@ -9,8 +9,14 @@ export const idMode = defineMode({
   description:
     "The ID is the public key of this device in a readable form with a checksum. Compare it with what others see to " +
     "know that you talk to each other and to nobody between you.",
-  flags: { data: dataFlag },
-  examples: [{ command: "rtchat id", does: "read it to a friend over the phone" }],
+  flags: { data: dataFlag, json: toggle({ summary: "print it as one line of JSON" }) },
+  examples: [
+    { command: "rtchat id", does: "read it to a friend over the phone" },
+    {
+      command: "rtchat id --json",
+      does: "for programs: the ID, the key's file, whether it was made just now",
+    },
+  ],
 });
 
 export const completionsMode = defineMode({

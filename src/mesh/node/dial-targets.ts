@@ -1,0 +1,43 @@
+/** The addresses a node would dial: what people typed, what an invite says, what members announce. */
+import { AddressError, parseAddress, type Address } from "../../protocol/address.ts";
+import type { MeshCoreApi } from "../core/api.ts";
+import type { Invite } from "../pairing/invite.ts";
+import type { KnownPeers } from "../pairing/known-peers.ts";
+import type { DialTarget } from "./dial-plan.ts";
+
+/** Where the addresses come from. */
+export interface TargetSources {
+  readonly typed: readonly Address[];
+  readonly invite: Invite | undefined;
+  readonly core: MeshCoreApi;
+  readonly known: Pick<KnownPeers, "pinOf">;
+}
+
+/** All of them; a typed address expects the key that answered there before, if any did. */
+export function dialTargets({ typed, invite, core, known }: TargetSources): DialTarget[] {
+  const targets = typed.map((address): DialTarget => ({
+    address,
+    expected: known.pinOf(address),
+    from: "typed",
+  }));
+  for (const address of invite?.addresses ?? [])
+    targets.push({ address, expected: invite?.peerId, from: "invite" });
+  for (const { peerId, addresses, removedBy } of core.members()) {
+    if (peerId === core.self || removedBy !== undefined) continue;
+    for (const text of addresses) {
+      const address = readAddress(text);
+      if (address !== undefined) targets.push({ address, expected: peerId, from: "member" });
+    }
+  }
+  return targets;
+}
+
+/** Announced by somebody else, so it may be anything. */
+function readAddress(text: string): Address | undefined {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    if (error instanceof AddressError) return undefined;
+    throw error;
+  }
+}
