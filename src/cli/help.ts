@@ -74,7 +74,7 @@ export function renderHelp(mode: ModeDefinition, environment: Environment, strea
   const argument =
     positional === undefined ? "" : positional.required ? ` ${positional.hint}` : ` [${positional.hint}]`;
   const lines = [
-    `${title(`rtchat ${mode.name}`)}: ${mode.summary}`,
+    wrap(`${title(`rtchat ${mode.name}`)}: ${mode.summary}`, proseColumns(stream), 0),
     "",
     wrap(mode.description, proseColumns(stream), 0),
     "",

@@ -27,7 +27,7 @@ export interface ModeContext {
   readonly positional: string | undefined;
   /** Says, once, that the mode serves now: in the log, and to whoever started it. */
   ready(facts: ReadyFacts): void;
-  /** The first reason to stop. Until the first call, signals end the process at once. */
+  /** The first reason to stop. Until this or ready() is called, signals end the process at once. */
   stopped(): Promise<StopReason>;
 }
 
@@ -65,6 +65,8 @@ async function runMode<Table extends Flags>(
       environment,
       positional,
       ready(facts) {
+        // Before anybody hears that it is ready: a signal that follows at once must find it listening.
+        stopping ??= waitForStop(environment);
         log.info("ready", facts);
         announceReady(mode.name, facts, environment);
       },

@@ -3,7 +3,6 @@ import { describe, expect, test } from "bun:test";
 import { existsSync, readdirSync } from "node:fs";
 import { eventually } from "../support/deadline.ts";
 import { Lab, openLab } from "../support/lab.ts";
-import { TerminalScreen } from "../support/terminal.ts";
 
 const lab = openLab();
 const script = (source: string) => ({ command: [process.execPath, "-e", source] });
@@ -70,14 +69,15 @@ describe("a process in a lab", () => {
 
 describe("a screen", () => {
   test("shows what a person would see, not the bytes", async () => {
-    const screen = new TerminalScreen(
-      [
-        "/bin/sh",
-        "-c",
-        String.raw`printf 'hello\r\033[1mHE\033[0m\n'; read -r line; printf '\033[2J\033[Hgot %s' "$line"; read -r end`,
-      ],
+    const screen = await lab.terminalWith(
+      {
+        command: [
+          "/bin/sh",
+          "-c",
+          String.raw`printf 'hello\r\033[1mHE\033[0m\n'; read -r line; printf '\033[2J\033[Hgot %s' "$line"; read -r end`,
+        ],
+      },
       { columns: 40, rows: 5 },
-      await lab.environment(),
     );
     expect(await screen.see(/HE/)).toBe("HEllo");
     expect(screen.raw).toContain("\u001b[1m");
@@ -87,18 +87,15 @@ describe("a screen", () => {
     expect(screen.cursor()).toEqual([6, 0]);
     screen.press("ctrl-d");
     expect(await screen.ended()).toBe(1);
-    await screen.destroy();
   });
 
   test("has the size it is given, and changes it", async () => {
-    const screen = new TerminalScreen(
-      ["/bin/sh", "-c", "trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done"],
+    const screen = await lab.terminalWith(
+      { command: ["/bin/sh", "-c", "trap 'stty size' WINCH; stty size; while :; do sleep 0.05; done"] },
       { columns: 40, rows: 5 },
-      await lab.environment(),
     );
     await screen.see(/5 40/);
     screen.resize({ columns: 60, rows: 9 });
     await screen.see(/9 60/);
-    await screen.destroy();
   });
 });

@@ -222,7 +222,18 @@ export class Lab {
 
   /** Starts `rtchat` on a pseudo-terminal. */
   async terminal(size: TerminalSize, ...args: readonly string[]): Promise<TerminalScreen> {
-    const screen = new TerminalScreen([await rtchatBinary(), ...args], size, await this.environment());
+    return this.terminalWith({}, size, ...args);
+  }
+
+  /** Starts `rtchat`, or the command of the options, on a pseudo-terminal. */
+  async terminalWith(
+    options: Omit<StartOptions, "input">,
+    size: TerminalSize,
+    ...args: readonly string[]
+  ): Promise<TerminalScreen> {
+    const command = options.command ?? [await rtchatBinary()];
+    const environment = { ...(await this.environment()), ...options.env };
+    const screen = new TerminalScreen([...command, ...args], size, environment);
     this.#cleanups.push(() => screen.destroy());
     return screen;
   }
