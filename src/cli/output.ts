@@ -67,9 +67,19 @@ export function handleBrokenPipes(onGone: () => void): void {
   });
 }
 
-/** Resolves when everything written to stdout and stderr so far has left this process, or cannot. */
-export async function flushOutput(): Promise<void> {
-  const flushed = (stream: NodeJS.WriteStream) =>
-    new Promise<void>((resolve) => stream.write("", () => resolve()));
-  await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
+/**
+ * Writes and resolves when it has left this process: how to wait for a slow reader. Bun's stdout and stderr never ask
+ * for a pause (`write` returns true, `writableNeedDrain` is false) and hold in memory whatever a pipe does not take.
+ */
+export function writeFully(stream: Stream, text: string): Promise<void> {
+  return new Promise((resolve) => stream.write(text, () => resolve()));
+}
+
+/**
+ * Ends stdout and stderr; resolves when everything written to them has left this process, or cannot. Without it
+ * process.exit() loses what a pipe has not taken yet. (An empty write's callback comes too early to tell.)
+ */
+export async function endOutput(): Promise<void> {
+  const ended = (stream: NodeJS.WriteStream) => new Promise<void>((resolve) => stream.end(() => resolve()));
+  await Promise.all([ended(process.stdout), ended(process.stderr)]);
 }

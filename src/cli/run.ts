@@ -15,7 +15,7 @@ import type { Config, Environment, Flags, ModeDefinition } from "./flag.ts";
 import { renderHelp } from "./help.ts";
 import { announceReady, type ReadyFacts, type StopReason, waitForStop } from "./lifecycle.ts";
 import { createLog, type LogFormat, type LogLevel } from "./log.ts";
-import { flushOutput, handleBrokenPipes, reportFailure } from "./output.ts";
+import { endOutput, handleBrokenPipes, reportFailure } from "./output.ts";
 import { parseFlags, wantsHelp } from "./parse.ts";
 
 /** What a mode's body is given beside its configuration. */
@@ -86,7 +86,7 @@ export function modeStarter<Table extends Flags>(
   return async (args) => {
     handleBrokenPipes(() => process.exit(exitCodes.brokenPipe));
     const code = await runMode(mode, args, body);
-    await flushOutput();
+    await endOutput();
     process.exit(code);
   };
 }

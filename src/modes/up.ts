@@ -1,7 +1,7 @@
 /** `rtchat up`: servers and a balancer as supervised children of this process. */
 import { Failure, UsageError } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
-import { paint, type Stream } from "../cli/output.ts";
+import { paint, type Stream, writeFully } from "../cli/output.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
@@ -10,7 +10,7 @@ import { chatPort } from "./flags/common.ts";
 import { upMode } from "./flags/up.ts";
 import { childEnvironment, ownCommand, spawnChild } from "./up/child.ts";
 import { Cluster, type ClusterFacts, type ClusterPlan, type SpawnChild } from "./up/cluster.ts";
-import { labelLines, writeLine } from "./up/log-lines.ts";
+import { labelLines } from "./up/log-lines.ts";
 import { nextFreePorts, requireFree } from "./up/ports.ts";
 import { GaveUp } from "./up/supervisor.ts";
 
@@ -59,7 +59,7 @@ function spawner(
   return (name, order, args) => {
     const label = labelLines(name, width, order, config.logFormat, process.stderr);
     return spawnChild([...ownCommand(), ...args], environment, (text) =>
-      writeLine(process.stderr, label(text)),
+      writeFully(process.stderr, `${label(text)}\n`),
     );
   };
 }

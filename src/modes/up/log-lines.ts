@@ -61,8 +61,3 @@ function labelJson(name: string, text: string): string {
   const time = new Date().toISOString();
   return JSON.stringify({ time, level: "info", message: Bun.stripANSI(text), process: name });
 }
-
-/** Writes a line and waits, if the stream asks for it, until it can take more. */
-export async function writeLine(stream: Stream, text: string): Promise<void> {
-  if (!stream.write(`${text}\n`)) await new Promise<void>((resolve) => stream.once("drain", () => resolve()));
-}
