@@ -5,7 +5,7 @@
  * explanation. So each is answered exactly once: by the server, by the end of the connection, or by a timer.
  */
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { chatClientLimits } from "../protocol/limits.ts";
+import { chatClientLimits } from "../protocol/limits.client.ts";
 import type { ServerMessage } from "../protocol/messages.ts";
 import type { Failure } from "./events.ts";
 

@@ -12,7 +12,7 @@
 import { formatAddress } from "../protocol/address.ts";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
-import { chatClientLimits } from "../protocol/limits.ts";
+import { chatClientLimits } from "../protocol/limits.client.ts";
 import { LineSplitter, eachLine } from "../protocol/lines.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { silentLogger } from "../protocol/logger.ts";

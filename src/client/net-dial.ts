@@ -3,7 +3,7 @@ import { dial } from "../net/dial.ts";
 import type { DialError } from "../net/dial.ts";
 import type { Connection } from "../net/connection.ts";
 import type { Clock } from "../protocol/clock.ts";
-import { chatClientLimits } from "../protocol/limits.ts";
+import { chatClientLimits } from "../protocol/limits.client.ts";
 import type { Dial, Link, LinkHandlers } from "./link.ts";
 import type { Address } from "../protocol/address.ts";
 

@@ -4,7 +4,7 @@
  * (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
  */
 import type { Random } from "../protocol/clock.ts";
-import { chatClientLimits } from "../protocol/limits.ts";
+import { chatClientLimits } from "../protocol/limits.client.ts";
 
 /**
  * @param failures how many times it failed before, from 0

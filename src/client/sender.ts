@@ -9,7 +9,8 @@
 
 import type { Clock, Random } from "../protocol/clock.ts";
 import { ProtocolError, errorKinds, isErrorCode } from "../protocol/errors.ts";
-import { chatClientLimits, clientLimits } from "../protocol/limits.ts";
+import { chatClientLimits } from "../protocol/limits.client.ts";
+import { clientLimits } from "../protocol/limits.ts";
 import type { Ack, ErrorMessage } from "../protocol/messages.ts";
 import { quote } from "../protocol/names.ts";
 import { checkText } from "../protocol/requests.ts";

@@ -8,7 +8,7 @@ together with it may come before it then, because the server has taken that alre
  *
  * Bounded: more than chatClientLimits.pendingSends or pendingBytes are refused, and the owner hears when to go on.
  */
-import { chatClientLimits } from "../protocol/limits.ts";
+import { chatClientLimits } from "../protocol/limits.client.ts";
 
 /** One message on its way. */
 export interface PendingSend {

@@ -104,10 +104,10 @@ function explain(where: string, error: unknown): DialError {
     const full = "this process has no file descriptors left; raise the limit (ulimit -n)";
     return new DialError(where, full, "EMFILE");
   }
-  return new DialError(where, reason(code), code);
+  return new DialError(where, reasonFor(code), code);
 }
 
-function reason(code: string): string {
+function reasonFor(code: string): string {
   switch (code) {
     case "ECONNREFUSED":
       return "nobody listens there (ECONNREFUSED); check the address and that it runs";

@@ -4,6 +4,7 @@
  * The interface is the client's own, by structure, so that a screen written against it works with both; whatever else
  * wants a screen speaks the client protocol's objects through it.
  */
+import type { Position } from "../protocol/messages.ts";
 import type { Answer, AnswerHandler } from "../client/answers.ts";
 import type { ClientListener, ConnectionState } from "../client/events.ts";
 import type { RoomView } from "../client/rooms.ts";
@@ -18,7 +19,7 @@ export interface ChatSession {
   readonly online: boolean;
   readonly rooms: ReadonlyMap<string, RoomView>;
   readonly unacknowledged: number;
-  join(room: string, history?: number): RoomView;
+  join(room: string, history?: number, since?: Position): RoomView;
   leave(room: string): boolean;
   send(room: string, text: string, id?: string): Taken;
   request(request: PlainRequest, done?: AnswerHandler): Taken;

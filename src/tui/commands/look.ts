@@ -95,8 +95,11 @@ export const historyCommand: Command = {
   run(context, rest) {
     const limit = readCount(context, rest, "history");
     if (limit === undefined) return;
-    const room = pickRoom(context, undefined);
-    if (room === undefined) return;
+    const room = context.target;
+    if (room === undefined) {
+      context.complain(context.words.noRoom);
+      return;
+    }
     const before = context.oldest(room);
     const bound = before === undefined ? {} : { before };
     ask(context, { type: "history", room, limit, ...bound }, (answer) => {

@@ -1,0 +1,56 @@
+/**
+ * Bounds of the programs at the client's end: the headless client, and the command line around it. Same rules as
+ * limits.ts: bytes and milliseconds, each with its reason.
+ */
+const MiB = 1024 * 1024;
+
+/** The headless client: what one program that talks to a server holds and waits for. */
+export const chatClientLimits = {
+  /** One line from a server: a reply of 256 KiB, a thousand members, and room for later versions. */
+  lineBytes: 2 * MiB,
+  /** Sends not yet acknowledged, over all rooms; beyond it `send` refuses and `writable` tells when to go on. */
+  pendingSends: 1_000,
+  /** The same in bytes of text: an hour offline with a chatty bot must not eat the machine. */
+  pendingBytes: 2 * MiB,
+  /** Sends on the wire and not yet answered: what a hub has in the backplane for one session, hubLimits.publishesInFlight. */
+  sendsInFlight: 64,
+  /** Times a send is repeated after a refusal that may pass, before the caller is told that it failed. */
+  sendAttempts: 8,
+  /** Requests other than sends waiting for their answer. */
+  requests: 128,
+  /** From a request to giving up on its answer: above backplaneLimits.publishMs, so that the server's own refusal wins. */
+  requestMs: 15_000,
+  /** Unsent bytes of the connection: sendsInFlight of the longest texts and every request, escaped at worst. */
+  outboxBytes: 8 * MiB,
+  /** From dialling to an open connection, an address. */
+  dialMs: 5_000,
+  /** From an open connection to `welcome`. */
+  welcomeMs: 10_000,
+  /** Nothing heard for this long: a ping is sent. Below the time-outs of home routers, 60 s and up. */
+  pingMs: 20_000,
+  /** Nothing heard for this long: the connection is dead and another is made. Wi-Fi that moves takes 2 to 5 s. */
+  silenceMs: 30_000,
+  /** First and longest delay between rounds over all addresses; the delay itself is a random part of it. */
+  backoffMs: 500,
+  backoffMostMs: 30_000,
+  /** A connection this old was good: the next backoff starts from the beginning. */
+  stableMs: 5_000,
+  /** After the session was lost its nick is still held by it: how long `nick-taken` is taken as "try again". */
+  nickRetryMs: 15_000,
+  /** From `bye` to closing all the same. */
+  byeMs: 2_000,
+  /** The longest delay that a `going-away` may ask for; more is a broken or hostile server. */
+  goingAwayMostMs: 120_000,
+} as const;
+
+/** `rtchat client` in a pipe. */
+export const pipeLimits = {
+  /** Lines read from stdin and not yet acknowledged: twice what is on the wire, so that the wire never waits for us. */
+  unacknowledged: 128,
+  /** From the start to the first welcome: enough for a cluster that is just being restarted. */
+  firstConnectMs: 10_000,
+  /** Without a connection after there was one: a machine's reboot. */
+  offlineMs: 60_000,
+  /** Bytes that a reader of stdout may be behind; beyond it the run ends rather than eat the machine's memory. */
+  stdoutBytes: 64 * MiB,
+} as const;

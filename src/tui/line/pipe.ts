@@ -1,0 +1,269 @@
+/**
+ * Chat in a pipe: each line of stdin is a message, and the exit code tells whether every one is safe.
+ *
+ *     echo "backup done" | rtchat client --nick bot && rm -r staging
+ *
+ * Lines are sent in order and read only as fast as they are acknowledged. Without `follow` the run ends when stdin has
+ * ended and everything has its outcome; with it, the run goes on printing what happens until it is stopped. With `json`
+ * every event goes to stdout as one object of the protocol a line, and stdin may carry protocol objects.
+ *
+ * The promise: the result is `ok` only if every message was acknowledged and every request answered. Whatever else
+ * happens is told in one line on stderr.
+ */
+import type { ClientEvent, ConnectionState } from "../../client/events.ts";
+import type { Clock, Timer } from "../../protocol/clock.ts";
+import { ProtocolError } from "../../protocol/errors.ts";
+import { pipeLimits } from "../../protocol/limits.client.ts";
+import { clientLimits } from "../../protocol/limits.ts";
+import { cleanOutgoing } from "../../protocol/sanitize.ts";
+import type { Answer, ChatBackend } from "../backend.ts";
+import type { Words } from "../language/words.ts";
+import { splitText } from "../split.ts";
+import { eventObjects } from "./json-events.ts";
+import { jsonLine } from "./format.ts";
+import { LocalError, doObject } from "./objects.ts";
+import { StdinLines } from "./stdin-lines.ts";
+import type { StdinLine } from "./stdin-lines.ts";
+
+export interface PipeOptions {
+  readonly backend: ChatBackend;
+  readonly words: Words;
+  readonly clock: Clock;
+  readonly room: string;
+  /** Messages from before now that the join brings. */
+  readonly history: number;
+  readonly json: boolean;
+  readonly follow: boolean;
+  readonly input: AsyncIterable<Uint8Array>;
+  /** One line for stdout, without its newline. */
+  readonly print: (line: string) => void;
+  /** One line for stderr. */
+  readonly warn: (line: string) => void;
+  /** With `follow` and without `json`: an event as lines. */
+  readonly format: (event: ClientEvent) => readonly string[];
+  /** Resolves when the run shall end early. */
+  readonly stopped: Promise<unknown>;
+}
+
+export type PipeResult =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly message: string; readonly hint: string };
+
+/** Runs until stdin has ended and everything is answered, or it is stopped, or it cannot succeed any more. */
+export function runPipe(options: PipeOptions): Promise<PipeResult> {
+  return new PipeRun(options).run();
+}
+
+class PipeRun {
+  readonly #options: PipeOptions;
+  readonly #result = Promise.withResolvers<PipeResult>();
+  /** Wakes the reader of stdin when there is room for more. */
+  #wake: (() => void) | undefined;
+  #inputEnded = false;
+  #ended = false;
+  #failed = 0;
+  /** Requests without their answer. */
+  #asked = 0;
+  /** The pieces that follow belong to an object that was refused. */
+  #skipping = false;
+  #deadline: Timer | undefined;
+  #wasOnline = false;
+  #reason = "";
+
+  constructor(options: PipeOptions) {
+    this.#options = options;
+  }
+
+  run(): Promise<PipeResult> {
+    const { backend, room, history, stopped } = this.#options;
+    backend.on((event) => this.#hear(event));
+    backend.session.join(room, history);
+    backend.connect();
+    void stopped.then(() => this.#stop());
+    void this.#read();
+    return this.#result.promise;
+  }
+
+  async #read(): Promise<void> {
+    const lines = new StdinLines(clientLimits.lineBytes);
+    try {
+      for await (const chunk of this.#options.input) {
+        for (const line of lines.push(chunk)) await this.#line(line);
+        if (this.#ended) return;
+      }
+      for (const line of lines.end()) await this.#line(line);
+    } catch (error) {
+      this.#refuse("internal", error instanceof Error ? error.message : String(error));
+    }
+    this.#inputEnded = true;
+    this.#look();
+  }
+
+  /** Takes one line; resolves when the next may be read. */
+  async #line(line: StdinLine): Promise<void> {
+    if (!line.continued) this.#skipping = false;
+    if (this.#ended || this.#skipping) return;
+    if (!this.#options.json || line.continued || !/^\s*\{/.test(line.text)) {
+      await this.#text(line.text);
+    } else if (line.complete) {
+      await this.#object(line.text);
+    } else {
+      this.#skipping = true;
+      this.#refuse("line-too-long", `an object over ${clientLimits.lineBytes} characters was not sent`);
+    }
+  }
+
+  async #text(line: string): Promise<void> {
+    const clean = cleanOutgoing(line);
+    if (clean.trim() === "") return;
+    for (const piece of splitText(clean)) {
+      await this.#untilRoom();
+      if (this.#ended) return;
+      const taken = this.#options.backend.session.send(this.#options.room, piece);
+      if (!taken.ok) this.#refuse(taken.code, taken.message);
+    }
+  }
+
+  async #object(line: string): Promise<void> {
+    await this.#untilRoom();
+    if (this.#ended) return;
+    try {
+      const done = doObject(this.#options.backend, line, (answer) => this.#answered(answer));
+      if (done === "asked") this.#asked += 1;
+      if (done === "bye") this.#end(this.#verdict());
+    } catch (error) {
+      if (!(error instanceof ProtocolError) && !(error instanceof LocalError)) throw error;
+      this.#refuse(error.code, error.message);
+    }
+  }
+
+  /** Resolves when fewer messages are on their way than may be. */
+  async #untilRoom(): Promise<void> {
+    const { session } = this.#options.backend;
+    while (!this.#ended && session.unacknowledged >= pipeLimits.unacknowledged) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#wake = resolve;
+      await promise;
+    }
+  }
+
+  #answered(answer: Answer): void {
+    this.#asked -= 1;
+    // A positive answer was an event already.
+    if (!answer.ok) this.#refuse(answer.code, answer.message);
+    this.#look();
+  }
+
+  /** Something that was asked for will not be done. */
+  #refuse(code: string, message: string): void {
+    this.#failed += 1;
+    if (this.#options.json) this.#options.print(jsonLine({ type: "error", code, message }));
+    else this.#options.warn(message);
+  }
+
+  #hear(event: ClientEvent): void {
+    if (this.#ended) return;
+    const { json, follow, print, warn, format } = this.#options;
+    if (json) for (const object of eventObjects(event)) print(jsonLine(object));
+    else if (follow) for (const line of format(event)) print(line);
+    switch (event.kind) {
+      case "connection":
+        this.#connection(event.connection);
+        break;
+      case "sent":
+        if (!event.outcome.ok) {
+          this.#failed += 1;
+          if (!json) warn(this.#options.words.notSent(event.outcome.room, "", event.outcome.message));
+        }
+        this.#wake?.();
+        break;
+      case "received":
+        if (event.message.type === "error") {
+          this.#failed += 1;
+          if (!json) warn(event.message.message);
+        }
+        break;
+      default:
+    }
+    this.#look();
+  }
+
+  #connection(connection: ConnectionState): void {
+    const { words, follow, clock, warn } = this.#options;
+    switch (connection.state) {
+      case "online":
+        this.#wasOnline = true;
+        this.#reason = "";
+        this.#deadline?.stop();
+        this.#deadline = undefined;
+        return;
+      case "connecting": {
+        const ms = this.#wasOnline ? pipeLimits.offlineMs : pipeLimits.firstConnectMs;
+        if (!follow) this.#deadline ??= clock.after(ms, () => this.#giveUp(connection.address, ms));
+        return;
+      }
+      case "waiting": {
+        const { address, reason, retryInMs } = connection;
+        // Once an outage, not once an attempt: a log of a bot must not fill while a server is down.
+        if (reason !== this.#reason) {
+          const seconds = words.seconds((retryInMs / 1_000).toFixed(1));
+          warn(words.waiting(address, reason, seconds));
+        }
+        this.#reason = reason;
+        return;
+      }
+      case "needs-nick":
+        this.#end({ ok: false, message: connection.message, hint: "" });
+        return;
+      case "closed":
+        if (connection.code !== "closed") this.#end({ ok: false, message: connection.message, hint: "" });
+        return;
+      case "idle":
+    }
+  }
+
+  #giveUp(address: string, ms: number): void {
+    const { words } = this.#options;
+    const seconds = words.seconds(String(ms / 1_000));
+    const reason = this.#reason;
+    if (this.#wasOnline) {
+      this.#end({ ok: false, message: words.pipeLost(address, reason, seconds), hint: words.pipeHint });
+    } else {
+      this.#end({ ok: false, message: words.pipeOffline(address, reason), hint: words.startOne });
+    }
+  }
+
+  #verdict(): PipeResult {
+    const { words, backend } = this.#options;
+    const { unacknowledged } = backend.session;
+    if (unacknowledged > 0) {
+      return { ok: false, message: words.pipeUnacknowledged(unacknowledged), hint: words.pipeHint };
+    }
+    if (this.#failed > 0) return { ok: false, message: words.pipeRefused(this.#failed), hint: "" };
+    return { ok: true };
+  }
+
+  #stop(): void {
+    this.#end(this.#verdict());
+  }
+
+  /** Ends the run if nothing is left to wait for. */
+  #look(): void {
+    const { backend, follow, json } = this.#options;
+    if (this.#ended || !this.#inputEnded || follow) return;
+    if (backend.session.unacknowledged > 0 || this.#asked > 0) return;
+    const joining = [...backend.session.rooms.values()].some(({ state }) => state === "joining");
+    // A program that reads events gets at least those of the rooms it asked for.
+    if (json && joining) return;
+    this.#end(this.#verdict());
+  }
+
+  #end(result: PipeResult): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#deadline?.stop();
+    this.#wake?.();
+    this.#options.backend.close();
+    this.#result.resolve(result);
+  }
+}
