@@ -9,6 +9,7 @@ import { version } from "../package.json";
 const modes = {
   up: () => import("./modes/up.ts"),
   peer: () => import("./modes/peer.ts"),
+  client: () => import("./modes/client.ts"),
   id: () => import("./modes/id.ts"),
   completions: () => import("./modes/completions.ts"),
   help: () => import("./modes/help.ts"),

@@ -46,7 +46,7 @@ export class AnswerTable {
     if (waiting === undefined) return;
     this.#waiting.delete(id);
     waiting.timer.stop();
-    waiting.done(answer);
+    waiting.done(answer.ok ? answer : { ...answer, id });
   }
 
   /** The connection is gone, and with it every answer. */

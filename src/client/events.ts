@@ -55,6 +55,8 @@ export interface Failure {
   readonly ok: false;
   readonly code: ErrorCode | LocalCode | (string & {});
   readonly message: string;
+  /** Of the request that failed, where there was one. */
+  readonly id?: string;
 }
 
 /** What became of one `send`: told exactly once for each that was taken. */

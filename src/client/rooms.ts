@@ -66,7 +66,8 @@ export class Room implements RoomView {
     this.state = "joined";
     this.topic = joined.topic;
     this.list(joined);
-    const same = before?.epoch === joined.epoch;
+    // A log that is shorter than what was seen of it is another log, whatever it calls itself.
+    const same = before?.epoch === joined.epoch && joined.seq >= before.seq;
     const messages = same ? joined.messages.filter((one) => one.seq > before.seq) : joined.messages;
     const last = messages.at(-1);
     this.position = { epoch: joined.epoch, seq: Math.max(joined.seq, last?.seq ?? 0, same ? before.seq : 0) };

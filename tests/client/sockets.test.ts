@@ -1,53 +1,23 @@
 /** The client over real TCP: what only a real kernel does. */
 import { afterEach, expect, test } from "bun:test";
-import type { Socket } from "bun";
 import { Client } from "../../src/client/client.ts";
 import type { ClientEvent } from "../../src/client/events.ts";
 import { netDial } from "../../src/client/net-dial.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import { FakeServer } from "./fake-server.ts";
-import type { FakeConnection } from "./fake-server.ts";
-
-interface Listening {
-  readonly port: number;
-  readonly sockets: Set<Socket<{ connection?: FakeConnection }>>;
-  stop(): void;
-}
+import { listenFake } from "./fake-listener.ts";
+import type { Listening } from "./fake-listener.ts";
 
 const cleanups: (() => void)[] = [];
 afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
 
-function listen(server: FakeServer, port = 0): Listening {
-  const sockets: Listening["sockets"] = new Set();
-  const listener = Bun.listen<{ connection?: FakeConnection }>({
-    hostname: "127.0.0.1",
-    port,
-    socket: {
-      open(socket) {
-        sockets.add(socket);
-        socket.data = {
-          connection: server.accept({
-            write: (text) => void socket.write(text),
-            end: () => void socket.end(),
-          }),
-        };
-      },
-      data: (socket, chunk) => socket.data.connection?.data(chunk),
-      close(socket) {
-        sockets.delete(socket);
-        socket.data.connection?.closed();
-      },
-      error() {},
-      drain() {},
-    },
-  });
-  const stop = () => {
-    listener.stop(true);
-  };
-  cleanups.push(stop);
-  return { port: listener.port, sockets, stop };
+/** A listener that goes away with the test. */
+function listen(server: FakeServer): Listening {
+  const listening = listenFake(server);
+  cleanups.push(() => listening.stop());
+  return listening;
 }
 
 function start(ports: readonly number[]) {

@@ -53,6 +53,8 @@ export class LineChat {
   #target: string | undefined;
   #rooms: readonly string[] = [];
   #wasOnline = false;
+  /** The next failure is the loss of a connection that was good. */
+  #lost = false;
 
   constructor(options: LineChatOptions) {
     this.#options = options;
@@ -157,7 +159,7 @@ export class LineChat {
         return;
       case "sent":
         this.#sent(event.outcome);
-        return;
+        break;
       case "unknown":
       case "writable":
     }
@@ -175,6 +177,7 @@ export class LineChat {
         return;
       case "online":
         this.#wasOnline = true;
+        this.#lost = true;
         this.#print(
           this.#format.info(
             connection.first
@@ -235,7 +238,7 @@ export class LineChat {
         return;
       case "rooms":
         this.#rooms = message.rooms.map(({ room }) => room);
-        return;
+        break;
       default:
     }
   }

@@ -4,7 +4,8 @@
  * survive a reconnect like everybody's.
  */
 import { ProtocolError } from "../../protocol/errors.ts";
-import { parseRequest } from "../../protocol/requests.ts";
+import type { Request } from "../../protocol/messages.ts";
+import { RefusedRequest, parseRequest } from "../../protocol/requests.ts";
 import type { AnswerHandler, ChatBackend } from "../backend.ts";
 
 /**
@@ -15,13 +16,36 @@ export type Done = "sent" | "asked" | "done" | "bye";
 
 const encoder = new TextEncoder();
 
+/** An object that was not done: a protocol error's code or this client's own, and the object's id if it had one. */
+export class RefusedObject extends Error {
+  override readonly name = "RefusedObject";
+  readonly code: string;
+  readonly id: string | undefined;
+  constructor(code: string, message: string, id: string | undefined) {
+    super(message);
+    this.code = code;
+    this.id = id;
+  }
+}
+
 /**
  * Does what one line of JSON asks for.
  * @param answered the answer of a request; never called before this returns
- * @throws ProtocolError for what is no request, or none that can be made here and now
+ * @throws RefusedObject for what is no request, or none that can be done here and now
  */
 export function doObject(backend: ChatBackend, line: string, answered: AnswerHandler): Done {
-  const request = parseRequest(encoder.encode(line));
+  let id: string | undefined;
+  try {
+    const request = parseRequest(encoder.encode(line));
+    ({ id } = request);
+    return perform(backend, request, answered);
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+    throw new RefusedObject(error.code, error.message, error instanceof RefusedRequest ? error.id : id);
+  }
+}
+
+function perform(backend: ChatBackend, request: Request, answered: AnswerHandler): Done {
   const { session } = backend;
   switch (request.type) {
     case "hello":
@@ -34,25 +58,15 @@ export function doObject(backend: ChatBackend, line: string, answered: AnswerHan
       throw new ProtocolError("not-in-room", `not in ${request.room}; join it first`);
     case "send": {
       const taken = session.send(request.room, request.text, request.id);
-      if (!taken.ok) throw new LocalError(taken.code, taken.message);
+      if (!taken.ok) throw new RefusedObject(taken.code, taken.message, request.id);
       return "sent";
     }
     case "bye":
       return "bye";
     default: {
       const taken = session.request(request, answered);
-      if (!taken.ok) throw new LocalError(taken.code, taken.message);
+      if (!taken.ok) throw new RefusedObject(taken.code, taken.message, request.id);
       return "asked";
     }
-  }
-}
-
-/** A refusal by this client, with a code that the protocol's table may not have. */
-export class LocalError extends Error {
-  override readonly name = "LocalError";
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
-    this.code = code;
   }
 }

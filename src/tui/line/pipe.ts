@@ -12,7 +12,6 @@
  */
 import type { ClientEvent, ConnectionState } from "../../client/events.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
-import { ProtocolError } from "../../protocol/errors.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
 import { clientLimits } from "../../protocol/limits.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
@@ -21,7 +20,7 @@ import type { Words } from "../language/words.ts";
 import { splitText } from "../split.ts";
 import { eventObjects } from "./json-events.ts";
 import { jsonLine } from "./format.ts";
-import { LocalError, doObject } from "./objects.ts";
+import { RefusedObject, doObject } from "./objects.ts";
 import { StdinLines } from "./stdin-lines.ts";
 import type { StdinLine } from "./stdin-lines.ts";
 
@@ -117,7 +116,7 @@ class PipeRun {
     const clean = cleanOutgoing(line);
     if (clean.trim() === "") return;
     for (const piece of splitText(clean)) {
-      await this.#untilRoom();
+      await this.#until(() => this.#hasRoom);
       if (this.#ended) return;
       const taken = this.#options.backend.session.send(this.#options.room, piece);
       if (!taken.ok) this.#refuse(taken.code, taken.message);
@@ -125,22 +124,33 @@ class PipeRun {
   }
 
   async #object(line: string): Promise<void> {
-    await this.#untilRoom();
+    // What asks about a room is meant for a room one is in, whatever the connection does at the moment.
+    await this.#until(() => this.#settled && this.#hasRoom);
     if (this.#ended) return;
     try {
       const done = doObject(this.#options.backend, line, (answer) => this.#answered(answer));
       if (done === "asked") this.#asked += 1;
       if (done === "bye") this.#end(this.#verdict());
     } catch (error) {
-      if (!(error instanceof ProtocolError) && !(error instanceof LocalError)) throw error;
-      this.#refuse(error.code, error.message);
+      if (!(error instanceof RefusedObject)) throw error;
+      this.#refuse(error.code, error.message, error.id);
     }
   }
 
-  /** Resolves when fewer messages are on their way than may be. */
-  async #untilRoom(): Promise<void> {
+  /** Fewer messages are on their way than may be. */
+  get #hasRoom(): boolean {
+    return this.#options.backend.session.unacknowledged < pipeLimits.unacknowledged;
+  }
+
+  /** Connected, and in every room that is wanted. */
+  get #settled(): boolean {
     const { session } = this.#options.backend;
-    while (!this.#ended && session.unacknowledged >= pipeLimits.unacknowledged) {
+    return session.online && [...session.rooms.values()].every(({ state }) => state === "joined");
+  }
+
+  /** Resolves when `ready`, or when the run has ended. */
+  async #until(ready: () => boolean): Promise<void> {
+    while (!this.#ended && !ready()) {
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await promise;
@@ -150,14 +160,15 @@ class PipeRun {
   #answered(answer: Answer): void {
     this.#asked -= 1;
     // A positive answer was an event already.
-    if (!answer.ok) this.#refuse(answer.code, answer.message);
+    if (!answer.ok) this.#refuse(answer.code, answer.message, answer.id);
     this.#look();
   }
 
   /** Something that was asked for will not be done. */
-  #refuse(code: string, message: string): void {
+  #refuse(code: string, message: string, id?: string): void {
     this.#failed += 1;
-    if (this.#options.json) this.#options.print(jsonLine({ type: "error", code, message }));
+    const named = id === undefined ? {} : { id };
+    if (this.#options.json) this.#options.print(jsonLine({ type: "error", code, message, ...named }));
     else this.#options.warn(message);
   }
 
@@ -175,7 +186,6 @@ class PipeRun {
           this.#failed += 1;
           if (!json) warn(this.#options.words.notSent(event.outcome.room, "", event.outcome.message));
         }
-        this.#wake?.();
         break;
       case "received":
         if (event.message.type === "error") {
@@ -185,6 +195,7 @@ class PipeRun {
         break;
       default:
     }
+    this.#wake?.();
     this.#look();
   }
 
@@ -206,7 +217,7 @@ class PipeRun {
         const { address, reason, retryInMs } = connection;
         // Once an outage, not once an attempt: a log of a bot must not fill while a server is down.
         if (reason !== this.#reason) {
-          const seconds = words.seconds((retryInMs / 1_000).toFixed(1));
+          const seconds = words.seconds(String(Math.ceil(retryInMs / 1_000)));
           warn(words.waiting(address, reason, seconds));
         }
         this.#reason = reason;
@@ -217,7 +228,7 @@ class PipeRun {
         return;
       case "closed":
         if (connection.code !== "closed") this.#end({ ok: false, message: connection.message, hint: "" });
-        return;
+        break;
       case "idle":
     }
   }
@@ -252,9 +263,8 @@ class PipeRun {
     const { backend, follow, json } = this.#options;
     if (this.#ended || !this.#inputEnded || follow) return;
     if (backend.session.unacknowledged > 0 || this.#asked > 0) return;
-    const joining = [...backend.session.rooms.values()].some(({ state }) => state === "joining");
     // A program that reads events gets at least those of the rooms it asked for.
-    if (json && joining) return;
+    if (json && !this.#settled) return;
     this.#end(this.#verdict());
   }
 
