@@ -188,8 +188,9 @@ export class LineChat {
         return;
       case "waiting": {
         const { address, reason, retryInMs } = connection;
-        const seconds = words.seconds((retryInMs / 1_000).toFixed(1));
-        const text = this.#wasOnline ? words.lost(reason, seconds) : words.waiting(address, reason, seconds);
+        const seconds = words.seconds(String(Math.ceil(retryInMs / 1_000)));
+        const text = this.#lost ? words.lost(reason, seconds) : words.waiting(address, reason, seconds);
+        this.#lost = false;
         this.#print(this.#format.warning(text));
         if (!this.#wasOnline && connection.attempt === 1 && connection.code === "ECONNREFUSED") {
           this.#print(this.#format.info(words.startOne));
