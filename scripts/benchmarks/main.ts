@@ -6,6 +6,7 @@ import { parseArgs } from "node:util";
 import { measure } from "./measure.ts";
 import { judge, table } from "./report.ts";
 import type { Judged, Runs } from "./report.ts";
+import { startTimes } from "./starts.ts";
 import { scenarios } from "./scenarios.ts";
 import type { Figures, Scenario } from "./scenarios.ts";
 import { needs } from "./targets.ts";
@@ -78,6 +79,14 @@ async function main(): Promise<number> {
     judged.push(...bars);
     results[scenario.name] = Object.fromEntries(runs);
     say(`\n${table(scenario, runs, bars)}`);
+  }
+  if (only === undefined || only.includes("S9")) {
+    const { versionMs, upToFirstMessageMs, clientToFirstScreenMs } = await startTimes(binary, rounds);
+    say("\nS9  start");
+    say(
+      `  --version ${versionMs.toFixed(1)} ms, up to first acknowledged message ${upToFirstMessageMs.toFixed(0)} ms,`,
+    );
+    say(`  client to first screen ${clientToFirstScreenMs.toFixed(0)} ms`);
   }
   if (values.out !== undefined) {
     mkdirSync(values.out, { recursive: true });
