@@ -12,7 +12,7 @@
  */
 import { exitCodes } from "../../cli/errors.ts";
 import type { ReadyFacts } from "../../cli/lifecycle.ts";
-import { retryDelay } from "../../client/retry.ts";
+import { Backoff } from "../../net/backoff.ts";
 import type { Clock, Random, Timer } from "../../protocol/clock.ts";
 import { superviseLimits } from "../../protocol/limits.ts";
 import type { Logger } from "../../protocol/logger.ts";
@@ -72,7 +72,7 @@ export class Supervised {
   #child: Child | undefined;
   #facts: ReadyFacts | undefined;
   #readyAt: number | undefined;
-  #failures = 0;
+  readonly #backoff: Backoff;
   #stopping = false;
   #timer: Timer | undefined;
 
@@ -85,6 +85,8 @@ export class Supervised {
     this.#spawn = spawn;
     this.#options = options;
     this.#limits = options.limits ?? superviseLimits;
+    const { backoffMs, backoffMostMs } = this.#limits;
+    this.#backoff = new Backoff({ firstMs: backoffMs, mostMs: backoffMostMs }, options.random);
   }
 
   /**
@@ -163,9 +165,8 @@ export class Supervised {
       return;
     }
     const ranMs = this.#readyAt === undefined ? 0 : this.#options.clock.monotonic() - this.#readyAt;
-    if (ranMs >= this.#limits.stableMs) this.#failures = 0;
-    const pauseMs = Math.round(retryDelay(this.#failures, this.#options.random, this.#limits));
-    this.#failures += 1;
+    if (ranMs >= this.#limits.stableMs) this.#backoff.reset();
+    const pauseMs = Math.round(this.#backoff.next());
     this.#options.log.warn("died, starting it again", {
       child: this.name,
       how: describeExit(status),
