@@ -21,7 +21,7 @@ const count = z.number().int().min(0);
 const origin = z.object({ address: z.string().max(128), edge: z.string().max(256) });
 const handover = z.object({
   origin,
-  token: z.string().min(1).max(4_096),
+  token: z.string().max(4_096),
   done: count,
   groups: z
     .array(z.object({ name, position: z.object({ epoch: z.string().max(64), seq: count }), roster: count }))

@@ -44,7 +44,7 @@ export interface GroupView {
 /** What moves a session to another hub. */
 export interface Handover {
   readonly origin: Origin;
-  /** The last resume token the hub gave (see EdgePort.token). */
+  /** The last resume token the hub gave (see EdgePort.token); empty if it was not welcomed yet. */
   readonly token: string;
   /** Lines finished so far: the next line given has number `done + 1`. */
   readonly done: number;
@@ -63,7 +63,10 @@ export interface HubPort {
   close(session: SessionId, reason: CloseReason): void;
 }
 
-/** Why an edge closed a session: `ended` and `failed` by the client's socket, the others by the edge's own limits. */
+/**
+ * Why an edge closed a session: `ended` and `failed` by the client's socket, `going-away` because it was moved to
+ * another hub, the others by the edge's own limits.
+ */
 export type CloseReason = "ended" | "failed" | ErrorCode;
 
 /** What a hub asks of an edge. Calls never fail and never block; unknown sessions and groups are ignored. */
@@ -91,7 +94,10 @@ export interface EdgePort {
    * session's view of it to `seq`.
    */
   replay(session: SessionId, name: string, bytes: Uint8Array, seq: number): void;
-  /** What to present to the next hub: signed, opaque, replaces earlier ones. */
+  /**
+   * What to present to the next hub: signed, opaque, replaces earlier ones. Given before the answer to the client's
+   * hello, so that whoever was welcomed can be moved.
+   */
   token(session: SessionId, token: string): void;
   /** Flushes and closes the client. Whatever was to be said has been sent before. */
   close(session: SessionId, code: ErrorCode | "bye"): void;
@@ -124,4 +130,21 @@ export interface HubHost {
    */
   attach(edge: EdgePort, name: string): { readonly port: HubPort; detach(): void };
   report(): HubReport;
+}
+
+/** What becomes of a trunk, told to the edge's side of it. After `gone` the hub says nothing more. */
+export interface TrunkFate {
+  /** More is on its way to the hub than should be: clients are not read until `eased`. They come in pairs. */
+  pressed(): void;
+  eased(): void;
+  /** The hub is lost, or has left. Called once, unless the edge itself stopped the trunk. */
+  gone(): void;
+}
+
+/** A trunk as its edge uses it, whichever form it has. */
+export interface Trunk {
+  /** Begins. Called once; from now on the hub may speak to `edge`, but not before this has returned. */
+  start(edge: EdgePort, fate: TrunkFate): HubPort;
+  /** The edge leaves the hub. The hub says nothing more. */
+  stop(): void;
 }

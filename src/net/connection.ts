@@ -71,6 +71,8 @@ type State = "open" | "finishing" | "closed";
 export class Connection {
   /** Who is told; may be replaced at any time, as when a first byte decides what the peer speaks. */
   handlers: ConnectionHandlers;
+  /** Its bounds; may be replaced together with the handlers. */
+  limits: ConnectionLimits;
   /** Bytes received and bytes the kernel took, since the beginning. */
   bytesIn = 0;
   bytesOut = 0;
@@ -95,6 +97,7 @@ export class Connection {
   constructor(socket: Socket<Connection>, settings: ConnectionSettings, handlers: ConnectionHandlers) {
     this.#socket = socket;
     this.#settings = settings;
+    this.limits = settings.limits;
     this.handlers = handlers;
     connectionOpened();
   }
@@ -122,6 +125,12 @@ export class Connection {
   get remote(): string {
     this.#remote ??= describePeer(this.#socket);
     return this.#remote;
+  }
+
+  /** The peer's IP address alone, v4-mapped as v4; `unix` for a Unix socket. */
+  get ip(): string {
+    const address = this.#socket.remoteAddress as string | undefined;
+    return address === undefined ? "unix" : plainIp(address);
   }
 
   /** Bun's socket, for TLS matters (certificates, keying material); never write to it. */
@@ -181,7 +190,7 @@ export class Connection {
    * Sends what is in the outbox, ends our side, waits for the peer to end its side, and closes; gives up after
    * `lingerMs`. What the peer still says is not given to the owner.
    */
-  finish(lingerMs: number = this.#settings.limits.lingerMs): void {
+  finish(lingerMs: number = this.limits.lingerMs): void {
     if (this.#state !== "open") return;
     if (this.#turnBytes > 0) this.#flush(false);
     this.resume();
@@ -231,7 +240,7 @@ export class Connection {
     }
     if (backlog.length === 0) this.#backlog = undefined;
     if (this.#state === "finishing") this.#endWhenEmpty();
-    else if (this.#pressed && this.outboxBytes <= this.#settings.limits.highWaterBytes / 2) {
+    else if (this.#pressed && this.outboxBytes <= this.limits.highWaterBytes / 2) {
       this.#pressed = false;
       this.handlers.drain?.();
     }
@@ -288,7 +297,7 @@ export class Connection {
   }
 
   #watch(waiting: number): void {
-    const { highWaterBytes, outboxBytes } = this.#settings.limits;
+    const { highWaterBytes, outboxBytes } = this.limits;
     // This runs outside Bun's socket callbacks, where a throw of the owner would end the process.
     try {
       if (waiting > highWaterBytes && !this.#pressed) {

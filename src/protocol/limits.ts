@@ -63,6 +63,17 @@ export const edgeLimits = {
   unackedBytes: 256 * KiB,
   /** From shutdown() to close(): time for the peer to take the last bytes. */
   lingerMs: 2_000,
+  /** A client that has ended its side still gets the answers to its lines, for this long: above the time in which a hub
+   * answers every line (backplaneLimits.publishMs). */
+  endedMs: 15_000,
+  /** How long sessions without a hub are held before they are closed. Operators may change it. */
+  holdMs: 30_000,
+  /** A session without a hub is told so after this long: most hand-overs take less, and concern nobody. */
+  holdNoticeMs: 1_000,
+  /** Sessions given to hubs in one turn, when many come at once from a hub that died. A few ms of work. */
+  placedPerTurn: 256,
+  /** How often deadlines of clients are looked at: none of them is finer than a quarter of a second. */
+  sweepMs: 250,
   /** Connections an edge accepts when nothing else is said; netLimits.descriptorHeadroom is kept as well. */
   connections: 18_000,
 } as const;
