@@ -22,7 +22,7 @@ function twoColumns(rows: readonly (readonly [left: string, right: string])[], s
 }
 
 /** The flags of every mode, which main reads itself. */
-export const commonFlags = [
+const commonFlags = [
   ["-h, --help", "show this help"],
   ["-V, --version", "show the version"],
 ] as const;

@@ -10,7 +10,7 @@ import {
 import { parseNick, parseRoom, quote } from "../protocol/names.ts";
 
 /** A schema around a parser that throws: the message of what it throws becomes the message of the schema. */
-export function parsedBy<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
+function parsedBy<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
   return z.string().transform((text, context) => {
     try {
       return parse(text);

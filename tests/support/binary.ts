@@ -5,7 +5,7 @@
 import { join, resolve } from "node:path";
 
 /** The top of the repository. */
-export const repository = resolve(import.meta.dir, "../..");
+const repository = resolve(import.meta.dir, "../..");
 
 let built: Promise<string> | undefined;
 

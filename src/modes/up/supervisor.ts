@@ -47,7 +47,7 @@ export class GaveUp extends Error {
 }
 
 /** "exit code 1" or "signal SIGKILL". */
-export function describeExit({ code, signal }: ExitStatus): string {
+function describeExit({ code, signal }: ExitStatus): string {
   return signal === null ? `exit code ${code ?? "unknown"}` : `signal ${signal}`;
 }
 
