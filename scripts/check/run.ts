@@ -11,7 +11,7 @@ import { join, resolve } from "node:path";
 import { readTotals, type TestTotals } from "./junit.ts";
 
 const repository = resolve(import.meta.dir, "../..");
-/** A test that takes longer than this has hung; the slowest one takes a third of it. */
+/** A test that says nothing else and takes longer than this has hung. */
 const testTimeoutMs = 30_000;
 /** The whole run is meant to take less than ten minutes; after this many it is stopped, so that CI sees why. */
 const runTimeoutMs = 15 * 60_000;

@@ -11,7 +11,7 @@
  * no test sleeps or guesses a port. Everything waits for conditions, and gives up after the deadline with all the
  * output so far in the message. HOME and XDG_DATA_HOME are the lab's folder; no RTCHAT_ variable of the caller leaks in.
  */
-import { afterAll } from "bun:test";
+import { afterAll, setDefaultTimeout } from "bun:test";
 import { closeSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -251,6 +251,8 @@ export class Lab {
 
 /** A lab that closes when the test file is done. Call it at the top of the file. */
 export function openLab(): Lab {
+  // Above every deadline of a wait, so that it is the wait that fails, saying what it waited for.
+  setDefaultTimeout(60_000);
   const lab = new Lab();
   afterAll(() => lab.close());
   return lab;
