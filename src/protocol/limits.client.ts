@@ -47,8 +47,8 @@ export const chatClientLimits = {
 export const pipeLimits = {
   /** Lines read from stdin and not yet acknowledged: twice what is on the wire, so that the wire never waits for us. */
   unacknowledged: 128,
-  /** From the start to the first welcome: enough for a cluster that is just being restarted. */
-  firstConnectMs: 10_000,
+  /** From the start to the first welcome: enough for a server that is just being restarted. */
+  firstConnectMs: 5_000,
   /** Without a connection after there was one: a machine's reboot. */
   offlineMs: 60_000,
   /** Bytes that a reader of stdout may be behind; beyond it the run ends rather than eat the machine's memory. */

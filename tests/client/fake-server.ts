@@ -29,6 +29,8 @@ export interface FakeTransport {
 export class FakeConnection {
   readonly received: Request[] = [];
   readonly rooms = new Set<string>();
+  /** Nothing that comes is heard any more, as after a cut. */
+  deaf = false;
   session: Session | undefined;
   readonly #server: FakeServer;
   readonly #transport: FakeTransport;
@@ -43,6 +45,7 @@ export class FakeConnection {
     const lines = this.#splitter.push(chunk);
     if (!(lines instanceof Uint8Array)) return;
     eachLine(lines, (line) => {
+      if (this.deaf) return;
       let request: Request;
       try {
         request = parseRequest(line);
