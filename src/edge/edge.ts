@@ -48,8 +48,11 @@ export interface EdgeOptions {
   readonly limits?: Partial<EdgeLimits>;
   /** Clients may come with TLS; without it a TLS handshake is refused. */
   readonly tls?: Bun.TLSOptions;
-  /** Takes connections that begin as a trunk: a server's. `first` is what they began with. */
-  readonly takeTrunk?: (connection: Connection, first: Uint8Array) => ConnectionHandlers;
+  /**
+   * Takes connections that begin as a trunk over: a server's (see TrunkAcceptor.accept).
+   * @param first what they began with
+   */
+  readonly takeTrunk?: (connection: Connection, first: Uint8Array) => void;
 }
 
 /** Where and how to listen. */
@@ -232,8 +235,7 @@ export class Edge {
     const { connection, ip } = newcomer;
     this.#newcomers.delete(newcomer);
     this.#options.gate?.leave(ip);
-    const handlers = this.#options.takeTrunk?.(connection, first);
-    if (handlers !== undefined) connection.handlers = handlers;
+    this.#options.takeTrunk?.(connection, first);
   }
 
   #sessionGone(session: Session): void {

@@ -7,11 +7,11 @@
  *
  * Invariant: `attach` is called at most once a connection, and `detach` exactly once after it.
  */
-import type { Connection, ConnectionEnd, ConnectionHandlers } from "../net/connection.ts";
+import type { Connection, ConnectionEnd, ConnectionHandlers, ConnectionLimits } from "../net/connection.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { FrameDecoder, Op, TRUNK_MAGIC } from "../protocol/frames.ts";
 import type { FrameReader } from "../protocol/frames.ts";
-import { trunkLimits } from "../protocol/limits.ts";
+import { edgeLimits, trunkLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { HandshakeError, HubHandshake } from "./handshake.ts";
 import type { EdgeIdentity, HubIdentity } from "./handshake.ts";
@@ -29,6 +29,13 @@ export interface TrunkAcceptorOptions {
   /** 32 random hex digits, different each time. */
   nonce(): string;
 }
+
+/** A listener gives out connections with the limits of clients; an edge carries thousands of them. */
+const limits: ConnectionLimits = {
+  outboxBytes: trunkLimits.hubOutboxBytes,
+  highWaterBytes: trunkLimits.hubOutboxBytes / 2,
+  lingerMs: edgeLimits.lingerMs,
+};
 
 /** Turns connections into edges of a hub. */
 export class TrunkAcceptor {
@@ -48,6 +55,7 @@ export class TrunkAcceptor {
   accept(connection: Connection, first: Uint8Array): void {
     const trunk = new AcceptedTrunk(connection, this.#options, () => this.#trunks.delete(trunk));
     this.#trunks.add(trunk);
+    connection.limits = limits;
     connection.handlers = trunk;
     trunk.data(first);
   }
