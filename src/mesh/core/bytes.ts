@@ -58,9 +58,14 @@ export class ByteReader {
     return this.#bytes.subarray(at, at + length);
   }
 
+  /** Passes over `length` bytes. */
+  skip(length: number, field: string): void {
+    this.#advance(length, field);
+  }
+
   /** `length` bytes of strict UTF-8. */
   text(length: number, field: string): string {
-    return decodeUtf8(this.take(length, field), field);
+    return length === 0 ? "" : decodeUtf8(this.take(length, field), field);
   }
 
   /** Refuses bytes that nothing has read. */

@@ -11,7 +11,6 @@ import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type * as api from "./api.ts";
 import type { PeerId } from "./api.ts";
 import { FormatError, toHex } from "./bytes.ts";
-import { EntryCodec } from "./entry.ts";
 import { Faults } from "./faults.ts";
 import { decodeFrame, pageOf, type Frame } from "./frames.ts";
 import { isHeld } from "./graph.ts";
@@ -64,14 +63,13 @@ export class MeshCore implements api.MeshCoreApi {
     this.meshId = meshId;
     this.self = signer.peerId;
     this.#key = toHex(signer.publicKey);
-    const codec = new EntryCodec(meshId);
     const seals = new MeshSeals(meshId, signer.publicKey, options.sealer);
     const now = () => clock.now();
-    this.#stateParts = { meshId, self: this.#key, codec, verify: options.verify, seals, store, now };
+    this.#stateParts = { meshId, self: this.#key, verify: options.verify, seals, store, now };
     this.#state = new MeshState(this.#stateParts);
     const state = () => this.#state;
     const own = new OwnChain(this.#key, store, random);
-    this.#writer = new Writer({ meshId, codec, signer, seals, random, own, state, now });
+    this.#writer = new Writer({ meshId, signer, seals, random, own, state, now });
     const shared = {
       links: this.#links,
       graph: () => this.#state.log.graph,
@@ -146,7 +144,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (link?.behind !== true) return;
     link.behind = false;
     this.#spread.linksChanged();
-    this.#sync.start(link);
+    this.#survive(() => this.#sync.resume(link));
   }
 
   receive(peerId: PeerId, bytes: Uint8Array): void {

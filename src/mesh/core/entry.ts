@@ -3,8 +3,8 @@
  *
  * Entries form a graph: each names its author's previous entry and the newest entries of others its author knew
  * (parents), by hash. The encoding is fixed and has one form a value, so the hash can be taken of the bytes as they
- * came; the hash covers the mesh ID, so an entry means nothing in another mesh, and leaves out the signature, so that
- * nobody can make a second entry out of one by signing it twice. The signature is over that hash.
+ * came. The hash leaves out the signature, so that nobody can make a second entry out of one by signing it twice. The
+ * signature is over that hash and the mesh ID, so an entry is worth nothing in another mesh.
  *
  * Decoding checks everything that the bytes alone can tell. What needs the log (does the previous entry exist, is the
  * clock behind a parent's) is checked in log.ts. PROTOCOL.md has the layout; tests/vectors/mesh-entry.jsonl examples.
@@ -64,72 +64,56 @@ const signatureBytes = 64;
 /** version, kind, author, chain, sequence, previous, clock, and the three counts. */
 const fixedBytes = 1 + 1 + 32 + 8 + 4 + 32 + 8 + 1 + 1 + 2;
 const noPrevious = "0".repeat(64);
-const hashContext = Buffer.from("rtchat mesh entry 1\n");
 const signContext = Buffer.from("rtchat mesh signature 1\n");
 // C0, DEL and C1 in a room name would be a trap for terminals; fixed ranges, so that no Unicode version matters.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
-/** Hashes and signing texts of one mesh. Holds a scratch buffer: one instance a core. */
-export class EntryCodec {
-  readonly #scratch: Buffer;
-  readonly #prefix: number;
-
-  /** @param meshId 32 bytes */
-  constructor(meshId: Uint8Array) {
-    if (meshId.length !== 32) throw new RangeError(`a mesh ID has 32 bytes, this one has ${meshId.length}`);
-    this.#prefix = hashContext.length + meshId.length;
-    this.#scratch = Buffer.alloc(this.#prefix + entryLimits.entryBytes);
-    this.#scratch.set(hashContext);
-    this.#scratch.set(meshId, hashContext.length);
-  }
-
-  /**
-   * Hash of a whole encoded entry (signature included in the bytes, not in the hash).
-   * @throws FormatError when it cannot be an entry for its length
-   */
-  hashOf(bytes: Uint8Array): EntryHash {
-    if (bytes.length > entryLimits.entryBytes)
-      throw new FormatError(
-        `an entry has ${bytes.length} bytes, at most ${entryLimits.entryBytes} are allowed`,
-      );
-    if (bytes.length < fixedBytes + signatureBytes) throw new FormatError("an entry is cut short");
-    return this.#hashContent(bytes.subarray(0, bytes.length - signatureBytes));
-  }
-
-  /** Encodes and signs. `sign` gets the signing text and returns 64 bytes. */
-  encode(content: EntryContent, sign: (message: Uint8Array) => Uint8Array): Entry {
-    const room = Buffer.from(content.room);
-    const length = fixedBytes + content.parents.length * 32 + room.length + content.body.length;
-    const bytes = Buffer.alloc(length + signatureBytes);
-    let at = bytes.writeUInt8(version, 0);
-    at = bytes.writeUInt8(content.kind, at);
-    at += bytes.write(content.author, at, "hex");
-    at += bytes.write(content.chain, at, "hex");
-    at = bytes.writeUInt32BE(content.sequence, at);
-    at += bytes.write(content.previous ?? noPrevious, at, "hex");
-    at = writeU53(bytes, content.clock, at);
-    at = bytes.writeUInt8(content.parents.length, at);
-    for (const parent of content.parents) at += bytes.write(parent, at, "hex");
-    at = bytes.writeUInt8(room.length, at);
-    bytes.set(room, at);
-    at = bytes.writeUInt16BE(content.body.length, at + room.length);
-    bytes.set(content.body, at);
-    const hash = this.#hashContent(bytes.subarray(0, length));
-    bytes.set(sign(signingText(hash)), length);
-    return decodeEntry(bytes, hash);
-  }
-
-  #hashContent(content: Uint8Array): EntryHash {
-    this.#scratch.set(content, this.#prefix);
-    return digest("sha256", this.#scratch.subarray(0, this.#prefix + content.length), "hex");
-  }
+/**
+ * Hash of a whole encoded entry (signature included in the bytes, not in the hash).
+ * @throws FormatError when it cannot be an entry for its length
+ */
+export function hashOf(bytes: Uint8Array): EntryHash {
+  if (bytes.length > entryLimits.entryBytes)
+    throw new FormatError(
+      `an entry has ${bytes.length} bytes, at most ${entryLimits.entryBytes} are allowed`,
+    );
+  if (bytes.length < fixedBytes + signatureBytes) throw new FormatError("an entry is cut short");
+  return digest("sha256", bytes.subarray(0, bytes.length - signatureBytes), "hex");
 }
 
-/** What an author signs. */
-export function signingText(hash: EntryHash): Uint8Array {
-  const text = Buffer.alloc(signContext.length + 32);
+/** Encodes an entry and signs it for a mesh. `sign` gets the signing text and returns 64 bytes. */
+export function encodeEntry(
+  meshId: Uint8Array,
+  content: EntryContent,
+  sign: (message: Uint8Array) => Uint8Array,
+): Entry {
+  const room = Buffer.from(content.room);
+  const length = fixedBytes + content.parents.length * 32 + room.length + content.body.length;
+  const bytes = Buffer.alloc(length + signatureBytes);
+  let at = bytes.writeUInt8(version, 0);
+  at = bytes.writeUInt8(content.kind, at);
+  at += bytes.write(content.author, at, "hex");
+  at += bytes.write(content.chain, at, "hex");
+  at = bytes.writeUInt32BE(content.sequence, at);
+  at += bytes.write(content.previous ?? noPrevious, at, "hex");
+  at = writeU53(bytes, content.clock, at);
+  at = bytes.writeUInt8(content.parents.length, at);
+  for (const parent of content.parents) at += bytes.write(parent, at, "hex");
+  at = bytes.writeUInt8(room.length, at);
+  bytes.set(room, at);
+  at = bytes.writeUInt16BE(content.body.length, at + room.length);
+  bytes.set(content.body, at);
+  const hash = hashOf(bytes);
+  bytes.set(sign(signingText(meshId, hash)), length);
+  return decodeEntry(bytes, hash);
+}
+
+/** What an author signs: 24 bytes of context, 32 of mesh ID, 32 of hash. */
+export function signingText(meshId: Uint8Array, hash: EntryHash): Uint8Array {
+  const text = Buffer.alloc(signContext.length + 64);
   text.set(signContext);
-  text.write(hash, signContext.length, "hex");
+  text.set(meshId, signContext.length);
+  text.write(hash, signContext.length + 32, "hex");
   return text;
 }
 
@@ -161,7 +145,7 @@ export function decodeEntry(bytes: Uint8Array, hash: EntryHash): Entry {
   const room = reader.text(limited(reader.u8("room length"), entryLimits.roomBytes, "room"), "room");
   if (CONTROL.test(room)) throw new FormatError("the room name has a control character");
   const body = reader.take(limited(reader.u16("body length"), entryLimits.bodyBytes, "body"), "body");
-  reader.take(signatureBytes, "signature");
+  reader.skip(signatureBytes, "signature");
   reader.end();
   const previous = sequence === 1 ? undefined : before;
   return { hash, bytes, kind, author, chain, sequence, previous, clock, parents, room, body };

@@ -6,7 +6,7 @@
  */
 import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, SendFrame } from "./api.ts";
-import type { Tip } from "./frames.ts";
+import type { Frame, Tip } from "./frames.ts";
 import type { Author, Segment } from "./graph.ts";
 
 /** A token bucket: `perSecond` sustained, `burst` at once. */
@@ -64,6 +64,8 @@ export class PeerLink {
   emptyPages = 0;
   /** Frames in a row dropped for flooding. */
   dropped = 0;
+  /** The request that could not be answered because the link was behind; only the last, as nobody asks twice at once. */
+  owed: Extract<Frame, { type: "want" }> | undefined;
   /** The link did not take a frame and has not drained since. */
   behind = false;
   skewTold: number | undefined;

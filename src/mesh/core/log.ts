@@ -14,7 +14,7 @@ import { logLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, Verify } from "./api.ts";
 import { decodeBody, type Body } from "./bodies.ts";
 import { FormatError, fromHex } from "./bytes.ts";
-import { authorBytes, decodeEntry, signatureOf, signingText, type Entry, type EntryCodec } from "./entry.ts";
+import { authorBytes, decodeEntry, hashOf, signatureOf, signingText, type Entry } from "./entry.ts";
 import { Graph, type Node } from "./graph.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { Waiting, type Arrival } from "./waiting.ts";
@@ -61,13 +61,11 @@ export class Log {
   /** Entries that admit a key, by hash. */
   readonly admissions = new Map<EntryHash, string>();
   readonly #meshId: Buffer;
-  readonly #codec: EntryCodec;
   readonly #verify: Verify;
   readonly #now: () => number;
 
-  constructor(meshId: Uint8Array, codec: EntryCodec, verify: Verify, now: () => number) {
+  constructor(meshId: Uint8Array, verify: Verify, now: () => number) {
     this.#meshId = Buffer.from(meshId);
-    this.#codec = codec;
     this.#verify = verify;
     this.#now = now;
   }
@@ -80,12 +78,12 @@ export class Log {
     };
     let arrival: Arrival;
     try {
-      const hash = this.#codec.hashOf(bytes);
+      const hash = hashOf(bytes);
       if (this.graph.nodes.has(hash)) return known;
       const waits = this.waiting.get(hash);
       if (waits !== undefined) return { status: "waiting", ...waits };
       const entry = decodeEntry(bytes, hash);
-      if (!this.#verify(authorBytes(entry), signingText(hash), signatureOf(entry)))
+      if (!this.#verify(authorBytes(entry), signingText(this.#meshId, hash), signatureOf(entry)))
         return complain("bad-signature", `entry ${short(hash)} by ${short(entry.author)}`);
       arrival = { entry, body: decodeBody(entry), origin };
     } catch (error) {

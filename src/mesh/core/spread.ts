@@ -38,13 +38,18 @@ export class Spread {
 
   /** Passes on entries that are in the log and on the disk, and remembers to send receipts. */
   push(accepted: readonly Accepted[]): void {
+    const sources = accepted.map(({ origin }) =>
+      origin === undefined ? undefined : this.#host.links.get(origin),
+    );
     let toAll: Uint8Array[] | undefined;
     for (const link of this.#host.links.values()) {
       if (link.behind) continue;
-      const wanted = accepted.filter((one) => this.#isWanted(link, one));
+      const wanted: Uint8Array[] = [];
+      for (const [i, one] of accepted.entries())
+        if (isWanted(link, one, sources[i])) wanted.push(one.entry.bytes);
       if (wanted.length === 0) continue;
       const isAll = wanted.length === accepted.length;
-      const frames = (isAll ? toAll : undefined) ?? encodePushes(wanted.map(({ entry }) => entry.bytes));
+      const frames = (isAll ? toAll : undefined) ?? encodePushes(wanted);
       if (isAll) toAll = frames;
       for (const frame of frames) link.send(frame);
     }
@@ -89,11 +94,10 @@ export class Spread {
       }
     }
   }
+}
 
-  #isWanted(link: PeerLink, { entry, origin }: Accepted): boolean {
-    if (origin === link.key || entry.author === link.key || link.missing.has(entry.hash)) return false;
-    const source = origin === undefined ? undefined : this.#host.links.get(origin);
-    if (source === undefined) return true;
-    return !(source.announced.has(link.key) && link.announced.has(source.key));
-  }
+/** `source` is the link the entry came from; undefined for our own, or when that link has ended. */
+function isWanted(link: PeerLink, { entry }: Accepted, source: PeerLink | undefined): boolean {
+  if (source === link || entry.author === link.key || link.missing.has(entry.hash)) return false;
+  return source === undefined || !(source.announced.has(link.key) && link.announced.has(source.key));
 }

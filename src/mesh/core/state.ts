@@ -5,7 +5,7 @@
 import type { EntryHash, MeshSecret, MeshStore, StoredEntry, Verify } from "./api.ts";
 import { decodeBody } from "./bodies.ts";
 import { FormatError } from "./bytes.ts";
-import { decodeEntry, type Entry, type EntryCodec } from "./entry.ts";
+import { decodeEntry, hashOf, type Entry } from "./entry.ts";
 import { Log, short, type Accepted } from "./log.ts";
 import { Membership } from "./membership.ts";
 import type { MeshSeals } from "./secrets.ts";
@@ -17,7 +17,6 @@ export interface StateParts {
   readonly meshId: Uint8Array;
   /** This device's key, hex. */
   readonly self: string;
-  readonly codec: EntryCodec;
   readonly verify: Verify;
   readonly seals: MeshSeals;
   readonly store: MeshStore;
@@ -45,7 +44,7 @@ export class MeshState {
   constructor(parts: StateParts) {
     this.#parts = parts;
     const { seals, self } = parts;
-    this.log = new Log(parts.meshId, parts.codec, parts.verify, () => parts.now());
+    this.log = new Log(parts.meshId, parts.verify, () => parts.now());
     this.membership = new Membership(this.log.graph, self, (author, sealed) =>
       seals.openSecret(author.bytes, sealed),
     );
@@ -94,10 +93,9 @@ export class MeshState {
   }
 
   #load(): void {
-    const { store, codec } = this.#parts;
-    for (const { hash, bytes, receivedAt } of store.entries()) {
+    for (const { hash, bytes, receivedAt } of this.#parts.store.entries()) {
       try {
-        if (codec.hashOf(bytes) !== hash) throw new FormatError("its bytes do not fit its hash");
+        if (hashOf(bytes) !== hash) throw new FormatError("its bytes do not fit its hash");
         const entry = decodeEntry(bytes, hash);
         const body = decodeBody(entry);
         const node = this.log.add(entry, body);

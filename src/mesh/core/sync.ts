@@ -108,7 +108,7 @@ export class Sync {
   onHave(link: PeerLink, frame: Extract<Frame, { type: "have" }>): void {
     const graph = this.#host.graph();
     const { holds } = link.author;
-    const before = new Map(holds);
+    const before = frame.full ? new Map(holds) : holds;
     if (frame.full) {
       link.missing.clear();
       holds.clear();
@@ -146,16 +146,15 @@ export class Sync {
       this.#host.fault(link, "flood-pages", `more than ${pagesPerSecond} pages a second`);
       return;
     }
-    const entries: Uint8Array[] = [];
-    let bytes = 0;
-    for (const node of pageOrder(this.#host.graph(), frame.wishes)) {
-      const entry = this.#host.bytesOf(node.hash);
-      if (entry === undefined) continue;
-      entries.push(entry);
-      bytes += entry.length;
-      if (entries.length === syncLimits.entriesPerFrame || bytes >= syncLimits.pageBytes) break;
-    }
-    link.send(encodeEntries(frame.page, entries));
+    this.#answer(link, frame);
+  }
+
+  /** The link takes frames again: answers what is owed, and finds out what else was missed. */
+  resume(link: PeerLink): void {
+    const { owed } = link;
+    link.owed = undefined;
+    if (owed !== undefined) this.#answer(link, owed);
+    this.start(link);
   }
 
   /** The page that was asked for has been offered to the log, with these verdicts. Asks on. */
@@ -185,6 +184,19 @@ export class Sync {
       const link = links[(start + i) % links.length];
       if (link !== undefined && this.#askOf(link)) return;
     }
+  }
+
+  #answer(link: PeerLink, frame: Extract<Frame, { type: "want" }>): void {
+    const entries: Uint8Array[] = [];
+    let bytes = 0;
+    for (const node of pageOrder(this.#host.graph(), frame.wishes)) {
+      const entry = this.#host.bytesOf(node.hash);
+      if (entry === undefined) continue;
+      entries.push(entry);
+      bytes += entry.length;
+      if (entries.length === syncLimits.entriesPerFrame || bytes >= syncLimits.pageBytes) break;
+    }
+    link.owed = link.send(encodeEntries(frame.page, entries)) ? undefined : frame;
   }
 
   #askOf(link: PeerLink): boolean {

@@ -150,8 +150,11 @@ export class Timelines {
   }
 
   #room(name: string): Timeline {
+    // Entries of our own and of most others spell a room by its key already.
+    let timeline = this.#rooms.get(name);
+    if (timeline !== undefined) return timeline;
     const room = nameKey(name);
-    let timeline = this.#rooms.get(room);
+    timeline = this.#rooms.get(room);
     if (timeline === undefined) {
       timeline = { place: { room }, nodes: [] };
       this.#rooms.set(room, timeline);

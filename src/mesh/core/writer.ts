@@ -11,7 +11,7 @@ import { parseNick, parseRoom } from "../../protocol/names.ts";
 import type { CoreRandom, Draft, PeerId, Refused, Signer } from "./api.ts";
 import { checkedText, decodeBody, encodeJson, encodeText, type Body } from "./bodies.ts";
 import { FormatError, toHex } from "./bytes.ts";
-import { entryKinds, type Entry, type EntryCodec, type EntryKind } from "./entry.ts";
+import { encodeEntry, entryKinds, type Entry, type EntryKind } from "./entry.ts";
 import { meshIdOf } from "./log.ts";
 import { secretCheck } from "./membership.ts";
 import type { OwnChain } from "./own-chain.ts";
@@ -23,7 +23,6 @@ import { StoreError } from "./store-error.ts";
 /** What a writer is made of. */
 export interface WriterParts {
   readonly meshId: Uint8Array;
-  readonly codec: EntryCodec;
   readonly signer: Signer;
   readonly seals: MeshSeals;
   readonly random: CoreRandom;
@@ -170,7 +169,7 @@ export class Writer {
     if (kind !== "found" && standing !== "member")
       return refusal("no-previous", "wait until a peer has brought the mesh's log, then try again");
     try {
-      const { own, codec, signer } = this.#parts;
+      const { own, meshId, signer } = this.#parts;
       const body = makeBody();
       const admission = kind === "found" ? undefined : membership.admissionOf(this.#self);
       const position = own.next(log.graph, admission, this.#parts.now());
@@ -178,7 +177,7 @@ export class Writer {
         return refusal("clock-ahead", "the mesh's log is far ahead of this device's clock; set the clock");
       const content = { kind: entryKinds[kind], author: this.#self, room, body, ...position };
       const decoded = decodeBody(content);
-      const entry = codec.encode(content, (message) => signer.sign(message));
+      const entry = encodeEntry(meshId, content, (message) => signer.sign(message));
       return { ok: true, entry, body: decoded };
     } catch (error) {
       if (error instanceof StoreError) return refusal("store-failed", error.message);
