@@ -65,7 +65,8 @@ export class ByteReader {
 
   /** `length` bytes of strict UTF-8. */
   text(length: number, field: string): string {
-    return length === 0 ? "" : decodeUtf8(this.take(length, field), field);
+    const at = this.#advance(length, field);
+    return decodeUtf8(this.#bytes, field, at, at + length);
   }
 
   /** Refuses bytes that nothing has read. */
@@ -92,9 +93,12 @@ export function writeU53(target: Buffer, value: number, at: number): number {
  * Strict UTF-8 to a string; a byte order mark is kept, so that equal strings mean equal bytes.
  * @throws FormatError naming `field`
  */
-export function decodeUtf8(bytes: Uint8Array, field: string): string {
+export function decodeUtf8(bytes: Uint8Array, field: string, from = 0, to = bytes.length): string {
+  // The lenient decoder is faster and makes no view; only what it may have mended is decoded again, strictly.
+  const text = viewOf(bytes).toString("utf8", from, to);
+  if (!text.includes("\ufffd")) return text;
   try {
-    return utf8.decode(bytes);
+    return utf8.decode(bytes.subarray(from, to));
   } catch {
     throw new FormatError(`${field} is not UTF-8`);
   }

@@ -133,7 +133,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (link === undefined) return;
     this.#links.delete(link.key);
     this.#linksById.delete(peerId);
-    this.#spread.linksChanged();
+    this.#spread.forget(link);
     this.#sync.stop(link);
     const seen = [...link.announced].map((other) => this.#state.log.graph.authors.get(other)?.peerId ?? []);
     this.#options.listener.membersChanged([peerId, ...seen.flat()]);
@@ -282,7 +282,7 @@ export class MeshCore implements api.MeshCoreApi {
     link.dropped = 0;
     const batch: Batch = { accepted: [], complaints: [] };
     const verdicts = entries.map((bytes) => this.#state.log.offer(bytes, link.key, batch));
-    const isSaved = this.#commit(batch.accepted);
+    const isSaved = this.#commit(batch.accepted, isExpected);
     for (const { origin, code, detail } of batch.complaints) {
       if (origin !== undefined) this.#fault(this.#state.log.graph.author(origin).peerId, code, detail);
     }
@@ -297,12 +297,13 @@ export class MeshCore implements api.MeshCoreApi {
     const { entry, body } = written;
     const fork = this.#state.log.graph.isFork(entry);
     const node = this.#state.log.add(entry, body);
-    if (this.#commit([{ entry, body, node, fork, origin: undefined }])) return { ok: true, hash: entry.hash };
+    if (this.#commit([{ entry, body, node, fork, origin: undefined }], false))
+      return { ok: true, hash: entry.hash };
     return refusal("store-failed", "the entry could not be stored, so it was not sent; see the log for why");
   }
 
   /** Makes entries of the graph durable, then tells everybody. False when the store refused; the graph is then as before. */
-  #commit(accepted: readonly Accepted[]): boolean {
+  #commit(accepted: readonly Accepted[], isPage: boolean): boolean {
     if (accepted.length === 0) return true;
     const now = this.#options.clock.now();
     try {
@@ -313,7 +314,7 @@ export class MeshCore implements api.MeshCoreApi {
       return false;
     }
     const noticed = this.#state.note(accepted, now);
-    this.#spread.push(accepted);
+    this.#spread.push(accepted, isPage);
     for (const { fork, node } of accepted) {
       const { author } = node.segment;
       if (fork) this.#options.listener.forked(author.peerId, author.key === this.#key);

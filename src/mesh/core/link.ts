@@ -45,13 +45,15 @@ export class PeerLink {
   readonly pages: Bucket;
   /** Keys the peer says it has links with. */
   announced: ReadonlySet<string> = new Set();
+  /** Our other links whose peers and this one both announce a link with each other. */
+  readonly neighbours = new Set<PeerLink>();
   /** Tips the peer claims and we lack. */
   readonly missing = new Map<EntryHash, Tip>();
   /** Chains of which the peer has entries that are held back for their clock, and until when (monotonic ms). */
   readonly heldBack = new Map<string, number>();
   /** How many steps back a request for a chain has to start, because it branches before what we have. */
   readonly stepsBack = new Map<string, number>();
-  /** Chains of the peer itself that brought us something it does not know we have yet. */
+  /** Chains of which the peer will be told how far we have them. */
   readonly receipts = new Set<Segment>();
   /** Version of our log that the peer was last told of in full. */
   toldVersion = -1;

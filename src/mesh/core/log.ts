@@ -83,7 +83,8 @@ export class Log {
       const waits = this.waiting.get(hash);
       if (waits !== undefined) return { status: "waiting", ...waits };
       const entry = decodeEntry(bytes, hash);
-      if (!this.#verify(authorBytes(entry), signingText(this.#meshId, hash), signatureOf(entry)))
+      const key = this.graph.authors.get(entry.author)?.bytes ?? authorBytes(entry);
+      if (!this.#verify(key, signingText(this.#meshId, hash), signatureOf(entry)))
         return complain("bad-signature", `entry ${short(hash)} by ${short(entry.author)}`);
       arrival = { entry, body: decodeBody(entry), origin };
     } catch (error) {

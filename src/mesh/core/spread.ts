@@ -7,11 +7,14 @@
  * so one liar cannot cut somebody off. When an announced link ends, a digest goes to the peer that was spared on its
  * account, since what was under way on that link may be lost.
  *
+ * What was fetched in pages is not pushed: after a partition everybody fetches the same, and pushing it would bring
+ * everything to everybody from everybody. Neighbours are told how far we have got instead, and ask for what they lack.
+ *
  * Who gets an author's entry tells the author so (a receipt), if the two are linked; that is what "held by n of m" shows.
  */
 import { syncLimits } from "../../protocol/limits.mesh.ts";
 import { encodeHave, encodeLinks, encodePushes } from "./frames.ts";
-import type { Graph } from "./graph.ts";
+import type { Graph, Segment } from "./graph.ts";
 import type { PeerLink } from "./link.ts";
 import type { Accepted } from "./log.ts";
 import { tipOf } from "./sync.ts";
@@ -36,28 +39,31 @@ export class Spread {
     this.#host = host;
   }
 
-  /** Passes on entries that are in the log and on the disk, and remembers to send receipts. */
-  push(accepted: readonly Accepted[]): void {
+  /**
+   * Passes on entries that are in the log and on the disk, and remembers to send receipts.
+   * @param isPage they came by a page that we had asked for
+   */
+  push(accepted: readonly Accepted[], isPage: boolean): void {
     const sources = accepted.map(({ origin }) =>
       origin === undefined ? undefined : this.#host.links.get(origin),
     );
     let toAll: Uint8Array[] | undefined;
     for (const link of this.#host.links.values()) {
       if (link.behind) continue;
-      const wanted: Uint8Array[] = [];
-      for (const [i, one] of accepted.entries())
-        if (isWanted(link, one, sources[i])) wanted.push(one.entry.bytes);
+      const wanted = accepted.filter((one, i) => isWanted(link, one, sources[i]));
       if (wanted.length === 0) continue;
+      if (isPage) {
+        for (const { node } of wanted) this.#owe(link, node.segment);
+        continue;
+      }
       const isAll = wanted.length === accepted.length;
-      const frames = (isAll ? toAll : undefined) ?? encodePushes(wanted);
+      const frames = (isAll ? toAll : undefined) ?? encodePushes(wanted.map(({ entry }) => entry.bytes));
       if (isAll) toAll = frames;
       for (const frame of frames) link.send(frame);
     }
     for (const { entry, node, origin } of accepted) {
-      const author = this.#host.links.get(entry.author);
-      if (author === undefined || origin === undefined) continue;
-      author.receipts.add(node.segment);
-      this.#receiptsAt = Math.min(this.#receiptsAt, this.#host.monotonic() + syncLimits.receiptMs);
+      const author = origin === undefined ? undefined : this.#host.links.get(entry.author);
+      if (author !== undefined) this.#owe(author, node.segment);
     }
   }
 
@@ -66,16 +72,34 @@ export class Spread {
     this.#linksAt = Math.min(this.#linksAt, this.#host.monotonic() + syncLimits.linksMs);
   }
 
+  /** A link has ended, and is no longer among the links. */
+  forget(link: PeerLink): void {
+    for (const other of link.neighbours) separate(link, other);
+    this.linksChanged();
+  }
+
   /** A neighbour's list of links. Returns the keys whose presence may have changed. */
   onLinks(link: PeerLink, keys: readonly string[]): string[] {
     const before = link.announced;
     const after = new Set(keys);
     link.announced = after;
+    for (const other of this.#host.links.values()) {
+      if (after.has(other.key) && other.announced.has(link.key)) {
+        link.neighbours.add(other);
+        other.neighbours.add(link);
+      } else separate(link, other);
+    }
     for (const key of before) {
       const spared = after.has(key) ? undefined : this.#host.links.get(key);
       if (spared !== undefined) this.#host.resync(spared);
     }
     return [...before, ...after].filter((key) => before.has(key) !== after.has(key));
+  }
+
+  /** The peer will soon be told how far we have this chain. */
+  #owe(link: PeerLink, segment: Segment): void {
+    link.receipts.add(segment);
+    this.#receiptsAt = Math.min(this.#receiptsAt, this.#host.monotonic() + syncLimits.receiptMs);
   }
 
   tick(): void {
@@ -96,8 +120,14 @@ export class Spread {
   }
 }
 
+function separate(a: PeerLink, b: PeerLink): void {
+  a.neighbours.delete(b);
+  b.neighbours.delete(a);
+}
+
 /** `source` is the link the entry came from; undefined for our own, or when that link has ended. */
-function isWanted(link: PeerLink, { entry }: Accepted, source: PeerLink | undefined): boolean {
-  if (source === link || entry.author === link.key || link.missing.has(entry.hash)) return false;
-  return source === undefined || !(source.announced.has(link.key) && link.announced.has(source.key));
+function isWanted(link: PeerLink, { entry, node }: Accepted, source: PeerLink | undefined): boolean {
+  if (source === link || node.segment.author === link.author) return false;
+  if (link.missing.size > 0 && link.missing.has(entry.hash)) return false;
+  return source?.neighbours.has(link) !== true;
 }

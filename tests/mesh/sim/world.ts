@@ -6,7 +6,7 @@
  * The same seed gives the same run, so a failing seed can be looked at again.
  */
 import { newMesh } from "../../../src/mesh/core/core.ts";
-import { decodeFrame, frameTypes } from "../../../src/mesh/core/frames.ts";
+import { frameTypes, pageOf } from "../../../src/mesh/core/frames.ts";
 import { reasons } from "../../../src/mesh/core/reasons.ts";
 import { MemoryStore } from "../../../src/mesh/store/memory.ts";
 import { seededRandom, type Random } from "../../../src/protocol/clock.ts";
@@ -213,18 +213,19 @@ export class World {
     if (!pipe.send(frame)) return false;
     this.#counts.frames += 1;
     this.#counts.bytes += frame.length;
-    if (frame[0] !== frameTypes.entries) return true;
-    const decoded = decodeFrame(frame);
-    if (decoded?.type !== "entries" || decoded.page !== 0) return true;
+    if (frame[0] !== frameTypes.entries || pageOf(frame) !== 0) return true;
     const link = `${from.id}>${to.id}`;
     const seen = this.#pushed.get(link) ?? new Set();
     this.#pushed.set(link, seen);
-    for (const entry of decoded.entries) {
+    const view = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+    for (let at = 7; at < frame.length;) {
+      const end = at + 2 + view.readUInt16BE(at);
       // Part of the signature: as good as the hash for telling entries apart, and at hand.
-      const name = Buffer.from(entry.buffer, entry.byteOffset).readUIntBE(entry.length - 6, 6);
+      const name = view.readUIntBE(end - 6, 6);
       if (seen.has(name)) throw new WorldError(`${link} carried an entry twice unasked`);
       seen.add(name);
       this.#counts.pushes += 1;
+      at = end;
     }
     return true;
   }
