@@ -138,6 +138,20 @@ export const hubLimits = {
   tokenMs: 31 * 24 * 3_600_000,
 } as const;
 
+/** A server or balancer that was asked to stop; all of it within the 10 s after which a supervisor kills. */
+export const shutdownLimits = {
+  /** Clients are told to come back after this long at the earliest: another server may be on another machine. */
+  afterMs: 200,
+  /** And at a random moment within this, so that they do not all come back at once. */
+  jitterMs: 2_000,
+  /** For the last answers to the clients of a server's own edge. */
+  goodbyeMs: 3_000,
+  /** From the beginning until the trunks are closed, whoever is still on them. */
+  handOverMs: 8_000,
+  /** How often a stopping server looks whether its sessions have gone. */
+  pollMs: 10,
+} as const;
+
 /** The backplane, whatever its form. */
 export const backplaneLimits = {
   /** A publish unanswered for this long fails as `unavailable`; the client may repeat it with the same id. */

@@ -1,0 +1,127 @@
+/**
+ * `rtchat server`: a hub and its backplane behind one port.
+ *
+ * The port takes trunks from balancers and clients directly; both end at the same hub, clients by way of an edge in this
+ * process. On the way out the server asks its edges to take their sessions elsewhere, and tells the clients of its own
+ * edge to come back; it leaves when nobody is left, or at the deadline.
+ */
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { version } from "../../package.json";
+import type { Backplane } from "../backplane/backplane.ts";
+import { MemoryBackplane, MemoryStore } from "../backplane/memory.ts";
+import { Failure } from "../cli/errors.ts";
+import type { Config } from "../cli/flag.ts";
+import { modeStarter, type StartMode } from "../cli/run.ts";
+import { Edge } from "../edge/edge.ts";
+import { InProcessTrunk } from "../edge/in-process.ts";
+import type { TrunkLink } from "../edge/link.ts";
+import type { Router } from "../edge/router.ts";
+import { TrunkAcceptor } from "../edge/trunk-acceptor.ts";
+import { Hub } from "../hub/hub.ts";
+import { clusterSecretFile, ClusterSecretError, loadClusterSecret } from "../identity/cluster-secret.ts";
+import { ListenError } from "../net/listener.ts";
+import { formatAddress } from "../protocol/address.ts";
+import { systemClock } from "../protocol/clock.ts";
+import { shutdownLimits } from "../protocol/limits.ts";
+import { serverMode } from "./flags/server.ts";
+
+type ServerConfig = Config<typeof serverMode.flags>;
+
+export const start: StartMode = modeStarter(serverMode, async (config, context) => {
+  const at = { host: config.host, port: config.port };
+  const name = config.name ?? formatAddress(at);
+  const secret = readSecret(config);
+  const { log } = context;
+  const backplane = openBackplane(config);
+  const hub = new Hub({
+    backplane,
+    server: name,
+    build: version,
+    secret,
+    clock: systemClock,
+    random: secureRandom,
+    logger: log,
+  });
+  try {
+    await hub.start();
+  } catch (error) {
+    throw new Failure(error instanceof Error ? error.message : String(error), "", { cause: error });
+  }
+  const acceptor = new TrunkAcceptor({
+    host: hub,
+    secret,
+    self: { build: version, server: name, cluster: backplane.cluster },
+    clock: systemClock,
+    logger: log,
+    nonce: () => randomBytes(16).toString("hex"),
+  });
+  const router = new OnlyHub();
+  const edge = new Edge({
+    name,
+    clock: systemClock,
+    logger: log,
+    router,
+    takeTrunk(connection, first) {
+      acceptor.accept(connection, first);
+      return connection.handlers;
+    },
+  });
+  router.link = edge.attach(new InProcessTrunk(hub, name), name);
+  const listener = listenOn(edge, config);
+  context.ready({ listen: listener.address, cluster: backplane.cluster });
+  log.info("stopping", { reason: await context.stopped() });
+  await stop(edge, hub, acceptor);
+});
+
+/** In a server there is one hub, and it is always there. */
+class OnlyHub implements Router {
+  link: TrunkLink | undefined;
+
+  place(): TrunkLink | "wait" {
+    return this.link ?? "wait";
+  }
+
+  move(): TrunkLink | "wait" {
+    return this.place();
+  }
+}
+
+function readSecret(config: ServerConfig): Uint8Array {
+  try {
+    return loadClusterSecret(join(config.data, clusterSecretFile), true);
+  } catch (error) {
+    if (error instanceof ClusterSecretError) throw new Failure(error.message, "", { cause: error });
+    throw error;
+  }
+}
+
+function openBackplane(config: ServerConfig): Backplane {
+  return new MemoryBackplane(new MemoryStore({ cluster: config.backplane }));
+}
+
+function listenOn(edge: Edge, config: ServerConfig): ReturnType<Edge["listen"]> {
+  try {
+    return edge.listen({ at: { host: config.host, port: config.port } });
+  } catch (error) {
+    if (error instanceof ListenError) throw new Failure(error.message, "", { cause: error });
+    throw error;
+  }
+}
+
+/** Session names are not secret, but must not repeat on any server: 53 bits from the system's generator. */
+function secureRandom(): number {
+  const words = crypto.getRandomValues(new Uint32Array(2));
+  return ((words[0] ?? 0) * 2 ** 21 + ((words[1] ?? 0) >>> 11)) / 2 ** 53;
+}
+
+/** Hands the sessions over, says goodbye to the others, and leaves the cluster. */
+async function stop(edge: Edge, hub: Hub, acceptor: TrunkAcceptor): Promise<void> {
+  const { afterMs, jitterMs, goodbyeMs, handOverMs, pollMs } = shutdownLimits;
+  const deadline = systemClock.monotonic() + handOverMs;
+  hub.drain();
+  await edge.shutdown({ afterMs, jitterMs, deadlineMs: goodbyeMs });
+  while (hub.report().sessions > 0 && systemClock.monotonic() < deadline) await Bun.sleep(pollMs);
+  acceptor.stop();
+  await hub.stop(false);
+}
