@@ -25,17 +25,17 @@ export interface Dialect {
   send(room: number, sequence: number, text: string): string;
   /** Answer to a Ping line. */
   pong(line: string): string;
-  /** What a line (without its newline) is. */
-  kind(line: Uint8Array): Kind;
+  /** What the line from `start` to `end` (its newline) is. */
+  kind(bytes: Uint8Array, start: number, end: number): Kind;
   /** Words that end the connection. */
   bye: string;
 }
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
-function startsWith(line: Uint8Array, start: Uint8Array): boolean {
-  if (line.length < start.length) return false;
-  for (let at = 0; at < start.length; at += 1) if (line[at] !== start[at]) return false;
+function has(bytes: Uint8Array, from: number, end: number, word: Uint8Array): boolean {
+  if (end - from < word.length) return false;
+  for (let at = 0; at < word.length; at += 1) if (bytes[from + at] !== word[at]) return false;
   return true;
 }
 
@@ -49,11 +49,12 @@ export const rtchat: Dialect = {
   join: (room) => `{"type":"join","room":"r${room}","history":0}\n`,
   send: (room, sequence, text) => `{"type":"send","room":"r${room}","id":"${sequence}","text":"${text}"}\n`,
   pong: () => "",
-  kind(line) {
-    if (!startsWith(line, TYPE)) return Kind.Other;
-    switch (line[TYPE.length]) {
+  kind(bytes, start, end) {
+    if (!has(bytes, start, end, TYPE)) return Kind.Other;
+    const word = start + TYPE.length;
+    switch (bytes[word]) {
       case M:
-        return line[TYPE.length + 1] === E && line[TYPE.length + 2] === 0x73 ? Kind.Delivery : Kind.Other;
+        return bytes[word + 1] === E && bytes[word + 2] === 0x73 ? Kind.Delivery : Kind.Other;
       case 0x6a:
         return Kind.Ready;
       case 0x77:
@@ -78,11 +79,11 @@ export const nats: Dialect = {
   join: (room) => `SUB room.${room} 1\r\nPING\r\n`,
   send: (room, _sequence, text) => `PUB room.${room} ${text.length}\r\n${text}\r\n`,
   pong: () => "PONG\r\n",
-  kind(line) {
-    if (startsWith(line, MSG)) return Kind.Delivery;
-    if (startsWith(line, PONG)) return Kind.Ready;
-    if (startsWith(line, PING)) return Kind.Ping;
-    return startsWith(line, INFO) ? Kind.Welcome : Kind.Other;
+  kind(bytes, start, end) {
+    if (has(bytes, start, end, MSG)) return Kind.Delivery;
+    if (has(bytes, start, end, PONG)) return Kind.Ready;
+    if (has(bytes, start, end, PING)) return Kind.Ping;
+    return has(bytes, start, end, INFO) ? Kind.Welcome : Kind.Other;
   },
   bye: "",
 };
@@ -96,13 +97,13 @@ export const irc: Dialect = {
   join: (room) => `JOIN #r${room}\r\n`,
   send: (room, _sequence, text) => `PRIVMSG #r${room} :${text}\r\n`,
   pong: (line) => `PONG ${line.slice(5)}\r\n`,
-  kind(line) {
-    if (startsWith(line, PING)) return Kind.Ping;
-    const space = line.indexOf(SPACE);
-    if (space === -1) return Kind.Other;
-    if (startsWith(line.subarray(space), PRIVMSG)) return Kind.Delivery;
-    if (line[space + 4] !== SPACE) return Kind.Other;
-    const numeric = String.fromCharCode(line[space + 1] ?? 0, line[space + 2] ?? 0, line[space + 3] ?? 0);
+  kind(bytes, start, end) {
+    if (has(bytes, start, end, PING)) return Kind.Ping;
+    const space = bytes.indexOf(SPACE, start);
+    if (space === -1 || space > end) return Kind.Other;
+    if (has(bytes, space, end, PRIVMSG)) return Kind.Delivery;
+    if (bytes[space + 4] !== SPACE) return Kind.Other;
+    const numeric = String.fromCharCode(bytes[space + 1] ?? 0, bytes[space + 2] ?? 0, bytes[space + 3] ?? 0);
     if (numeric === "001") return Kind.Welcome;
     return numeric === "366" ? Kind.Ready : Kind.Other;
   },

@@ -106,13 +106,12 @@ class Client {
 
   #line(bytes: Buffer, start: number, end: number): void {
     const load = this.#load;
-    const line = bytes.subarray(start, end);
-    switch (load.dialect.kind(line)) {
+    switch (load.dialect.kind(bytes, start, end)) {
       case Kind.Delivery:
         this.received += 1;
         if (this.sender) this.inFlight -= 1;
         // In NATS the text is on the next line, which is counted as Other and looked at there.
-        if (load.plan.latency && load.plan.dialect !== "nats") load.stamp(line);
+        if (load.plan.latency && load.plan.dialect !== "nats") load.stamp(bytes, end);
         return;
       case Kind.Welcome:
         this.say(load.dialect.join(this.room));
@@ -121,10 +120,10 @@ class Client {
         this.ready = true;
         return;
       case Kind.Ping:
-        this.say(load.dialect.pong(line.toString().trim()));
+        this.say(load.dialect.pong(bytes.toString("latin1", start, end).trim()));
         return;
       default:
-        if (load.plan.latency && load.plan.dialect === "nats") load.stamp(line);
+        if (load.plan.latency && load.plan.dialect === "nats") load.stamp(bytes, end);
     }
   }
 }
@@ -148,13 +147,13 @@ class Load {
   }
 
   /** Reads `T` and ten digits: microseconds since this process began. */
-  stamp(line: Uint8Array): void {
+  stamp(bytes: Uint8Array, end: number): void {
     if (!this.#measuring) return;
-    const at = line.lastIndexOf(0x54);
+    const at = bytes.lastIndexOf(0x54, end);
     if (at === -1) return;
     let value = 0;
     for (let digit = at + 1; digit <= at + STAMP_DIGITS; digit += 1)
-      value = value * 10 + ((line[digit] ?? 48) - 48);
+      value = value * 10 + ((bytes[digit] ?? 48) - 48);
     this.#latencies.push(performance.now() - value / 1_000);
   }
 
