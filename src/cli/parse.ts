@@ -112,6 +112,9 @@ function checkForm(name: string, row: Flag, value: string | boolean, args: reado
   if (value === false) {
     if (row.negative === undefined)
       throw new UsageError(`--${name} cannot be switched off with --no-${name}`);
+    if (args.some((arg) => arg === `--${name}` || arg.startsWith(`--${name}=`))) {
+      throw new UsageError(`--${name} and --no-${name} contradict each other`, "write one of them");
+    }
     return;
   }
   if (value === "" || value === true) {

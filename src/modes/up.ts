@@ -99,7 +99,8 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
   }
   if (config.logFormat === "text") process.stderr.write(`${summary(facts, process.stderr)}\n`);
   const servers = facts.servers.map((server) => String(server["listen"])).join(",");
-  context.ready({ ...facts.balancer, servers });
+  const { listen = "", admin } = facts.balancer;
+  context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) });
 
   const reason = await Promise.race([stopped, cluster.gaveUp]);
   log.info("stopping", { reason: reason instanceof GaveUp ? reason.message : reason });

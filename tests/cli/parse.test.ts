@@ -113,6 +113,8 @@ describe("what is refused, with which words", () => {
     ["--Port 9", "unknown flag --Port [did you mean --port?]"],
     ["--datafolder 9", "unknown flag --datafolder [did you mean --data-folder?]"],
     ["--no-amdin", "unknown flag --amdin [did you mean --admin?]"],
+    ["--admin 1 --no-admin", "--admin and --no-admin contradict each other [write one of them]"],
+    ["--no-admin --admin=1", "--admin and --no-admin contradict each other [write one of them]"],
     ["--zzzzzz", "unknown flag --zzzzzz [rtchat help trial lists its flags]"],
     ["-x", "unknown flag -x [rtchat help trial lists its flags]"],
     ["8001", `unexpected argument "8001" [see rtchat help trial]`],
