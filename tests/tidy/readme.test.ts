@@ -1,0 +1,43 @@
+/** The README says what the program says. */
+import { expect, test } from "bun:test";
+import { join, resolve } from "node:path";
+import { flagName } from "../../src/cli/flag.ts";
+import { parseFlags } from "../../src/cli/parse.ts";
+import { allModes } from "../../src/modes/flags/all.ts";
+
+const readme = await Bun.file(join(resolve(import.meta.dir, "../.."), "README.md")).text();
+const shown = allModes.filter((mode) => mode.name !== "help");
+
+/** Every `rtchat MODE …` in a block of shell lines, up to a pipe, a redirection or a comment. */
+const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
+  .flatMap(([, block = ""]) => block.split("\n"))
+  .flatMap((line) => [...line.matchAll(/\brtchat (\w+)([^|<>#;&]*)/g)])
+  .map(([line, name = "", flags = ""]) => ({ line, name, flags: flags.trim().split(/\s+/).filter(Boolean) }));
+
+test("its table of modes is the table of help", () => {
+  const rows = [...readme.matchAll(/^\| `rtchat (\w+)` \| (.*) \|$/gm)].map(([, name, summary]) => [
+    name,
+    summary,
+  ]);
+  expect(rows).toEqual(shown.map((mode) => [mode.name, mode.summary]));
+});
+
+test("its commands are accepted as written", () => {
+  expect(commands.length).toBeGreaterThan(5);
+  for (const { line, name, flags } of commands) {
+    const mode = allModes.find((one) => one.name === name);
+    expect([line, mode?.name]).toEqual([line, name]);
+    if (mode !== undefined) parseFlags(mode, flags, {});
+  }
+});
+
+test("it names no flag that no mode has", () => {
+  const known = new Set(allModes.flatMap((mode) => Object.keys(mode.flags).map(flagName)));
+  const ours = readme
+    .split("\n")
+    .filter((line) => !/\bscripts\/|\bcurl\b/.test(line))
+    .join("\n");
+  const named = [...ours.matchAll(/(?<![\w-])--(?:no-)?([a-z][a-z-]*)/g)].map(([, name = ""]) => name);
+  const others = ["help", "version"];
+  expect(named.filter((name) => !known.has(name) && !others.includes(name))).toEqual([]);
+});
