@@ -13,6 +13,7 @@ import type { CheckResult, Health } from "./health.ts";
 import type { Candidate } from "./policy.ts";
 import type { Totals } from "./totals.ts";
 import { noTotals } from "./totals.ts";
+import { Histogram } from "./histogram.ts";
 
 /** What a backend is to the balancer now. Only `up` takes sessions. */
 export type BackendState = "starting" | "up" | "down" | "draining" | "ejected" | "maintenance";
@@ -100,6 +101,11 @@ export class Backend implements Candidate {
 
   readonly totals: Totals = noTotals();
   sessionsMax = 0;
+  /** Monotonic ms at which the present or last trunk came up. */
+  openedAt = -Infinity;
+  readonly roundTrip = new Histogram();
+  /** Messages a second, oldest first, one a check. */
+  readonly messageRates: number[] = [];
   /** `report.users` is as old as the last check; this is what this balancer did since. */
   sessionsAtReport = 0;
 

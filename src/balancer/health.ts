@@ -10,7 +10,6 @@
  *
  * Invariant: `down` never turns `up` with fewer than `rise` consecutive good checks.
  */
-import type { HubReport } from "../edge/trunk.ts";
 import { balancerLimits } from "../protocol/limits.ts";
 
 /** How a check ended. The last three say that the backend is well but not one of ours. */
@@ -32,8 +31,6 @@ export interface CheckResult {
   readonly durationMs: number;
   /** One sentence for the operator: what happened and what to do. Empty when well. */
   readonly detail: string;
-  /** What the hub said of itself, when it did. */
-  readonly report?: HubReport;
 }
 
 /** When a verdict changes. */

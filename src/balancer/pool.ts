@@ -13,6 +13,7 @@
  */
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import { balancerLimits } from "../protocol/limits.ts";
+import type { HubReport } from "../edge/trunk.ts";
 import { quote } from "../protocol/names.ts";
 import { AddressError, formatAddress } from "../protocol/address.ts";
 import type { BackendSpec } from "./address.ts";
@@ -238,18 +239,25 @@ export class Pool {
   checked(backend: Backend, result: CheckResult): void {
     this.#note(backend, result);
     backend.health.check(result.code);
-    if (result.report !== undefined) {
-      backend.report = result.report;
-      backend.cluster = result.report.cluster;
-      backend.sessionsAtReport = backend.sessions;
-      if (result.report.draining) this.drain(backend, { cause: "hub" });
-    }
     this.settle();
   }
 
-  /** The trunk ended. Its sessions are reported one by one, before or after. */
-  died(backend: Backend, result: CheckResult): void {
-    this.#note(backend, result);
+  /** What a hub says of itself, several times a second. */
+  reported(backend: Backend, report: HubReport): void {
+    const moved = backend.cluster !== report.cluster;
+    backend.report = report;
+    backend.cluster = report.cluster;
+    backend.sessionsAtReport = backend.sessions;
+    if (report.draining) this.drain(backend, { cause: "hub" });
+    if (moved) this.settle();
+  }
+
+  /**
+   * The trunk ended. Its sessions are reported one by one, before or after.
+   * @param result why; undefined if we ended it ourselves
+   */
+  died(backend: Backend, result: CheckResult | undefined): void {
+    if (result !== undefined) this.#note(backend, result);
     backend.connected = false;
     backend.report = undefined;
     backend.health.died();

@@ -28,6 +28,7 @@ export interface TrunkEnd {
     | "connect-timeout"
     | "descriptors"
     | "handshake"
+    | "handshake-timeout"
     | "silent"
     | "broken"
     | "lost"
@@ -161,8 +162,7 @@ export class RemoteTrunk implements ConnectionHandlers {
     this.#out.wrote();
     this.#timer = this.#options.clock.after(trunkLimits.handshakeMs, () => {
       this.#fail({
-        kind: "handshake",
-        refusal: "bad-handshake",
+        kind: "handshake-timeout",
         message: `no handshake within ${trunkLimits.handshakeMs} ms; is this an rtchat server?`,
       });
     });

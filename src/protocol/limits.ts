@@ -182,8 +182,10 @@ export const balancerLimits = {
   checkJitter: 0.2,
   /** Between checks while a backend is on its way up or down: the verdict should not wait for the slow rhythm. */
   fastCheckMs: 500,
-  /** A check unanswered for this long has failed: a hub that blocks its loop this long is no good place for a session. */
-  checkTimeoutMs: 2_000,
+  /** Dials in the fast rhythm after a trunk ended, before the slow one: a restarted server is back in seconds. */
+  fastDials: 10,
+  /** Message rates kept a backend, one a check: two minutes of them. */
+  rates: 60,
   /** Good checks in a row that bring a backend back: one may be luck. */
   rise: 2,
   /** Bad checks in a row that take a backend out: one may be a lost packet, two a pause for garbage. */

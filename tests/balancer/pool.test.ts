@@ -10,11 +10,10 @@ import { seededRandom } from "../../src/protocol/clock.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const spec = (port: number, weight = 1): BackendSpec => ({ host: "127.0.0.1", port, weight });
-const result = (code: CheckCode, more: Partial<CheckResult> = {}): CheckResult => ({
+const result = (code: CheckCode): CheckResult => ({
   code,
   durationMs: 1,
   detail: code === "L7OK" ? "" : `${code} happened`,
-  ...more,
 });
 
 function reportOf(cluster: string, more: Partial<HubReport> = {}): HubReport {
@@ -184,7 +183,7 @@ describe("the pool", () => {
     expect(place(2)).toEqual([2, 2]);
     pool.ready(one);
     expect(one.description.state).toBe("up");
-    pool.checked(two, result("L7OK", { report: reportOf("c", { draining: true }) }));
+    pool.reported(two, reportOf("c", { draining: true }));
     expect(two.description.state).toBe("draining");
     pool.died(two, result("L4CON"));
     expect(two.description.state).toBe("down");
@@ -226,7 +225,7 @@ describe("the pool", () => {
     const { pool, up, place } = setUp();
     const one = up(pool.add(spec(1), false));
     place(2);
-    pool.checked(one, result("L7OK", { report: reportOf("c", { sessions: 10 }) }));
+    pool.reported(one, reportOf("c", { sessions: 10 }));
     expect(one.users).toBe(10);
     place(3);
     expect(one.users).toBe(13);
@@ -349,10 +348,8 @@ describe("under any events", () => {
   function apply(pool: Pool, backend: Backend, one: Event): void {
     switch (one.kind) {
       case "check":
-        pool.checked(
-          backend,
-          result(one.code, { report: reportOf(one.cluster, { sessions: backend.sessions }) }),
-        );
+        pool.checked(backend, result(one.code));
+        pool.reported(backend, reportOf(one.cluster, { sessions: backend.sessions }));
         break;
       case "connect":
         if (!backend.maintenance) pool.connected(backend, one.cluster);

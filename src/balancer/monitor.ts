@@ -1,0 +1,227 @@
+/**
+ * Keeps a trunk to every backend, and tells the pool how each is doing.
+ *
+ * A backend has at most one trunk, dialled again for as long as it is listed: soon at first, then in the rhythm of
+ * checks. While the trunk is open a check is due every `intervalMs`: it is good if the hub has sent a report since the
+ * last one. The trunk itself watches for silence much more closely and ends at once; a check also fails for a hub that
+ * sends other frames but no reports.
+ *
+ * Dialling is a function passed in, so that a test can play network without one.
+ *
+ * Invariant: a backend is in `#watched` from `watch` to `forget`; each has exactly one of: a trunk (dialling or open), a
+ * timer to dial, or neither in maintenance.
+ */
+import type { TrunkEnd } from "../edge/remote-trunk.ts";
+import type { HubReport } from "../edge/trunk.ts";
+import type { Clock, Random, Timer } from "../protocol/clock.ts";
+import { balancerLimits } from "../protocol/limits.ts";
+import type { Backend } from "./backend.ts";
+import type { CheckCode } from "./health.ts";
+import { checkDelay } from "./health.ts";
+import type { Pool } from "./pool.ts";
+
+/** Hears of one trunk's life: `open` at most once, then `closed` exactly once. */
+export interface TrunkEvents {
+  open(cluster: string): void;
+  report(report: HubReport, roundTripMs: number): void;
+  /** The hub wants to be left. */
+  drain(): void;
+  closed(end: TrunkEnd): void;
+}
+
+/** Begins a trunk to a backend. `stop` ends it; `closed` follows. */
+export type OpenTrunk = (backend: Backend, events: TrunkEvents) => { stop(): void };
+
+/** What a monitor needs. */
+export interface MonitorOptions {
+  readonly pool: Pool;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly openTrunk: OpenTrunk;
+  readonly intervalMs?: number;
+}
+
+interface Watch {
+  trunk: { stop(): void } | undefined;
+  open: boolean;
+  /** To the next dial or the next check. */
+  timer: Timer | undefined;
+  /** Dials since the trunk was last open. */
+  attempts: number;
+  /** Monotonic ms. */
+  dialledAt: number;
+  /** Last report since the last check. */
+  heard: { readonly report: HubReport; readonly roundTripMs: number } | undefined;
+  /** For the message rate: count and time at the last check. */
+  counted: { readonly messages: number; readonly at: number } | undefined;
+}
+
+/** See the head of this file. */
+export class Monitor {
+  readonly #options: MonitorOptions;
+  readonly #intervalMs: number;
+  readonly #watched = new Map<Backend, Watch>();
+
+  constructor(options: MonitorOptions) {
+    this.#options = options;
+    this.#intervalMs = options.intervalMs ?? balancerLimits.checkMs;
+  }
+
+  /** Begins to look after a backend. */
+  watch(backend: Backend): void {
+    if (this.#watched.has(backend)) return;
+    const watch: Watch = {
+      trunk: undefined,
+      open: false,
+      timer: undefined,
+      attempts: 0,
+      dialledAt: 0,
+      heard: undefined,
+      counted: undefined,
+    };
+    this.#watched.set(backend, watch);
+    this.#dial(backend, watch);
+  }
+
+  /** Lets a backend go: its trunk ends. */
+  forget(backend: Backend): void {
+    const watch = this.#watched.get(backend);
+    if (watch === undefined) return;
+    this.#watched.delete(backend);
+    watch.timer?.stop();
+    watch.trunk?.stop();
+  }
+
+  /** Ends the trunk and looks no more until {@link wake}: maintenance. */
+  rest(backend: Backend): void {
+    const watch = this.#watched.get(backend);
+    watch?.timer?.stop();
+    watch?.trunk?.stop();
+  }
+
+  /** Looks again after {@link rest}. */
+  wake(backend: Backend): void {
+    const watch = this.#watched.get(backend);
+    if (watch === undefined || watch.trunk !== undefined) return;
+    watch.timer?.stop();
+    watch.attempts = 0;
+    this.#dial(backend, watch);
+  }
+
+  /** Ends all. */
+  stop(): void {
+    for (const backend of this.#watched.keys()) this.forget(backend);
+  }
+
+  #dial(backend: Backend, watch: Watch): void {
+    const { clock } = this.#options;
+    watch.attempts += 1;
+    watch.dialledAt = clock.monotonic();
+    watch.timer = undefined;
+    watch.trunk = this.#options.openTrunk(backend, {
+      open: (cluster) => this.#opened(backend, watch, cluster),
+      report: (report, roundTripMs) => this.#heard(backend, watch, report, roundTripMs),
+      drain: () => this.#options.pool.drain(backend, { cause: "hub" }),
+      closed: (end) => this.#closed(backend, watch, end),
+    });
+  }
+
+  #opened(backend: Backend, watch: Watch, cluster: string): void {
+    const { pool, clock } = this.#options;
+    watch.open = true;
+    watch.attempts = 0;
+    watch.heard = undefined;
+    watch.counted = undefined;
+    backend.openedAt = clock.monotonic();
+    pool.connected(backend, cluster);
+    pool.checked(backend, { code: "L7OK", durationMs: clock.monotonic() - watch.dialledAt, detail: "" });
+    this.#plan(backend, watch);
+  }
+
+  #heard(backend: Backend, watch: Watch, report: HubReport, roundTripMs: number): void {
+    watch.heard = { report, roundTripMs };
+    backend.roundTrip.observe(roundTripMs / 1_000);
+    this.#options.pool.reported(backend, report);
+  }
+
+  #plan(backend: Backend, watch: Watch): void {
+    const delay = checkDelay(backend.health.undecided, this.#options.random, this.#intervalMs);
+    watch.timer = this.#options.clock.after(delay, () => this.#check(backend, watch));
+  }
+
+  #check(backend: Backend, watch: Watch): void {
+    const { pool } = this.#options;
+    const { heard } = watch;
+    watch.heard = undefined;
+    if (heard === undefined) {
+      const detail = `${backend.id} sends no reports; look at the server's log and load`;
+      pool.checked(backend, { code: "L7TOUT", durationMs: this.#intervalMs, detail });
+      if (backend.health.verdict === "down") {
+        watch.trunk?.stop();
+        return;
+      }
+    } else {
+      pool.checked(backend, { code: "L7OK", durationMs: heard.roundTripMs, detail: "" });
+      this.#count(backend, watch, heard.report.messages);
+    }
+    // A listener of the pool may have put the backend to rest.
+    if (watch.open && this.#watched.get(backend) === watch) this.#plan(backend, watch);
+  }
+
+  #count(backend: Backend, watch: Watch, messages: number): void {
+    const at = this.#options.clock.monotonic();
+    const before = watch.counted;
+    watch.counted = { messages, at };
+    if (before === undefined || at <= before.at) return;
+    backend.messageRates.push((Math.max(0, messages - before.messages) * 1_000) / (at - before.at));
+    if (backend.messageRates.length > balancerLimits.rates) backend.messageRates.shift();
+  }
+
+  #closed(backend: Backend, watch: Watch, end: TrunkEnd): void {
+    const { pool, clock } = this.#options;
+    const wasOpen = watch.open;
+    const durationMs = clock.monotonic() - watch.dialledAt;
+    watch.open = false;
+    watch.trunk = undefined;
+    watch.timer?.stop();
+    watch.timer = undefined;
+    const code = codeOf(end);
+    const result = { code, durationMs: wasOpen ? 0 : durationMs, detail: detailOf(backend, end) };
+    if (wasOpen) {
+      pool.died(backend, end.kind === "closed" ? undefined : result);
+      // A trunk that does not last is a failure that checks alone, each on a fresh trunk, would never see.
+      if (end.kind !== "closed" && clock.monotonic() - backend.openedAt < balancerLimits.flapMs) {
+        pool.sessionFailed(backend);
+      }
+    } else if (end.kind !== "closed") pool.checked(backend, result);
+    if (this.#watched.get(backend) !== watch || backend.maintenance) return;
+    const soon = watch.attempts < balancerLimits.fastDials;
+    const delay = checkDelay(soon, this.#options.random, this.#intervalMs);
+    watch.timer = clock.after(delay, () => this.#dial(backend, watch));
+  }
+}
+
+/** The trunk's end as the code of a check. */
+function codeOf({ kind, refusal }: TrunkEnd): CheckCode {
+  switch (kind) {
+    case "connect-timeout":
+      return "L4TOUT";
+    case "descriptors":
+      return "SOCKERR";
+    case "handshake-timeout":
+    case "silent":
+      return "L7TOUT";
+    case "broken":
+      return "L7RSP";
+    case "handshake":
+      return refusal === "wrong-version" || refusal === "wrong-secret" ? refusal : "L7RSP";
+    case "connect":
+    case "lost":
+    case "closed":
+      return "L4CON";
+  }
+}
+
+function detailOf(backend: Backend, end: TrunkEnd): string {
+  return end.message.includes(backend.id) ? end.message : `${backend.id}: ${end.message}`;
+}
