@@ -21,7 +21,8 @@ function statusOf(backend: BackendView): Health["status"] {
 /** The balancer as a whole. */
 export function overallStatus(snapshot: Snapshot): Health["status"] {
   if (snapshot.stopping || !snapshot.backends.some(canServe)) return "fail";
-  return snapshot.backends.every((backend) => backend.state === "up") ? "pass" : "warn";
+  const well = snapshot.unresolved.length === 0 && snapshot.backends.every(({ state }) => state === "up");
+  return well ? "pass" : "warn";
 }
 
 function describeFailure(snapshot: Snapshot): string {
@@ -40,9 +41,10 @@ export function healthReport(snapshot: Snapshot): { readonly body: Health; reado
     releaseId: snapshot.version,
     serviceId: snapshot.name,
     description: `rtchat balancer on ${snapshot.listen}`,
-    notes: failing.map(
-      ({ id, state, reason, detail }) => `${id} is ${state} (${reason || state}): ${detail}`,
-    ),
+    notes: [
+      ...failing.map(({ id, state, reason, detail }) => `${id} is ${state} (${reason || state}): ${detail}`),
+      ...snapshot.unresolved.map(({ name, detail }) => `${name} is unresolved: ${detail}`),
+    ],
     ...(status === "fail" ? { output: describeFailure(snapshot) } : {}),
     checks: checksOf(snapshot),
     backends: snapshot.backends.map((backend) => ({

@@ -121,6 +121,7 @@ export const statsSchema = z
     connections: z.object({ current: count, total: count }),
     refused: z.object({ total: count, address: count, rate: count, descriptors: count }),
     handoverPause: histogram,
+    unresolved: z.array(z.object({ name: z.string(), detail: z.string() })).readonly(),
   })
   .openapi("Stats");
 

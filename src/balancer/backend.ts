@@ -84,6 +84,8 @@ export class Backend implements Candidate {
   readonly health: Health;
   readonly ejection: Ejection;
   weight: number;
+  /** The weight in the list; an operator may have set another since. */
+  listedWeight: number;
   ramp = 1;
 
   connected = false;
@@ -101,6 +103,8 @@ export class Backend implements Candidate {
 
   readonly totals: Totals = noTotals();
   sessionsMax = 0;
+  /** What the present link's own byte counters said when `totals` took them over. */
+  counted: { readonly in: number; readonly out: number } = { in: 0, out: 0 };
   /** Monotonic ms at which the present or last trunk came up. */
   openedAt = -Infinity;
   readonly roundTrip = new Histogram();
@@ -117,6 +121,7 @@ export class Backend implements Candidate {
     this.host = spec.host;
     this.port = spec.port;
     this.weight = spec.weight;
+    this.listedWeight = spec.weight;
     this.health = parts.health;
     this.ejection = parts.ejection;
     this.name = parts.name;

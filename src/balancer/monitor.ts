@@ -24,12 +24,10 @@ import type { Pool } from "./pool.ts";
 export interface TrunkEvents {
   open(cluster: string): void;
   report(report: HubReport, roundTripMs: number): void;
-  /** The hub wants to be left. */
-  drain(): void;
   closed(end: TrunkEnd): void;
 }
 
-/** Begins a trunk to a backend. `stop` ends it; `closed` follows. */
+/** Begins a trunk to a backend; nothing is heard of it before this returns. `stop` ends it. */
 export type OpenTrunk = (backend: Backend, events: TrunkEvents) => { stop(): void };
 
 /** What a monitor needs. */
@@ -42,6 +40,7 @@ export interface MonitorOptions {
 }
 
 interface Watch {
+  /** Dialling or open; what an earlier trunk still says is ignored. */
   trunk: { stop(): void } | undefined;
   open: boolean;
   /** To the next dial or the next check. */
@@ -85,18 +84,17 @@ export class Monitor {
 
   /** Lets a backend go: its trunk ends. */
   forget(backend: Backend): void {
-    const watch = this.#watched.get(backend);
-    if (watch === undefined) return;
+    this.rest(backend);
     this.#watched.delete(backend);
-    watch.timer?.stop();
-    watch.trunk?.stop();
   }
 
   /** Ends the trunk and looks no more until {@link wake}: maintenance. */
   rest(backend: Backend): void {
     const watch = this.#watched.get(backend);
-    watch?.timer?.stop();
-    watch?.trunk?.stop();
+    if (watch === undefined) return;
+    watch.timer?.stop();
+    watch.timer = undefined;
+    this.#hangUp(backend, watch);
   }
 
   /** Looks again after {@link rest}. */
@@ -113,17 +111,35 @@ export class Monitor {
     for (const backend of this.#watched.keys()) this.forget(backend);
   }
 
+  /** Ends the trunk, if there is one. For the pool it is gone at once, though it may still be saying goodbye. */
+  #hangUp(backend: Backend, watch: Watch): void {
+    const { trunk, open } = watch;
+    watch.trunk = undefined;
+    watch.open = false;
+    trunk?.stop();
+    if (open) this.#options.pool.died(backend, undefined);
+  }
+
   #dial(backend: Backend, watch: Watch): void {
-    const { clock } = this.#options;
+    const { clock, pool, openTrunk } = this.#options;
     watch.attempts += 1;
     watch.dialledAt = clock.monotonic();
     watch.timer = undefined;
-    watch.trunk = this.#options.openTrunk(backend, {
-      open: (cluster) => this.#opened(backend, watch, cluster),
-      report: (report, roundTripMs) => this.#heard(backend, watch, report, roundTripMs),
-      drain: () => this.#options.pool.drain(backend, { cause: "hub" }),
-      closed: (end) => this.#closed(backend, watch, end),
+    const trunk = openTrunk(backend, {
+      open: (cluster) => {
+        if (watch.trunk === trunk) this.#opened(backend, watch, cluster);
+      },
+      report: (report, roundTripMs) => {
+        if (watch.trunk !== trunk) return;
+        watch.heard = { report, roundTripMs };
+        backend.roundTrip.observe(roundTripMs / 1_000);
+        pool.reported(backend, report);
+      },
+      closed: (end) => {
+        if (watch.trunk === trunk) this.#closed(backend, watch, end);
+      },
     });
+    watch.trunk = trunk;
   }
 
   #opened(backend: Backend, watch: Watch, cluster: string): void {
@@ -138,12 +154,6 @@ export class Monitor {
     this.#plan(backend, watch);
   }
 
-  #heard(backend: Backend, watch: Watch, report: HubReport, roundTripMs: number): void {
-    watch.heard = { report, roundTripMs };
-    backend.roundTrip.observe(roundTripMs / 1_000);
-    this.#options.pool.reported(backend, report);
-  }
-
   #plan(backend: Backend, watch: Watch): void {
     const delay = checkDelay(backend.health.undecided, this.#options.random, this.#intervalMs);
     watch.timer = this.#options.clock.after(delay, () => this.#check(backend, watch));
@@ -151,21 +161,22 @@ export class Monitor {
 
   #check(backend: Backend, watch: Watch): void {
     const { pool } = this.#options;
-    const { heard } = watch;
+    const { heard, trunk } = watch;
     watch.heard = undefined;
     if (heard === undefined) {
       const detail = `${backend.id} sends no reports; look at the server's log and load`;
       pool.checked(backend, { code: "L7TOUT", durationMs: this.#intervalMs, detail });
       if (backend.health.verdict === "down") {
-        watch.trunk?.stop();
+        this.#hangUp(backend, watch);
+        this.#redial(backend, watch);
         return;
       }
     } else {
       pool.checked(backend, { code: "L7OK", durationMs: heard.roundTripMs, detail: "" });
       this.#count(backend, watch, heard.report.messages);
     }
-    // A listener of the pool may have put the backend to rest.
-    if (watch.open && this.#watched.get(backend) === watch) this.#plan(backend, watch);
+    // A listener of the pool may have ended this trunk.
+    if (watch.trunk === trunk && watch.open) this.#plan(backend, watch);
   }
 
   #count(backend: Backend, watch: Watch, messages: number): void {
@@ -180,24 +191,24 @@ export class Monitor {
   #closed(backend: Backend, watch: Watch, end: TrunkEnd): void {
     const { pool, clock } = this.#options;
     const wasOpen = watch.open;
-    const durationMs = clock.monotonic() - watch.dialledAt;
+    const durationMs = wasOpen ? 0 : clock.monotonic() - watch.dialledAt;
     watch.open = false;
     watch.trunk = undefined;
     watch.timer?.stop();
-    watch.timer = undefined;
-    const code = codeOf(end);
-    const result = { code, durationMs: wasOpen ? 0 : durationMs, detail: detailOf(backend, end) };
+    const result = { code: codeOf(end), durationMs, detail: detailOf(backend, end) };
     if (wasOpen) {
-      pool.died(backend, end.kind === "closed" ? undefined : result);
+      pool.died(backend, result);
       // A trunk that does not last is a failure that checks alone, each on a fresh trunk, would never see.
-      if (end.kind !== "closed" && clock.monotonic() - backend.openedAt < balancerLimits.flapMs) {
-        pool.sessionFailed(backend);
-      }
-    } else if (end.kind !== "closed") pool.checked(backend, result);
-    if (this.#watched.get(backend) !== watch || backend.maintenance) return;
+      if (clock.monotonic() - backend.openedAt < balancerLimits.flapMs) pool.sessionFailed(backend);
+    } else pool.checked(backend, result);
+    this.#redial(backend, watch);
+  }
+
+  #redial(backend: Backend, watch: Watch): void {
+    if (this.#watched.get(backend) !== watch || watch.trunk !== undefined || backend.maintenance) return;
     const soon = watch.attempts < balancerLimits.fastDials;
     const delay = checkDelay(soon, this.#options.random, this.#intervalMs);
-    watch.timer = clock.after(delay, () => this.#dial(backend, watch));
+    watch.timer = this.#options.clock.after(delay, () => this.#dial(backend, watch));
   }
 }
 

@@ -118,6 +118,8 @@ export interface Snapshot {
     readonly descriptors: number;
   };
   readonly handoverPause: HistogramView;
+  /** Names in the list that have no address, and so no backend yet. */
+  readonly unresolved: readonly { readonly name: string; readonly detail: string }[];
   readonly backends: readonly BackendView[];
 }
 

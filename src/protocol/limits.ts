@@ -210,6 +210,8 @@ export const balancerLimits = {
   drainDeadlineMs: 120_000,
   /** A server that stops gives its edges about this long before it closes its trunks (see shutdownMs). */
   hubDrainMs: 5_000,
+  /** Between two steps of a drain or rebalance: small enough that a rate of ten a second looks even. */
+  moveTickMs: 100,
   /** Most sessions a second that anybody may ask a drain or a rebalance for: a hand-over costs the hub a few reads. */
   moveRate: 10_000,
   /** Names are resolved again this often: the usual time to live of cloud load-balanced names. */

@@ -66,6 +66,7 @@ export function snapshotOf(backends: readonly BackendView[], more: Partial<Snaps
     connections: { current: 31, total: 130 },
     refused: { total: 0, address: 0, rate: 4, descriptors: 0 },
     handoverPause: { bounds, counts: [1, 2, 3, 1], sum: 0.7 },
+    unresolved: [],
     backends,
     ...more,
   };

@@ -151,7 +151,12 @@ export function Live({ snapshot }: { snapshot: Snapshot }) {
             ))}
           </tbody>
         </table>
-        {snapshot.backends.length === 0 && (
+        {snapshot.unresolved.map(({ name, detail }) => (
+          <p class="empty bad" key={name}>
+            {detail}
+          </p>
+        ))}
+        {snapshot.backends.length === 0 && snapshot.unresolved.length === 0 && (
           <p class="empty">No backends are listed. Add one with POST /api/v1/backends.</p>
         )}
       </section>
