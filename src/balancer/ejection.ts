@@ -1,7 +1,7 @@
 /**
  * Passive health: a backend that answers every check and still fails session after session is ejected for a while.
  *
- * Failures count only in a row; one session that works clears them. The n-th ejection lasts n times the first, up to a
+ * Failures count only in a row, each within a minute of the one before; a session that ends well clears them. The n-th ejection lasts n times the first, up to a
  * limit; every full term served well afterwards takes one off n (as Envoy's outlier detection does). Whether ejecting
  * leaves anybody to serve is the pool's question, not asked here.
  */
@@ -10,17 +10,20 @@ import { balancerLimits } from "../protocol/limits.ts";
 /** One backend's failures and ejections. Times are monotonic ms. */
 export class Ejection {
   #failuresInRow = 0;
+  #failedAt = -Infinity;
   #level = 0;
   #until = -Infinity;
   total = 0;
 
-  /** A session worked. */
+  /** A session ended well. */
   succeeded(): void {
     this.#failuresInRow = 0;
   }
 
   /** A session failed. @returns true if that is one too many in a row */
-  failed(): boolean {
+  failed(now: number): boolean {
+    if (now - this.#failedAt > balancerLimits.failuresApartMs) this.#failuresInRow = 0;
+    this.#failedAt = now;
     this.#failuresInRow += 1;
     return this.#failuresInRow >= balancerLimits.ejectAfter;
   }

@@ -32,11 +32,11 @@ export interface Policy {
 export const policyNames = ["round-robin", "least-sessions", "two-choices"] as const;
 export type PolicyName = (typeof policyNames)[number];
 
-/** A policy by name. `random` is used by two-choices only. */
-export function createPolicy(name: PolicyName, random: Random): Policy {
+/** A policy by name. `random` is used by two-choices only, `turn` by round robin only. */
+export function createPolicy(name: PolicyName, random: Random, turn = 0): Policy {
   switch (name) {
     case "round-robin":
-      return new RoundRobin();
+      return new RoundRobin(turn);
     case "least-sessions":
       return new LeastSessions();
     case "two-choices":
@@ -58,6 +58,12 @@ export class RoundRobin implements Policy {
   #order: number[] = [];
   #known: { id: string; weight: number; ramping: boolean }[] = [];
   #last: string | undefined;
+  readonly #turn: number;
+
+  /** @param turn who is first: of several workers each begins with another, or few sessions would all meet in one place */
+  constructor(turn = 0) {
+    this.#turn = turn;
+  }
 
   choose<T extends Candidate>(candidates: readonly T[]): T | undefined {
     if (!this.#same(candidates)) this.#restart(candidates);
@@ -106,7 +112,7 @@ export class RoundRobin implements Policy {
       const found = ids.indexOf(this.#known[at]?.id ?? "");
       if (found !== -1) return found;
     }
-    return -1;
+    return (this.#turn % Math.max(1, ids.length)) - 1;
   }
 }
 

@@ -44,6 +44,8 @@ export interface PoolOptions {
   readonly rules?: HealthRules;
   /** 0 for none. */
   readonly slowStartMs?: number;
+  /** See RoundRobin. */
+  readonly turn?: number;
 }
 
 /** See the head of this file. */
@@ -64,7 +66,7 @@ export class Pool {
   constructor(options: PoolOptions, listener: PoolListener) {
     this.#clock = options.clock;
     this.#options = options;
-    this.#policy = createPolicy(options.policy, options.random);
+    this.#policy = createPolicy(options.policy, options.random, options.turn);
     this.#listener = listener;
   }
 
@@ -209,14 +211,14 @@ export class Pool {
     if (backend.drain !== undefined) backend.drain.left += 1;
   }
 
-  /** A session works: failures before it no longer count. */
+  /** A session ended well: failures before it no longer count. */
   sessionWorks(backend: Backend): void {
     backend.ejection.succeeded();
   }
 
   /** A session failed by the backend's fault. May eject it, but never the last one that serves. */
   sessionFailed(backend: Backend): void {
-    if (!backend.ejection.failed() || backend.description.state !== "up") return;
+    if (!backend.ejection.failed(this.#clock.monotonic()) || backend.description.state !== "up") return;
     if (!this.usable().some((other) => other !== backend)) return;
     const ms = backend.ejection.eject(this.#clock.monotonic());
     this.#ejections.get(backend)?.stop();

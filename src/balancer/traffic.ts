@@ -25,8 +25,11 @@ export class Traffic implements Router, EdgeObserver {
   readonly handoverPause = new Histogram();
   /** Connections let in. */
   connections = 0;
-  /** Connections turned away because the edge, not the gate, was full. */
+  /** Connections turned away, by the gate or because the edge itself was full. */
   turnedAway = 0;
+  /** Sessions on a backend now, and at most. */
+  sessions = 0;
+  sessionsMax = 0;
   /** Sessions that found no backend in time. */
   unplaced = 0;
   /** From now on nobody is placed. */
@@ -86,15 +89,13 @@ export class Traffic implements Router, EdgeObserver {
     this.connections += 1;
   }
 
-  refused(_address: string, { reason }: { readonly reason: string }): void {
-    if (reason === "edge") this.turnedAway += 1;
+  refused(): void {
+    this.turnedAway += 1;
   }
 
   placed(link: TrunkLink, retried: boolean): void {
-    this.#with(link, (backend) => {
-      this.#pool.placed(backend, retried);
-      this.#pool.sessionWorks(backend);
-    });
+    this.#count(1);
+    this.#with(link, (backend) => this.#pool.placed(backend, retried));
   }
 
   failed(link: TrunkLink): void {
@@ -102,10 +103,12 @@ export class Traffic implements Router, EdgeObserver {
   }
 
   movedOut(link: TrunkLink): void {
+    this.#count(-1);
     this.#with(link, (backend) => this.#pool.movedOut(backend));
   }
 
   movedIn(link: TrunkLink): void {
+    this.#count(1);
     this.#with(link, (backend) => this.#pool.movedIn(backend));
   }
 
@@ -114,7 +117,9 @@ export class Traffic implements Router, EdgeObserver {
   }
 
   ended(link: TrunkLink | undefined): void {
-    if (link !== undefined) this.#with(link, (backend) => this.#pool.ended(backend));
+    if (link === undefined) return;
+    this.#count(-1);
+    this.#with(link, (backend) => this.#pool.ended(backend));
   }
 
   draining(link: TrunkLink): void {
@@ -123,7 +128,9 @@ export class Traffic implements Router, EdgeObserver {
   }
 
   pressed(link: TrunkLink): void {
-    this.#logger.warn("a backend takes in too little; its clients are read more slowly", { backend: link.label });
+    this.#logger.warn("a backend takes in too little; its clients are read more slowly", {
+      backend: link.label,
+    });
   }
 
   eased(link: TrunkLink): void {
@@ -133,8 +140,11 @@ export class Traffic implements Router, EdgeObserver {
   /** The access log: one line a session, and nothing that was said in it. */
   closed(record: SessionRecord): void {
     if (record.reason === "no-backend") this.unplaced += 1;
-    if (record.reason === "internal" && record.link !== undefined) {
-      this.#with(record.link, (backend) => this.#pool.sessionFailed(backend));
+    if (record.link !== undefined) {
+      this.#with(record.link, (backend) => {
+        if (record.reason === "internal") this.#pool.sessionFailed(backend);
+        else if (record.linesIn > 0) this.#pool.sessionWorks(backend);
+      });
     }
     this.#logger.info("session ended", {
       client: record.address,
@@ -152,6 +162,11 @@ export class Traffic implements Router, EdgeObserver {
   #current(link: TrunkLink): Backend | undefined {
     const backend = this.#backends.get(link);
     return backend !== undefined && this.#links.get(backend) === link ? backend : undefined;
+  }
+
+  #count(more: 1 | -1): void {
+    this.sessions += more;
+    this.sessionsMax = Math.max(this.sessionsMax, this.sessions);
   }
 
   #answer(backend: Backend | undefined): TrunkLink | "wait" {

@@ -81,6 +81,7 @@ export class Edge {
   readonly #listeners: Listener[] = [];
   readonly #links = new Set<TrunkLink>();
   readonly #sessions = new Set<Session>();
+  #lastSerial = 0;
   readonly #newcomers = new Deadlines<Newcomer>();
   /** Clients that have sent a part of their first line. */
   readonly #unspoken = new Deadlines<Session>();
@@ -212,6 +213,8 @@ export class Edge {
   #accept(connection: Connection): ConnectionHandlers {
     const newcomer = new Newcomer(this.#owner, connection, this.#clock.monotonic());
     this.#newcomers.add(newcomer, newcomer.since);
+    // Before it is judged: whoever is turned away at once must be heard to go.
+    connection.handlers = newcomer;
     newcomer.arrive();
     return newcomer;
   }
@@ -219,7 +222,9 @@ export class Edge {
   #welcomeClient(newcomer: Newcomer, first: Uint8Array): void {
     const { connection, ip, address, since } = newcomer;
     this.#newcomers.delete(newcomer);
+    this.#lastSerial += 1;
     const session = new Session(this.#owner, connection, {
+      serial: this.#lastSerial,
       origin: { address, edge: this.name },
       ip,
       acceptedAt: this.#clock.now(),

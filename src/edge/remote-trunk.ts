@@ -41,8 +41,8 @@ export interface TrunkEnd {
 
 /** Who hears of a trunk. Calls are synchronous. */
 export interface RemoteTrunkEvents {
-  /** The handshake is done: sessions may be opened through the port. */
-  open(hub: HubIdentity): void;
+  /** The handshake is done: sessions may be opened through the port. @returns who is told what the hub says */
+  open(hub: HubIdentity): EdgePort;
   /** The answer to a heartbeat. */
   report(report: HubReport, roundTripMs: number): void;
   /** What is to be sent is above high water: stop reading clients. `relief` answers it. */
@@ -59,8 +59,6 @@ export interface RemoteTrunkOptions {
   readonly clock: Clock;
   /** 32 random hex digits, different each time. */
   nonce(): string;
-  /** Who is told what the hub says. */
-  readonly edge: EdgePort;
   readonly events: RemoteTrunkEvents;
   readonly connectMs?: number;
   readonly beatMs?: number;
@@ -78,6 +76,8 @@ export class RemoteTrunk implements ConnectionHandlers {
   #connection: Connection | undefined;
   #out: TrunkFlush | undefined;
   #encoder: HubPortEncoder | undefined;
+  /** Who is told what the hub says; present while the trunk is open. */
+  #edge: EdgePort | undefined;
   #open = false;
   #end: TrunkEnd | undefined;
   #timer: Timer | undefined;
@@ -171,8 +171,8 @@ export class RemoteTrunk implements ConnectionHandlers {
 
   #take(reader: FrameReader): void {
     if (this.#end !== undefined) return;
-    if (this.#open) {
-      decodeToEdge(reader, this.#options.edge, this.#beside);
+    if (this.#edge !== undefined) {
+      decodeToEdge(reader, this.#edge, this.#beside);
       return;
     }
     const out = this.#out;
@@ -188,7 +188,7 @@ export class RemoteTrunk implements ConnectionHandlers {
     this.#timer?.stop();
     this.#beatAt = this.#options.clock.monotonic();
     this.#timer = this.#options.clock.every(this.#options.beatMs ?? trunkLimits.beatMs, () => this.#beat());
-    this.#options.events.open(hub);
+    this.#edge = this.#options.events.open(hub);
     this.#ping();
   }
 

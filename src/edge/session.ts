@@ -43,6 +43,8 @@ export class Session implements ConnectionHandlers, Flushable {
   readonly origin: Origin;
   /** The address that the gate admitted. */
   readonly ip: string;
+  /** Counts the edge's sessions from 1, in the order in which they came. */
+  readonly serial: number;
   /** Wall clock and monotonic, ms. */
   readonly acceptedAt: number;
   readonly acceptedMonotonic: number;
@@ -82,12 +84,13 @@ export class Session implements ConnectionHandlers, Flushable {
   constructor(
     owner: SessionOwner,
     connection: Connection,
-    client: { origin: Origin; ip: string; acceptedAt: number; acceptedMonotonic: number },
+    client: { serial: number; origin: Origin; ip: string; acceptedAt: number; acceptedMonotonic: number },
   ) {
     this.#owner = owner;
     this.connection = connection;
     this.origin = client.origin;
     this.ip = client.ip;
+    this.serial = client.serial;
     this.acceptedAt = client.acceptedAt;
     this.acceptedMonotonic = client.acceptedMonotonic;
     this.#splitter = new LineSplitter(owner.limits.lineBytes);

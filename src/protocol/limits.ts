@@ -192,6 +192,8 @@ export const balancerLimits = {
   fall: 3,
   /** Session failures in a row that eject a backend whose checks are good. */
   ejectAfter: 5,
+  /** Failures further apart than this are not in a row: one a minute is bad luck, not a bad backend. */
+  failuresApartMs: 60_000,
   /** A trunk that dies this soon after it came up counts as a session failure: a backend that flaps. */
   flapMs: 10_000,
   /** First ejection; the n-th lasts n times as long. */
@@ -202,8 +204,6 @@ export const balancerLimits = {
   slowStartMs: 10_000,
   /** Weight at the beginning of a slow start, as a part of the full one. */
   slowStartLeast: 0.1,
-  /** How long sessions wait for a backend when none is usable: longer than a restart of a server. */
-  holdMs: 30_000,
   /** Sessions a second that a drain moves if nothing is said: 10,000 sessions in under a minute and a half. */
   drainRate: 128,
   /** When a drain moves all that is left at once. */
@@ -216,8 +216,12 @@ export const balancerLimits = {
   moveRate: 10_000,
   /** Names are resolved again this often: the usual time to live of cloud load-balanced names. */
   resolveMs: 30_000,
-  /** From SIGTERM to exit, at most. */
-  shutdownMs: 10_000,
+  /** From SIGTERM to closing whoever is still there: below the ten seconds after which service managers kill. */
+  shutdownMs: 8_000,
+  /** Clients of a balancer that stops come back after this long, and a random part of `comeBackJitterMs`: another
+   * balancer may be there at once, this one's successor in a second or two. */
+  comeBackMs: 200,
+  comeBackJitterMs: 2_000,
   /** Processes of one balancer: more than cores is waste, more than this a typing error. */
   workers: 64,
 } as const;

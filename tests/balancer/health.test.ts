@@ -75,9 +75,14 @@ describe("health", () => {
 describe("ejection", () => {
   test("comes after five failures in a row, which one success clears", () => {
     const ejection = new Ejection();
-    expect([1, 2, 3, 4].map(() => ejection.failed())).toEqual([false, false, false, false]);
+    expect([1, 2, 3, 4].map(() => ejection.failed(0))).toEqual([false, false, false, false]);
     ejection.succeeded();
-    expect([1, 2, 3, 4, 5].map(() => ejection.failed())).toEqual([false, false, false, false, true]);
+    expect([1, 2, 3, 4, 5].map(() => ejection.failed(0))).toEqual([false, false, false, false, true]);
+  });
+
+  test("forgets failures that are more than a minute apart", () => {
+    const ejection = new Ejection();
+    for (let turn = 0; turn < 20; turn += 1) expect(ejection.failed(turn * 60_001)).toBe(false);
   });
 
   test("grows by 30 s each time up to 300 s, and shrinks by good service", () => {

@@ -114,11 +114,13 @@ function dialTrunk(port: number, edge: EdgePort = deaf, silenceMs = 5_000): Dial
     self,
     clock: systemClock,
     nonce,
-    edge,
     beatMs: 20,
     silenceMs,
     events: {
-      open: (hub) => opened.resolve(hub.server),
+      open: (hub) => {
+        opened.resolve(hub.server);
+        return edge;
+      },
       report: (given) => reported.resolve(given),
       pressure() {},
       relief() {},

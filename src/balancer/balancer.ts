@@ -1,0 +1,356 @@
+/**
+ * The balancer: one edge, a pool of backends, and what keeps them together.
+ *
+ *   list ──▶ pool ◀── monitor ──▶ trunks ──▶ edge
+ *              ▲                               │
+ *              └── traffic (chooses, books) ◀──┘      mover: pool → edge
+ *
+ * This file only composes and answers the admin endpoint; each part has its own file. Whatever changes a backend's state
+ * comes by here once, is logged, and has its consequences: who waits is tried again, trunks of removed backends end.
+ */
+import { Edge } from "../edge/edge.ts";
+import type { Listener } from "../net/listener.ts";
+import { connectionsOpen, descriptorLimit } from "../net/descriptors.ts";
+import type { Address } from "../protocol/address.ts";
+import { AddressError, parseWeightedList } from "../protocol/address.ts";
+import type { Clock, Random } from "../protocol/clock.ts";
+import { adminLimits, balancerLimits } from "../protocol/limits.ts";
+import type { Logger } from "../protocol/logger.ts";
+import { quote } from "../protocol/names.ts";
+import type { BackendSpec } from "./address.ts";
+import type { Backend, Description } from "./backend.ts";
+import type { DoorOptions } from "./door.ts";
+import { Door } from "./door.ts";
+import type { Resolve } from "./list.ts";
+import { BackendsList } from "./list.ts";
+import { Monitor } from "./monitor.ts";
+import { Mover } from "./mover.ts";
+import type { PolicyName } from "./policy.ts";
+import { Pool } from "./pool.ts";
+import { parseProxyHeader } from "./proxy-protocol.ts";
+import { viewBackend } from "./snapshot.ts";
+import { Traffic } from "./traffic.ts";
+import { trunkMaker } from "./trunks.ts";
+import type {
+  BackendList,
+  BalancerControl,
+  BalancerView,
+  DrainWish,
+  Outcome,
+  SessionPage,
+  SessionQuery,
+  Snapshot,
+} from "./view.ts";
+
+/** What a balancer is made of. */
+export interface BalancerOptions {
+  /** How it names itself to servers. */
+  readonly name: string;
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The cluster's secret. */
+  readonly secret: Uint8Array;
+  readonly resolve: Resolve;
+  readonly policy: PolicyName;
+  readonly slowStartMs: number;
+  readonly checkMs?: number;
+  readonly holdMs?: number;
+  /** Sessions a second that move to a backend that joined; 0 for none. */
+  readonly rebalanceRate: number;
+  readonly door: Omit<DoorOptions, "clock" | "freeDescriptors">;
+  /** Sources whose connections begin with a PROXY header. */
+  readonly isProxy?: ((ip: string) => boolean) | undefined;
+  readonly tls?: Bun.TLSOptions | undefined;
+  /** Which worker this is, from 0; its rotation begins there. */
+  readonly worker?: number;
+}
+
+const fine: Outcome = { ok: true };
+
+/** See the head of this file. */
+export class Balancer implements BalancerView, BalancerControl {
+  readonly #options: BalancerOptions;
+  readonly #startedAt: number;
+  readonly #startedMonotonic: number;
+  readonly #pool: Pool;
+  readonly #traffic: Traffic;
+  readonly #edge: Edge;
+  readonly #door: Door;
+  readonly #monitor: Monitor;
+  readonly #mover: Mover;
+  readonly #list: BackendsList;
+  #listener: Listener | undefined;
+
+  constructor(options: BalancerOptions) {
+    const { clock, random, logger } = options;
+    this.#options = options;
+    this.#startedAt = clock.now();
+    this.#startedMonotonic = clock.monotonic();
+    this.#pool = new Pool(
+      {
+        clock,
+        random,
+        policy: options.policy,
+        slowStartMs: options.slowStartMs,
+        turn: options.worker ?? 0,
+      },
+      {
+        added: (backend) => this.#monitor.watch(backend),
+        changed: (backend, before) => this.#changed(backend, before),
+        removed: (backend) => this.#removed(backend),
+      },
+    );
+    this.#traffic = new Traffic(this.#pool, logger);
+    this.#door = new Door({
+      clock,
+      freeDescriptors: () => descriptorLimit() - connectionsOpen(),
+      ...options.door,
+    });
+    this.#edge = new Edge({
+      name: options.name,
+      clock,
+      logger,
+      router: this.#traffic,
+      observer: this.#traffic,
+      gate: {
+        enter: (ip) => this.#door.enter(ip),
+        leave: (ip) => this.#door.leave(ip),
+        ...(options.isProxy === undefined
+          ? {}
+          : { isProxy: options.isProxy, readPreamble: (bytes) => parseProxyHeader(bytes) }),
+      },
+      limits: options.holdMs === undefined ? {} : { holdMs: options.holdMs },
+      ...(options.tls === undefined ? {} : { tls: options.tls }),
+    });
+    this.#monitor = new Monitor({
+      pool: this.#pool,
+      clock,
+      random,
+      openTrunk: trunkMaker({
+        edge: this.#edge,
+        traffic: this.#traffic,
+        secret: options.secret,
+        self: { build: options.version, edge: options.name },
+        clock,
+      }),
+      ...(options.checkMs === undefined ? {} : { intervalMs: options.checkMs }),
+    });
+    this.#mover = new Mover({
+      pool: this.#pool,
+      clock,
+      rebalanceRate: options.rebalanceRate,
+      move: (from, count) => {
+        const link = this.#traffic.linkOf(from);
+        return link === undefined ? 0 : this.#edge.move(link, count);
+      },
+      emptied: (backend) => this.#pool.remove(backend),
+    });
+    this.#list = new BackendsList({ pool: this.#pool, resolve: options.resolve, clock, logger });
+  }
+
+  /**
+   * Opens the door and begins to look for backends. Clients that come before there is one are held.
+   * @throws ListenError, AddressError
+   * @returns where it listens
+   */
+  async start(at: Address, backends: readonly BackendSpec[], reusePort = false): Promise<string> {
+    this.#listener = this.#edge.listen({ at, reusePort });
+    await this.#list.set(backends);
+    return this.#listener.address;
+  }
+
+  /** Makes this the list, as a PUT does. @throws AddressError */
+  setBackends(backends: readonly BackendSpec[]): Promise<void> {
+    return this.#list.set(backends);
+  }
+
+  /** Looks names up again now. */
+  resolveAgain(): Promise<void> {
+    return this.#list.resolveAll();
+  }
+
+  /** Sends the clients elsewhere, waits for their last lines, and closes everything. */
+  async stop(): Promise<void> {
+    this.#traffic.stopping = true;
+    this.#list.stop();
+    this.#mover.stop();
+    await this.#edge.shutdown({
+      afterMs: balancerLimits.comeBackMs,
+      jitterMs: balancerLimits.comeBackJitterMs,
+      deadlineMs: balancerLimits.shutdownMs,
+    });
+    this.#monitor.stop();
+  }
+
+  #changed(backend: Backend, before: Description): void {
+    const { state, reason, detail } = backend.description;
+    const fields = {
+      backend: backend.id,
+      state,
+      reason: reason || undefined,
+      was: before.state,
+      detail: detail || undefined,
+    };
+    if (state === "down" || state === "ejected") this.#options.logger.warn("backend changed", fields);
+    else this.#options.logger.info("backend changed", fields);
+    if (state === "maintenance") this.#monitor.rest(backend);
+    else if (before.state === "maintenance") this.#monitor.wake(backend);
+    if (state === "up") {
+      if (before.state !== "draining") this.#mover.joined(backend);
+      this.#edge.retry();
+    }
+  }
+
+  #removed(backend: Backend): void {
+    this.#options.logger.info("backend removed", { backend: backend.id });
+    this.#mover.forget(backend);
+    this.#monitor.forget(backend);
+  }
+
+  // What the admin endpoint reads.
+
+  snapshot(): Promise<Snapshot> {
+    const { clock, version, name, policy } = this.#options;
+    const monotonic = clock.monotonic();
+    const { backends } = this.#pool;
+    for (const backend of backends) this.#traffic.countBytes(backend);
+    const totals = this.#pool.totals();
+    const { refused, admitted } = this.#door.counters;
+    const byDoor = refused.total + refused.address + refused.rate + refused.descriptors;
+    return Promise.resolve({
+      version,
+      name,
+      listen: this.#listener?.address ?? "",
+      startedAt: new Date(this.#startedAt).toISOString(),
+      at: new Date(clock.now()).toISOString(),
+      uptimeSeconds: (monotonic - this.#startedMonotonic) / 1_000,
+      workers: 1,
+      policy,
+      cluster: this.#pool.cluster ?? null,
+      stopping: this.#traffic.stopping,
+      sessions: {
+        current: this.#traffic.sessions,
+        max: this.#traffic.sessionsMax,
+        total: totals.sessionsTotal,
+        held: this.#edge.held,
+        refused: this.#traffic.unplaced,
+      },
+      selected: totals.selected,
+      failures: totals.failures,
+      retries: totals.retries,
+      handovers: { in: totals.handoversIn, out: totals.handoversOut },
+      bytes: { in: totals.bytesIn, out: totals.bytesOut },
+      connections: { current: this.#edge.connections, total: admitted },
+      // What the edge refused by itself, being full, was never at the door.
+      refused: { ...refused, total: refused.total + this.#traffic.turnedAway - byDoor },
+      handoverPause: this.#traffic.handoverPause.view(),
+      unresolved: this.#list.unresolved,
+      backends: backends.map((backend) => viewBackend(backend, monotonic)),
+    });
+  }
+
+  sessions({ after, limit, backend }: SessionQuery): Promise<SessionPage> {
+    const from = Number(after ?? 0);
+    const most = Math.min(limit, adminLimits.sessionsPageMost);
+    const page: SessionPage["sessions"][number][] = [];
+    let next: string | null = null;
+    for (const session of this.#edge.sessions) {
+      const label = session.link?.label ?? null;
+      if (session.serial <= from || (backend !== undefined && label !== backend)) continue;
+      if (page.length === most) {
+        next = page.at(-1)?.id ?? null;
+        break;
+      }
+      page.push({
+        id: String(session.serial),
+        address: session.origin.address,
+        backend: label,
+        since: new Date(session.acceptedAt).toISOString(),
+        bytes: { in: session.connection.bytesIn, out: session.connection.bytesOut },
+      });
+    }
+    return Promise.resolve({ sessions: page, next });
+  }
+
+  // What the admin endpoint does.
+
+  async add(entries: BackendList): Promise<Outcome> {
+    return this.#change(entries, (specs) => [...this.#list.specs, ...specs]);
+  }
+
+  async replace(entries: BackendList): Promise<Outcome> {
+    return this.#change(entries, (specs) => specs);
+  }
+
+  async #change(
+    entries: BackendList,
+    list: (specs: readonly BackendSpec[]) => readonly BackendSpec[],
+  ): Promise<Outcome> {
+    try {
+      await this.#list.set(list(entries.flatMap((entry) => parseWeightedList(entry))));
+      return fine;
+    } catch (error) {
+      if (error instanceof AddressError) return { ok: false, problem: "invalid", message: error.message };
+      throw error;
+    }
+  }
+
+  change(id: string, wish: Parameters<BalancerControl["change"]>[1]): Promise<Outcome> {
+    return this.#with(id, (backend) => {
+      if (wish.weight !== undefined) this.#pool.weigh(backend, wish.weight);
+      if (wish.state === "ready") this.#pool.ready(backend);
+      else if (wish.state === "drain") this.#pool.drain(backend, { cause: "operator" });
+      else if (wish.state === "maintenance") this.#pool.maintain(backend);
+      this.#edge.retry();
+      return fine;
+    });
+  }
+
+  drain(id: string, { rate, deadlineSeconds }: DrainWish): Promise<Outcome> {
+    return this.#with(id, (backend) => {
+      if (backend.maintenance) return conflict(`backend ${quote(id)} is in maintenance, and has no sessions`);
+      if (backend.drain?.cause === "removal")
+        return conflict(`backend ${quote(id)} is being removed already`);
+      this.#pool.drain(backend, {
+        cause: "operator",
+        ...(rate === undefined ? {} : { rate }),
+        ...(deadlineSeconds === undefined ? {} : { deadlineMs: deadlineSeconds * 1_000 }),
+      });
+      return fine;
+    });
+  }
+
+  ready(id: string): Promise<Outcome> {
+    return this.#with(id, (backend) => {
+      if (backend.drain?.cause === "removal") {
+        return conflict(`backend ${quote(id)} is being removed; add it again to keep it`);
+      }
+      this.#pool.ready(backend);
+      return fine;
+    });
+  }
+
+  remove(id: string): Promise<Outcome> {
+    const backend = this.#pool.get(id);
+    if (backend?.name !== undefined) {
+      const message = `backend ${quote(id)} is an address of ${quote(backend.name)}; replace the list without that name`;
+      return Promise.resolve(conflict(message));
+    }
+    return this.#with(id, async ({ host, port }) => {
+      await this.#list.set(this.#list.specs.filter((spec) => spec.host !== host || spec.port !== port));
+      return fine;
+    });
+  }
+
+  async #with(id: string, act: (backend: Backend) => Outcome | Promise<Outcome>): Promise<Outcome> {
+    const backend = this.#pool.get(id);
+    if (backend === undefined) return { ok: false, problem: "not-found", message: `no backend ${quote(id)}` };
+    return act(backend);
+  }
+}
+
+function conflict(message: string): Outcome {
+  return { ok: false, problem: "conflict", message };
+}
