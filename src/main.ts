@@ -9,6 +9,7 @@ import { version } from "../package.json";
 const modes = {
   up: () => import("./modes/up.ts"),
   server: () => import("./modes/server.ts"),
+  balancer: () => import("./modes/balancer.ts"),
   peer: () => import("./modes/peer.ts"),
   client: () => import("./modes/client.ts"),
   id: () => import("./modes/id.ts"),

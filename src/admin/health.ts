@@ -8,7 +8,7 @@ import type { BackendView, Snapshot } from "../balancer/view.ts";
 import type { Health } from "./schemas.ts";
 
 /** Whether a backend could be given a session now. Ejected ones serve when nobody else does. */
-export function canServe(backend: BackendView): boolean {
+function canServe(backend: BackendView): boolean {
   return (backend.state === "up" || backend.state === "ejected") && backend.weight > 0;
 }
 

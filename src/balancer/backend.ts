@@ -156,10 +156,10 @@ export function describe(backend: Backend, now: number): Description {
   if (health.verdict === "unknown") return { state: "starting", reason: "", detail: "not checked yet" };
   if (health.verdict === "down" || !backend.connected) {
     const code = lastCheck?.code ?? "L4CON";
-    // Good checks that are not yet enough: the reason it went down is gone, so say what is being waited for.
-    if (code === "L7OK")
-      return { state: "starting", reason: "", detail: "answers again; waiting for the next good check" };
-    return { state: "down", reason: code, detail: lastCheck?.detail ?? "" };
+    if (code !== "L7OK") return { state: "down", reason: code, detail: lastCheck?.detail ?? "" };
+    // What it went down for is past, so say what is being waited for.
+    const detail = backend.connected ? "answers again; waiting for the next good check" : "connecting";
+    return { state: "starting", reason: "", detail };
   }
   const until = ejection.until(now);
   if (until !== undefined) {

@@ -193,6 +193,7 @@ export class Balancer implements BalancerView, BalancerControl {
       was: before.state,
       detail: detail || undefined,
     };
+    if (this.#traffic.stopping) return;
     if (state === "down" || state === "ejected") this.#options.logger.warn("backend changed", fields);
     else this.#options.logger.info("backend changed", fields);
     if (state === "maintenance") this.#monitor.rest(backend);

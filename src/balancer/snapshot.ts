@@ -34,7 +34,10 @@ export function viewBackend(backend: Backend, monotonic: number): BackendView {
     messages: report?.messages ?? 0,
     messageRates: [...backend.messageRates],
     backplane: report === undefined ? null : { state: report.backplane, ms: report.backplaneMs },
-    lastCheck: lastCheck === undefined ? null : { ...lastCheck, at: iso(lastCheck.at) },
+    lastCheck:
+      lastCheck === undefined
+        ? null
+        : { ...lastCheck, at: iso(lastCheck.at), durationMs: Number(lastCheck.durationMs.toFixed(3)) },
     checks: { passed: backend.health.passed, failed: backend.health.failed },
     ejections: backend.ejection.total,
     drain: drain === undefined ? null : viewDrain(backend, drain),

@@ -22,7 +22,7 @@ export interface Totals {
 }
 
 /** The names of the counters. */
-export const totalNames = [
+const totalNames = [
   "selected",
   "failures",
   "pending",

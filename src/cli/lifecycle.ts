@@ -27,8 +27,9 @@ const signalExitCodes: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT:
 
 /**
  * Resolves with the first reason to stop; from then on a further signal exits the process at once.
+ * @param reload what SIGHUP means instead of stopping, unless this process has a terminal that can go away
  */
-export function waitForStop(environment: Environment): Promise<StopReason> {
+export function waitForStop(environment: Environment, reload?: () => void): Promise<StopReason> {
   const supervised = environment[supervisedVariable] === "1";
   return new Promise((resolve) => {
     let asked = false;
@@ -40,7 +41,8 @@ export function waitForStop(environment: Environment): Promise<StopReason> {
     process.on("SIGTERM", () => ask("SIGTERM"));
     for (const signal of ["SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
-        if (!supervised) ask(signal);
+        if (signal === "SIGHUP" && reload !== undefined && !process.stdin.isTTY) reload();
+        else if (!supervised) ask(signal);
       });
     }
     if (supervised) {

@@ -25,10 +25,16 @@ export interface ModeContext {
   readonly environment: Environment;
   /** The word after the mode's name, where it takes one. */
   readonly positional: string | undefined;
-  /** Says, once, that the mode serves now: in the log, and to whoever started it. */
-  ready(facts: ReadyFacts): void;
-  /** The first reason to stop. Until this or ready() is called, signals end the process at once. */
-  stopped(): Promise<StopReason>;
+  /**
+   * Says, once, that the mode serves now: in the log, and to whoever started it.
+   * @param reload what SIGHUP does from now on, instead of stopping
+   */
+  ready(facts: ReadyFacts, reload?: () => void): void;
+  /**
+   * The first reason to stop. Until the first call, signals end the process at once.
+   * @param reload what SIGHUP does instead of stopping; only the first call's counts
+   */
+  stopped(reload?: () => void): Promise<StopReason>;
 }
 
 /** A mode's composition. Returns an exit code, or nothing for 0; throws a Failure for what a person can mend. */
@@ -64,9 +70,9 @@ async function runMode<Table extends Flags>(
       log,
       environment,
       positional,
-      ready(facts) {
+      ready(facts, reload) {
         // Before anybody hears that it is ready: a signal that follows at once must find it listening.
-        stopping ??= waitForStop(environment);
+        stopping ??= waitForStop(environment, reload);
         log.info("ready", facts);
         announceReady(mode.name, facts, environment);
       },

@@ -6,6 +6,7 @@ import {
   parseAddressList,
   parseHost,
   parsePort,
+  parseWeightedList,
 } from "../protocol/address.ts";
 import { parseNick, parseRoom, quote } from "../protocol/names.ts";
 
@@ -34,6 +35,12 @@ export const addressSchema = (defaults: AddressDefaults = {}) =>
 /** Addresses separated by commas. */
 export const addressListSchema = (defaults: AddressDefaults = {}) =>
   parsedBy((text) => parseAddressList(text, defaults));
+
+/** Addresses separated by commas, each with an optional weight: `8001*3,8002`. */
+export const weightedListSchema = parsedBy((text) => parseWeightedList(text));
+
+/** Host names separated by commas. */
+export const hostListSchema = parsedBy((text) => text.split(",").map((part) => parseHost(part.trim())));
 
 /** Ports separated by commas. */
 export const portListSchema = parsedBy((text) => text.split(",").map((part) => parsePort(part.trim())));

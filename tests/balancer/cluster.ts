@@ -114,7 +114,7 @@ export class TestBackend implements HubHost {
 }
 
 /** A log that a test can read. */
-export class MemoryLog implements Logger {
+class MemoryLog implements Logger {
   readonly lines: { level: string; message: string; fields: LogFields }[] = [];
   #keep =
     (level: string) =>

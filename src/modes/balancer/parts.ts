@@ -1,0 +1,120 @@
+/** From the balancer's flags to its parts: what can be wrong with them is told here, before anything listens. */
+import { readFileSync } from "node:fs";
+import { lookup } from "node:dns/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { version } from "../../../package.json";
+import { AdminConfigError, checkExposure } from "../../admin/guard.ts";
+import { type BackendSpec, checkBackends, parseBackendsFile } from "../../balancer/address.ts";
+import type { BalancerOptions } from "../../balancer/balancer.ts";
+import { NetworkListError, parseNetworks } from "../../balancer/door.ts";
+import { explainSystemError, Failure, UsageError } from "../../cli/errors.ts";
+import type { Config } from "../../cli/flag.ts";
+import { clusterSecretFile, ClusterSecretError, loadClusterSecret } from "../../identity/cluster-secret.ts";
+import { AddressError } from "../../protocol/address.ts";
+import { systemClock } from "../../protocol/clock.ts";
+import type { Logger } from "../../protocol/logger.ts";
+import type { balancerMode } from "../flags/balancer.ts";
+
+/** The flags of `rtchat balancer`, read. */
+export type BalancerConfig = Config<typeof balancerMode.flags>;
+
+/** Reads a file that a flag names. */
+function readNamed(path: string, flagName: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    const known = explainSystemError(error, path);
+    throw new Failure(`cannot read ${path}: ${known?.message ?? String(error)}`, `check ${flagName}`, {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * The list of backends as it is now: from the file if there is one, else from the flag.
+ * @throws Failure, UsageError
+ */
+export function readBackends(config: BalancerConfig): readonly BackendSpec[] {
+  const { backendsFile } = config;
+  try {
+    if (backendsFile === undefined) return checkBackends(config.backends);
+    return parseBackendsFile(readNamed(backendsFile, "--backends-file"));
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    const where = backendsFile === undefined ? "--backends" : backendsFile;
+    throw new UsageError(`${where}: ${error.message}`, "", { cause: error });
+  }
+}
+
+/**
+ * The admin token, if there is one, once it is clear that the endpoint is safe with it.
+ * @throws UsageError
+ */
+export function readAdminToken(config: BalancerConfig): string | undefined {
+  const { admin, adminToken, adminTokenFile } = config;
+  if (adminToken !== undefined && adminTokenFile !== undefined) {
+    throw new UsageError("--admin-token and --admin-token-file are both given", "give one of them");
+  }
+  const token =
+    adminTokenFile === undefined ? adminToken : readNamed(adminTokenFile, "--admin-token-file").trim();
+  try {
+    if (admin !== false) checkExposure(admin.host, token);
+  } catch (error) {
+    if (error instanceof AdminConfigError) throw new UsageError(error.message, "", { cause: error });
+    throw error;
+  }
+  return token;
+}
+
+function readSecret(config: BalancerConfig): Uint8Array {
+  const given = config.clusterSecretFile;
+  try {
+    return loadClusterSecret(given ?? join(config.data, clusterSecretFile), given === undefined);
+  } catch (error) {
+    if (error instanceof ClusterSecretError) throw new Failure(error.message, "", { cause: error });
+    throw error;
+  }
+}
+
+function readProxies(config: BalancerConfig): ((ip: string) => boolean) | undefined {
+  if (config.proxyProtocolFrom === undefined) return undefined;
+  try {
+    return parseNetworks(config.proxyProtocolFrom);
+  } catch (error) {
+    if (error instanceof NetworkListError)
+      throw new UsageError(`--proxy-protocol-from: ${error.message}`, "", { cause: error });
+    throw error;
+  }
+}
+
+/**
+ * What a balancer is made of, by its flags.
+ * @param worker which of several processes this is
+ * @throws Failure, UsageError
+ */
+export function balancerOptions(config: BalancerConfig, log: Logger, worker: number): BalancerOptions {
+  const { maxPerAddress, newPerSecond } = config;
+  return {
+    name: `${hostname()}:${config.port}${config.workers > 1 ? `#${worker + 1}` : ""}`,
+    version,
+    clock: systemClock,
+    random: Math.random,
+    logger: log,
+    secret: readSecret(config),
+    resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
+    policy: config.policy,
+    slowStartMs: config.slowStart,
+    checkMs: config.checkInterval,
+    holdMs: config.hold,
+    rebalanceRate: config.rebalance,
+    door: {
+      connections: Math.ceil(config.maxConnections / config.workers),
+      ...(maxPerAddress === undefined ? {} : { perAddress: maxPerAddress }),
+      ...(newPerSecond === undefined ? {} : { newPerSecond }),
+      limitLoopback: maxPerAddress !== undefined || newPerSecond !== undefined,
+    },
+    isProxy: readProxies(config),
+    worker,
+  };
+}
