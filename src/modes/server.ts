@@ -96,8 +96,9 @@ function readSecret(config: ServerConfig): Uint8Array {
   }
 }
 
-function openBackplane(config: ServerConfig): Backplane {
-  return new MemoryBackplane(new MemoryStore({ cluster: config.backplane }));
+/** Servers in memory are clusters of their own, and a balancer is to see that. */
+function openBackplane(_config: ServerConfig): Backplane {
+  return new MemoryBackplane(new MemoryStore({ cluster: `memory-${randomBytes(4).toString("hex")}` }));
 }
 
 function listenOn(edge: Edge, config: ServerConfig): ReturnType<Edge["listen"]> {
