@@ -2,8 +2,9 @@
  * Names of people and rooms.
  *
  * Two names are the same when their keys are: Unicode NFKC, then each code point folded to lower case by way of its
- * upper case (so `ß`, `ẞ` and `ss` meet, and a final sigma is a sigma), then NFKC again. So look-alikes by case or
- * width cannot coexist. Nicks are shown as typed (NFKC); rooms are always shown by their key.
+ * upper case (so `ß` and `ss` meet, and a final sigma is a sigma; `ẞ` is its own upper case, so lower case comes first
+ * too), then NFKC again. So look-alikes by case or width cannot coexist. Nicks are shown as typed (NFKC); rooms are
+ * always shown by their key.
  */
 import { ProtocolError } from "./errors.ts";
 import { clientLimits } from "./limits.ts";
@@ -13,7 +14,7 @@ const NAME = /^[\p{L}\p{N}_-][\p{L}\p{M}\p{N}_-]*$/u;
 /** The key by which names are compared. Total and idempotent; does not validate. */
 export function nameKey(name: string): string {
   let folded = "";
-  for (const point of name.normalize("NFKC")) folded += point.toUpperCase().toLowerCase();
+  for (const point of name.normalize("NFKC")) folded += point.toLowerCase().toUpperCase().toLowerCase();
   return folded.normalize("NFKC");
 }
 

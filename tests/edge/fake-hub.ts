@@ -12,10 +12,13 @@ import type {
   HubReport,
   Origin,
   SessionId,
+  TrunkFate,
 } from "../../src/edge/trunk.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import type { Listener } from "../../src/net/listener.ts";
+import { Bare } from "../net/helpers.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 /** One session at the fake hub. */
 export interface FakeSession {
@@ -111,25 +114,61 @@ export class FakeHub implements HubHost, HubPort {
   }
 }
 
-/** An edge on a free port with one fake hub in this process. */
-export function edgeWithHub(options: Partial<EdgeOptions> = {}, hub: FakeHub = new FakeHub()) {
+/** An edge on a free port, with one fake hub for each of `hubs`, reached in this process. */
+export function startEdge(options: Partial<EdgeOptions> = {}, hubs: readonly FakeHub[] = [new FakeHub()]) {
   const links: TrunkLink[] = [];
+  const fates: TrunkFate[] = [];
+  const usable = (): TrunkLink | "wait" => links.find((link) => link.isOpen) ?? "wait";
   const edge = new Edge({
     name: "edge-1",
     clock: systemClock,
     logger: silentLogger,
-    router: { place: () => links[0] ?? "wait", move: () => links[0] ?? "wait" },
+    router: { place: usable, move: usable },
     ...options,
   });
-  links.push(edge.attach(new InProcessTrunk(hub, "edge-1"), "fake"));
+  const attach = (hub: FakeHub): TrunkLink => {
+    const trunk = new InProcessTrunk(hub, "edge-1");
+    const link = edge.attach(
+      {
+        start(port, fate) {
+          fates.push(fate);
+          return trunk.start(port);
+        },
+        stop: () => trunk.stop(),
+      },
+      `hub-${links.length + 1}`,
+    );
+    links.push(link);
+    return link;
+  };
+  for (const hub of hubs) attach(hub);
   const listener: Listener = edge.listen({ at: { host: "127.0.0.1", port: 0 } });
+  const bares: Bare[] = [];
   return {
     edge,
-    hub,
     links,
+    attach,
     listener,
     at: { host: "127.0.0.1", port: listener.port },
+    /** What becomes of the trunk to the hub with this index. */
+    fate: (index: number): TrunkFate => {
+      const fate = fates[index];
+      if (fate === undefined) throw new Error(`no hub ${index}`);
+      return fate;
+    },
+    /** A client that says `first`. */
+    client: async (first = ""): Promise<Bare> => {
+      const bare = await Bare.to({ host: "127.0.0.1", port: listener.port });
+      bares.push(bare);
+      if (first !== "") bare.open.write(first);
+      return bare;
+    },
     /** Closes everything. */
-    stop: () => edge.shutdown({ afterMs: 0, jitterMs: 0, deadlineMs: 0 }),
+    stop: async (): Promise<void> => {
+      for (const bare of bares) bare.open.terminate();
+      const gone = edge.shutdown({ afterMs: 0, jitterMs: 0, deadlineMs: 2_000 });
+      if (options.clock instanceof ManualClock) options.clock.advance(2_000);
+      await gone;
+    },
   };
 }

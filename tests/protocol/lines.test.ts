@@ -1,0 +1,105 @@
+import { describe, expect, test } from "bun:test";
+import fc from "fast-check";
+import { countLines, eachLine, LineSplitter } from "../../src/protocol/lines.ts";
+
+/** Cuts bytes at random places. */
+const cut = (bytes: Uint8Array, sizes: readonly number[]): Uint8Array[] => {
+  const chunks: Uint8Array[] = [];
+  let at = 0;
+  for (const size of sizes) {
+    if (at >= bytes.length) break;
+    chunks.push(bytes.subarray(at, at + size));
+    at += size;
+  }
+  if (at < bytes.length) chunks.push(bytes.subarray(at));
+  return chunks;
+};
+
+const sizes = fc.array(fc.oneof(fc.nat(3), fc.nat(40)), { maxLength: 60 });
+const text = fc.string({ unit: "grapheme", maxLength: 30 }).map((line) => line.replaceAll("\n", " "));
+
+describe("the line splitter", () => {
+  test("gives all lines whole and in order, wherever the stream is cut", () => {
+    fc.assert(
+      fc.property(fc.array(text, { maxLength: 20 }), text, sizes, (lines, rest, cuts) => {
+        const whole = Buffer.from([...lines.map((line) => `${line}\n`), rest].join(""));
+        const splitter = new LineSplitter(1_000);
+        const given: Uint8Array[] = [];
+        for (const chunk of cut(whole, cuts)) {
+          const result = splitter.push(chunk);
+          if (result === "too-long") throw new Error("nothing is too long here");
+          if (result === undefined) continue;
+          expect(result.at(-1)).toBe(0x0a);
+          given.push(result);
+        }
+        const got = Buffer.concat(given);
+        expect(got.toString()).toBe(lines.map((line) => `${line}\n`).join(""));
+        expect(splitter.held).toBe(Buffer.byteLength(rest));
+        expect(given.reduce((sum, slice) => sum + countLines(slice), 0)).toBe(lines.length);
+      }),
+    );
+  });
+
+  test("finds the first line over the limit, wherever the stream is cut, and no other", () => {
+    const lengths = fc.array(fc.nat(24), { minLength: 1, maxLength: 12 });
+    fc.assert(
+      fc.property(lengths, fc.boolean(), sizes, (all, ended, cuts) => {
+        const limit = 16;
+        const whole = Buffer.from(all.map((length) => "x".repeat(length)).join("\n") + (ended ? "\n" : ""));
+        const splitter = new LineSplitter(limit);
+        let given = 0;
+        let found = false;
+        for (const chunk of cut(whole, cuts)) {
+          const result = splitter.push(chunk);
+          if (result === "too-long") {
+            found = true;
+            break;
+          }
+          given += result === undefined ? 0 : countLines(result);
+          expect(splitter.held).toBeLessThanOrEqual(limit);
+        }
+        const firstTooLong = all.findIndex((length) => length > limit);
+        expect(found).toBe(firstTooLong !== -1);
+        // Lines in the same chunk as the one that is too long are not given; none after it is.
+        if (found) expect(given).toBeLessThanOrEqual(firstTooLong);
+      }),
+    );
+  });
+
+  test("keeps no chunk alive for the beginning of a line", () => {
+    const splitter = new LineSplitter();
+    const chunk = new Uint8Array(512 * 1024).fill(0x61);
+    for (let at = 1_000; at < chunk.length; at += 1_000) chunk[at] = 0x0a;
+    const given = splitter.push(chunk);
+    expect(given).toBeInstanceOf(Uint8Array);
+    chunk.fill(0x62);
+    const rest = splitter.push(new Uint8Array([0x0a]));
+    expect(rest).not.toBe("too-long");
+    // The rest was copied: changing the chunk afterwards does not change it.
+    expect(Buffer.from((rest as Uint8Array | undefined) ?? []).toString()).toMatch(/^a*\n$/);
+  });
+
+  test("takes exactly the limit and refuses one byte more", () => {
+    for (const [length, expected] of [
+      [16, "line"],
+      [17, "too-long"],
+    ] as const) {
+      const splitter = new LineSplitter(16);
+      const result = splitter.push(Buffer.from(`${"x".repeat(length)}\n`));
+      expect(result === "too-long" ? result : "line").toBe(expected);
+    }
+  });
+});
+
+test("each line comes without its line break, in either form", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(text, fc.boolean())), (lines) => {
+      const clean = lines.map(([line, carriage]) => [line.replaceAll("\r", "."), carriage] as const);
+      const whole = Buffer.from(clean.map(([line, carriage]) => `${line}${carriage ? "\r" : ""}\n`).join(""));
+      const got: string[] = [];
+      eachLine(whole, (bytes) => got.push(Buffer.from(bytes).toString()));
+      expect(got).toEqual(clean.map(([line]) => line));
+      expect(countLines(whole)).toBe(lines.length);
+    }),
+  );
+});
