@@ -5,6 +5,7 @@
  * Invariant: a log's entries are consecutive and end with its last seq; its keys are in the order of their entries.
  */
 import type { HistoryPage, HistoryQuery, LogEntry } from "./backplane.ts";
+import { takePage } from "./page.ts";
 import type { ClusterStore, Room, StoredRoom } from "./state.ts";
 
 interface Log {
@@ -14,21 +15,7 @@ interface Log {
   readonly records: Map<string, string>;
 }
 
-/** Picks the entries of a page: `candidates` are in reading order, nearest first. */
-export function takePage(candidates: Iterable<LogEntry>, limit: number, maxBytes: number): LogEntry[] {
-  const taken: LogEntry[] = [];
-  let bytes = 0;
-  if (limit <= 0) return taken;
-  for (const entry of candidates) {
-    bytes += entry.body.length;
-    if (taken.length > 0 && bytes > maxBytes) break;
-    taken.push(entry);
-    if (taken.length >= limit) break;
-  }
-  return taken;
-}
-
-export class MemoryLogs implements ClusterStore<object> {
+export class MemoryLogs implements ClusterStore<{ readonly id: string }> {
   readonly #logs = new Map<string, Log>();
   readonly #keyWindow: number;
   readonly #keep: number;
@@ -57,7 +44,7 @@ export class MemoryLogs implements ClusterStore<object> {
     return { id, last: last?.seq ?? 0, lastAt: last?.at ?? 0, records };
   }
 
-  append(room: Room<object>, key: string, entry: LogEntry): LogEntry | undefined {
+  append(room: Room<{ readonly id: string }>, key: string, entry: LogEntry): LogEntry | undefined {
     const log = this.#log(room.name);
     const known = log.keys.get(key);
     if (known !== undefined) return known;
@@ -88,10 +75,11 @@ export class MemoryLogs implements ClusterStore<object> {
     return { epoch, first, last, entries: page };
   }
 
-  putRecord(room: Room<object>, key: string, value: string): void {
+  putRecord(room: Room<{ readonly id: string }>, key: string, value: string): void {
     this.#log(room.name).records.set(key, value);
   }
 
+  forget(): void {}
   putSession(): void {}
   dropSession(): void {}
   putMember(): void {}

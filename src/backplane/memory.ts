@@ -67,6 +67,7 @@ export class MemoryStore {
   readonly logs: MemoryLogs;
   readonly #graceMs: number;
   #epoch = 1;
+  #servers = 0;
   #state: ClusterState<MemoryBackplane>;
 
   constructor(options: MemoryStoreOptions = {}) {
@@ -89,6 +90,12 @@ export class MemoryStore {
     });
   }
 
+  /** A name for one more server. */
+  nextId(): string {
+    this.#servers += 1;
+    return `server-${this.#servers}`;
+  }
+
   get state(): ClusterState<MemoryBackplane> {
     return this.#state;
   }
@@ -106,10 +113,11 @@ export class MemoryStore {
     this.logs.clear();
     this.#state = this.#newState();
     const servers = new Set<MemoryBackplane>();
-    for (const { session, nick, rooms, server } of before.sessions) {
+    for (const { session, nick, rooms, server, owner } of before.sessions) {
       this.#state.restore(
         session,
         nick,
+        owner,
         [...rooms].map((room) => room.name),
       );
       if (server === undefined) continue;
@@ -137,6 +145,7 @@ function eachSubscription(room: Room<MemoryBackplane>, say: (subscriber: RoomSub
 /** One server's connection to a {@link MemoryStore}. */
 export class MemoryBackplane implements Backplane {
   readonly cluster: string;
+  readonly id: string;
   readonly #store: MemoryStore;
   readonly #options: MemoryBackplaneOptions;
   readonly #subscribers = new Map<string, RoomSubscriber>();
@@ -148,6 +157,7 @@ export class MemoryBackplane implements Backplane {
     this.#store = store;
     this.#options = options;
     this.cluster = store.cluster;
+    this.id = store.nextId();
   }
 
   start(listener: BackplaneListener): Promise<void> {

@@ -28,6 +28,8 @@ export interface Session<S> {
   nick: string;
   /** The server that holds it; undefined in grace. */
   server: S | undefined;
+  /** The id of the server that holds it, or held it before grace. */
+  owner: string;
   readonly rooms: Set<Room<S>>;
   /** Monotonic ms at which grace ends; meaningless with a server. */
   graceUntil: number;
@@ -69,6 +71,8 @@ export interface ClusterStore<S> {
    * @returns the remembered one
    */
   append(room: Room<S>, key: string, entry: LogEntry): Pick<LogEntry, "seq" | "at"> | undefined;
+  /** A room that nobody uses any more is unloaded. */
+  forget(room: string): void;
   putRecord(room: Room<S>, key: string, value: string): void;
   /** Stores a session's nick and server, new or changed. */
   putSession(session: Session<S>): void;
@@ -97,9 +101,18 @@ export interface ClusterOptions {
   readonly idleRooms?: number;
 }
 
-const memberOf = ({ session, nick }: Session<object>): Member => ({ session, nick });
+const memberOf = ({ session, nick }: Member): Member => ({ session, nick });
 
-export class ClusterState<S extends object> {
+/** What a server that came back says of one of its sessions. */
+export interface Announced {
+  readonly session: string;
+  readonly nick: string;
+  readonly rooms: readonly string[];
+  /** A claim for it is under way again: it may be here already, in whatever rooms. */
+  readonly pending: boolean;
+}
+
+export class ClusterState<S extends { readonly id: string }> {
   readonly epoch: string;
   readonly #sessions = new Map<string, Session<S>>();
   readonly #nicks = new Map<string, Session<S>>();
@@ -132,8 +145,8 @@ export class ClusterState<S extends object> {
   }
 
   /** Puts back what was stored; announces and stores nothing. The session is in grace from now on. */
-  restore(session: string, nick: string, rooms: Iterable<string>): void {
-    const restored: Session<S> = { session, nick, server: undefined, rooms: new Set(), graceUntil: 0 };
+  restore(session: string, nick: string, owner: string, rooms: Iterable<string>): void {
+    const restored: Session<S> = { session, nick, server: undefined, owner, rooms: new Set(), graceUntil: 0 };
     this.#startGrace(restored);
     this.#sessions.set(session, restored);
     this.#nicks.set(nameKey(nick), restored);
@@ -165,7 +178,9 @@ export class ClusterState<S extends object> {
 
   #forgetIdle(but: string): void {
     for (const [name, room] of this.#rooms) {
-      if (room.members.size === 0 && room.subscribers.size === 0 && name !== but) this.#rooms.delete(name);
+      if (room.members.size > 0 || room.subscribers.size > 0 || name === but) continue;
+      this.#rooms.delete(name);
+      this.#store.forget(name);
     }
   }
 
@@ -213,11 +228,18 @@ export class ClusterState<S extends object> {
       return nickTaken(nick);
     }
     const known = this.#sessions.get(name);
-    const session = known ?? { session: name, nick, server, rooms: new Set<Room<S>>(), graceUntil: 0 };
+    const session = known ?? {
+      session: name,
+      nick,
+      server,
+      owner: server.id,
+      rooms: new Set<Room<S>>(),
+      graceUntil: 0,
+    };
     const before = session.server;
     if (known === undefined) this.#sessions.set(name, session);
-    session.server = server;
-    this.#inGrace.delete(session);
+    const moved = session.owner !== server.id;
+    this.#hold(session, server);
     if (before !== undefined && before !== server) this.#announce.taken(before, name);
     const old = session.nick;
     if (old !== nick) {
@@ -227,14 +249,51 @@ export class ClusterState<S extends object> {
       for (const room of session.rooms) this.#announce.presence(room, event);
     }
     this.#nicks.set(key, session);
-    if (known === undefined || before !== server || old !== nick) this.#store.putSession(session);
+    if (known === undefined || moved || old !== nick) this.#store.putSession(session);
     return { ok: true, rooms: [...session.rooms].map((room) => room.name) };
   }
 
-  /** Ends a session if `server` still holds it. */
+  #hold(session: Session<S>, server: S): void {
+    session.server = server;
+    session.owner = server.id;
+    this.#inGrace.delete(session);
+  }
+
+  /**
+   * A server has come back and says which sessions it holds, in which rooms: what it ended meanwhile ends now, what it
+   * began begins, what is as it was makes no noise. Sessions that are another server's by now are reported taken.
+   */
+  announce(server: S, sessions: readonly Announced[]): void {
+    const said = new Set<string>();
+    for (const announced of sessions) {
+      said.add(announced.session);
+      const known = this.#sessions.get(announced.session);
+      if (known !== undefined && known.owner !== server.id) this.#announce.taken(server, announced.session);
+      else if (!announced.pending) this.#takeBack(server, announced);
+      else if (known !== undefined) this.#hold(known, server);
+    }
+    for (const session of this.#inGrace) {
+      if (session.owner === server.id && !said.has(session.session)) this.#end(session);
+    }
+  }
+
+  #takeBack(server: S, { session, nick, rooms }: Announced): void {
+    const claimed = this.claim(server, session, nick);
+    // Its grace was over and the nick is somebody else's: it is gone for good.
+    if (!claimed.ok) return this.#announce.taken(server, session);
+    for (const room of claimed.rooms) if (!rooms.includes(room)) this.leave(server, room, session);
+    for (const room of rooms) this.enter(server, room, session);
+  }
+
+  /** Holds what this server held before, as it was: for a state rebuilt under connected servers. */
+  rebind(server: S): void {
+    for (const session of this.#inGrace) if (session.owner === server.id) this.#hold(session, server);
+  }
+
+  /** Ends a session if no other server has taken it over. */
   release(server: S, name: string): void {
     const session = this.#sessions.get(name);
-    if (session?.server === server) this.#end(session);
+    if (session?.owner === server.id) this.#end(session);
   }
 
   #end(session: Session<S>): void {
@@ -307,9 +366,8 @@ export class ClusterState<S extends object> {
   vanish(server: S, release: boolean): void {
     for (const room of this.#rooms.values()) room.subscribers.delete(server);
     for (const session of this.#sessions.values()) {
-      if (session.server !== server) continue;
-      if (release) this.#end(session);
-      else this.#startGrace(session);
+      if (release && session.owner === server.id) this.#end(session);
+      else if (session.server === server) this.#startGrace(session);
     }
   }
 

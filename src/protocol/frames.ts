@@ -144,6 +144,14 @@ export class FrameWriter {
     return this.text(JSON.stringify(value));
   }
 
+  /** Text that other fields follow: u32 length, UTF-8. */
+  field(value: string): this {
+    const at = this.#length;
+    this.u32(0).text(value);
+    this.#buffer.writeUInt32LE(this.#length - at - 4, at);
+    return this;
+  }
+
   end(): this {
     const size = this.#length - this.#start - 4;
     const buffer = this.#buffer;
@@ -166,6 +174,10 @@ export class FrameWriter {
     return frames;
   }
 }
+
+/** Eight bytes to read a float from: a view of its own for each would cost more than the copy. */
+const scratchBytes = new Uint8Array(8);
+const scratch = new DataView(scratchBytes.buffer);
 
 /** A frame's fields, read in order. Reading past the end throws RangeError: the peer is broken. */
 export class FrameReader {
@@ -199,12 +211,18 @@ export class FrameReader {
 
   f64(): number {
     const at = this.#take(8);
-    return new DataView(this.#buffer.buffer, this.#buffer.byteOffset + at, 8).getFloat64(0, true);
+    for (let index = 0; index < 8; index += 1) scratchBytes[index] = this.#buffer[at + index] ?? 0;
+    return scratch.getFloat64(0, true);
   }
 
   bytes(length: number): Uint8Array {
     const at = this.#take(length);
     return this.#buffer.subarray(at, at + length);
+  }
+
+  /** Text written by {@link FrameWriter.field}. */
+  field(): string {
+    return decoder.decode(this.bytes(this.u32()));
   }
 
   /** What is left of the frame, as a slice of the chunk it came in. */

@@ -158,8 +158,9 @@ export const backplaneLimits = {
   publishMs: 10_000,
   /** After a server vanishes its sessions keep names and places this long, for the hand-over to bring them back. */
   graceMs: 10_000,
-  /** Idempotency keys remembered a room, counted in log entries: a repeat later than this is logged again. */
-  keyWindowEntries: 100_000,
+  /** Idempotency keys remembered, counted in the store's entries: a repeat later than this is logged again. At a
+   * thousand messages a second a quarter of an hour, and 16 to 32 MiB at the keeper. */
+  keyWindowEntries: 1_000_000,
   /** One entry's body: text of 8 KiB escaped at worst six-fold, plus its envelope. */
   bodyBytes: 64 * KiB,
   /** Characters of a log's name, a session's name or an idempotency key: a session and the longest request id. */

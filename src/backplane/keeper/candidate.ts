@@ -1,0 +1,123 @@
+/**
+ * A server's candidacy: its keeper thread, which runs for office when nobody keeps the log.
+ *
+ * The thread is started when it is first needed; that takes a few milliseconds, and a server that never runs for office
+ * is spared the memory.
+ *
+ * When the lock cannot be had. A keeper that was stopped (SIGSTOP, a debugger) in the middle of a commit holds SQLite's
+ * write lock, and no election can be written. There is no gentle way to take it. If the holder named in the file is
+ * provably the process we think of, on this machine, in this boot, and is stopped, it is killed: its servers' sessions
+ * are in grace, and everything it has acknowledged is in the file. Anything else is only reported.
+ */
+import type { Clock } from "../../protocol/clock.ts";
+import type { Logger } from "../../protocol/logger.ts";
+import { StoreProblem } from "./problem.ts";
+import { killStopped } from "./process-identity.ts";
+import type { Holder } from "./reader.ts";
+import { startWorker } from "./start-worker.ts";
+import type { TenureSettings } from "./tenure.ts";
+import type { FromKeeper, ToKeeper } from "./worker.ts";
+
+/** How an attempt ended: `decided` means that the file names a keeper other than the one that was held for dead. */
+export type Attempt = "decided" | "busy";
+
+export class Candidate {
+  readonly #settings: TenureSettings;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  #worker: Worker | undefined;
+  #answer: PromiseWithResolvers<FromKeeper> | undefined;
+  #busySince: number | undefined;
+
+  constructor(settings: TenureSettings, clock: Clock, log: Logger) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /**
+   * Runs for office once.
+   * @param dead the keeper that is held for dead, or undefined when there was never one
+   * @throws StoreProblem (as a rejection) when the file cannot be used
+   */
+  async run(dead: Holder | undefined): Promise<Attempt> {
+    const answer = await this.#ask({ kind: "run", settings: this.#settings, seenTerm: dead?.term ?? 0 });
+    if (answer.kind !== "problem") {
+      this.#busySince = undefined;
+      return "decided";
+    }
+    if (answer.problem !== "busy") throw new StoreProblem(answer.problem, answer.message);
+    this.#stuck(dead, answer.message);
+    return "busy";
+  }
+
+  #stuck(dead: Holder | undefined, message: string): void {
+    const now = this.#clock.monotonic();
+    this.#busySince ??= now;
+    if (now - this.#busySince < this.#settings.limits.stuckLockMs) return;
+    this.#busySince = now;
+    if (dead !== undefined && killStopped(dead)) {
+      this.#log.error("the keeper was stopped while it held the log's lock: it was killed", {
+        pid: dead.pid,
+      });
+      return;
+    }
+    this.#log.error("no keeper can be elected", { problem: message, pid: dead?.pid });
+  }
+
+  /**
+   * Ends the thread.
+   * @param how `stop` ends the office in order; `abort` as a crash would, but for what only the end of a process does
+   */
+  async stop(how: "stop" | "abort"): Promise<void> {
+    const worker = this.#worker;
+    if (worker === undefined) return;
+    await this.#ask({ kind: how });
+    this.#worker = undefined;
+    worker.terminate();
+  }
+
+  #ask(message: ToKeeper): Promise<FromKeeper> {
+    this.#worker ??= this.#start();
+    this.#answer = Promise.withResolvers<FromKeeper>();
+    this.#worker.postMessage(message);
+    return this.#answer.promise;
+  }
+
+  #start(): Worker {
+    const worker = startWorker("keeper");
+    worker.addEventListener("message", (event: MessageEvent<FromKeeper>) => this.#hear(event.data));
+    const gone = (what: string): void => {
+      if (this.#worker !== worker) return;
+      this.#worker = undefined;
+      this.#log.error("the keeper thread failed", { error: what });
+      this.#answer?.resolve({
+        kind: "problem",
+        problem: "failing",
+        message: `the keeper thread failed: ${what}`,
+      });
+    };
+    worker.addEventListener("error", (event) => gone(event.message));
+    worker.addEventListener("close", () => gone("it ended"));
+    return worker;
+  }
+
+  #hear(message: FromKeeper): void {
+    switch (message.kind) {
+      case "log":
+        this.#log[message.level](message.message, message.fields);
+        break;
+      case "elected":
+        this.#log.info("this server keeps the log", { term: message.term });
+        this.#answer?.resolve(message);
+        break;
+      case "ended":
+        this.#log.warn("this server no longer keeps the log", { reason: message.message });
+        break;
+      case "lost":
+      case "problem":
+      case "stopped":
+        this.#answer?.resolve(message);
+    }
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * What comes from the keeper: answers to calls, events for subscriptions.
+ *
+ * Frames are handled in the order they come. After a takeover each room is subscribed again, and while missed entries are
+ * being read, a page a turn, later frames wait; so a subscriber hears everything in order, and before the `done` of what
+ * caused it.
+ */
+import { FrameReader } from "../../protocol/frames.ts";
+import type { FrameWriter } from "../../protocol/frames.ts";
+import type { Logger } from "../../protocol/logger.ts";
+import type { BackplaneFailure, Done, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane.ts";
+import { unavailable } from "../failures.ts";
+import type { Call, CallTable } from "./calls.ts";
+import { StoreProblem } from "./problem.ts";
+import type { LogReader } from "./reader.ts";
+import { Subscription } from "./subscription.ts";
+import { fromWire, Op } from "./wire.ts";
+import type { WireFailure, WireSnapshot } from "./wire.ts";
+
+/** What belongs to no room. */
+export interface InboundHandlers {
+  taken(session: string): void;
+  told(session: string, payload: string): void;
+  /** Why the log cannot be written, empty when it can. */
+  status(why: string): void;
+}
+
+/** A snapshot and the number its room has from now on. */
+interface Numbered {
+  readonly room: number;
+  readonly snapshot: Snapshot;
+}
+
+export class Inbound {
+  readonly #calls: CallTable;
+  readonly #reader: LogReader;
+  readonly #log: Logger;
+  readonly #handlers: InboundHandlers;
+  readonly #subscriptions = new Map<string, Subscription>();
+  /** Subscriptions by the number the present keeper has given their room. */
+  readonly #rooms = new Map<number, Subscription>();
+  /** Rooms being subscribed again, by the number of the question. */
+  readonly #again = new Map<number, Subscription>();
+  /** Rooms that could not be subscribed again, to be asked for later. */
+  #refused: Subscription[] = [];
+  /** Frames that wait while missed entries are read; undefined when none are. */
+  #waiting: FrameReader[] | undefined;
+  #epoch = "";
+
+  constructor(calls: CallTable, reader: LogReader, log: Logger, handlers: InboundHandlers) {
+    this.#calls = calls;
+    this.#reader = reader;
+    this.#log = log;
+    this.#handlers = handlers;
+  }
+
+  /** A keeper has welcomed this server: subscribes everything again. */
+  welcomed(writer: FrameWriter, epoch: string): void {
+    this.#epoch = epoch;
+    for (const subscription of this.#subscriptions.values()) {
+      // One that has not begun is a call under way, and repeated with those.
+      if (subscription.begun) this.#ask(writer, subscription);
+    }
+  }
+
+  /** Asks again for what was refused. */
+  retry(writer: FrameWriter): void {
+    for (const subscription of this.#refused.splice(0))
+      if (!subscription.closed) this.#ask(writer, subscription);
+  }
+
+  #ask(writer: FrameWriter, subscription: Subscription): void {
+    const number = this.#calls.nextNumber();
+    this.#again.set(number, subscription);
+    writer.begin(Op.Subscribe).u32(number).text(subscription.room).end();
+  }
+
+  /** The keeper is gone. What waits is dropped: calls are repeated, entries are read from the file. */
+  lost(): void {
+    this.#waiting = undefined;
+    this.#refused = [];
+    this.#rooms.clear();
+    this.#again.clear();
+  }
+
+  /** Nothing is said any more. */
+  close(): void {
+    for (const subscription of this.#subscriptions.values()) subscription.closed = true;
+    this.#subscriptions.clear();
+    this.lost();
+  }
+
+  /** The call that begins a subscription, which hears what follows its answer. */
+  subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): Call {
+    const subscription = new Subscription(room, subscriber);
+    this.unsubscribe(room);
+    this.#subscriptions.set(room, subscription);
+    return {
+      bytes: 0,
+      write: (writer, number) => writer.begin(Op.Subscribe).u32(number).text(room).end(),
+      answered: (answer) => {
+        const { room: number, snapshot } = answer as Numbered;
+        if (subscription.closed) return done(unavailable("the subscription was ended before it began"));
+        this.#rooms.set(number, subscription);
+        subscription.begin(snapshot, number);
+        done({ ok: true, snapshot });
+      },
+      failed: (failure: BackplaneFailure) => {
+        if (this.#subscriptions.get(room) === subscription) this.unsubscribe(room);
+        done(failure);
+      },
+    };
+  }
+
+  /** @returns whether there was a subscription to end */
+  unsubscribe(room: string): boolean {
+    const subscription = this.#subscriptions.get(room);
+    if (subscription === undefined) return false;
+    subscription.closed = true;
+    this.#subscriptions.delete(room);
+    if (this.#rooms.get(subscription.number) === subscription) this.#rooms.delete(subscription.number);
+    return true;
+  }
+
+  frame(reader: FrameReader): void {
+    if (this.#waiting === undefined) return this.#handle(reader);
+    // The reader is used again for the next frame: keep a copy.
+    const rest = reader.rest();
+    const bytes = new Uint8Array(1 + rest.length);
+    bytes[0] = reader.op;
+    bytes.set(rest, 1);
+    const copy = new FrameReader();
+    copy.aim(bytes, 0, bytes.length);
+    this.#waiting.push(copy);
+  }
+
+  #handle(reader: FrameReader): void {
+    switch (reader.op) {
+      case Op.Entry:
+        this.#rooms.get(reader.u32())?.entry({ seq: reader.f64(), at: reader.f64(), body: reader.rest() });
+        break;
+      case Op.Presence:
+        this.#rooms.get(reader.u32())?.presence(reader.json() as PresenceEvent);
+        break;
+      case Op.Record:
+        this.#rooms.get(reader.u32())?.record(reader.field(), reader.text());
+        break;
+      case Op.Taken:
+        this.#handlers.taken(reader.text());
+        break;
+      case Op.Told:
+        this.#handlers.told(reader.field(), reader.text());
+        break;
+      case Op.Status:
+        this.#handlers.status(reader.text());
+        break;
+      default:
+        this.#answer(reader, reader.u32());
+    }
+  }
+
+  #answer(reader: FrameReader, number: number): void {
+    switch (reader.op) {
+      case Op.Published: {
+        const duplicate = reader.u8() === 1;
+        const position = { epoch: this.#epoch, seq: reader.f64() };
+        this.#calls.take(number)?.answered({ position, at: reader.f64(), duplicate });
+        break;
+      }
+      case Op.Answer:
+        this.#calls.take(number)?.answered(reader.json());
+        break;
+      case Op.Failed:
+        this.#failed(number, { ok: false, ...(reader.json() as WireFailure) });
+        break;
+      case Op.Snapshot: {
+        const room = reader.u32();
+        const snapshot = fromWire(reader.json() as WireSnapshot, this.#epoch);
+        const again = this.#again.get(number);
+        if (again === undefined) this.#calls.take(number)?.answered({ room, snapshot } satisfies Numbered);
+        else this.#resume(number, again, { room, snapshot });
+        break;
+      }
+      default:
+        this.#log.warn("the keeper says something unknown", { operation: reader.op });
+    }
+  }
+
+  #failed(number: number, failure: BackplaneFailure): void {
+    const again = this.#again.get(number);
+    this.#again.delete(number);
+    if (again === undefined) this.#calls.take(number)?.failed(failure);
+    else this.#refused.push(again);
+  }
+
+  #resume(number: number, subscription: Subscription, { room, snapshot }: Numbered): void {
+    this.#again.delete(number);
+    if (subscription.closed) return;
+    this.#rooms.set(room, subscription);
+    subscription.number = room;
+    this.#recover(subscription.recover(snapshot, this.#reader), subscription, snapshot);
+  }
+
+  /** Reads on a page a turn; frames wait meanwhile. */
+  #recover(steps: Generator<void, void, void>, subscription: Subscription, snapshot: Snapshot): void {
+    let over = true;
+    try {
+      over = steps.next().done === true;
+    } catch (error) {
+      if (!(error instanceof StoreProblem)) throw error;
+      this.#log.error("missed entries cannot be read: the room starts over", { problem: error.message });
+      subscription.startOver(snapshot);
+    }
+    if (over) return this.#goOn();
+    const waiting = (this.#waiting ??= []);
+    setImmediate(() => {
+      // If the keeper was lost meanwhile, its successor has begun another recovery.
+      if (this.#waiting === waiting) this.#recover(steps, subscription, snapshot);
+    });
+  }
+
+  #goOn(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const [index, reader] of waiting.entries()) {
+      this.#handle(reader);
+      // It may have begun another recovery: then the rest waits again.
+      if (this.#holdBack(waiting.slice(index + 1))) return;
+    }
+  }
+
+  #holdBack(rest: readonly FrameReader[]): boolean {
+    this.#waiting?.push(...rest);
+    return this.#waiting !== undefined;
+  }
+}

@@ -1,0 +1,66 @@
+/**
+ * The sessions this server holds, as it will announce them to the next keeper.
+ *
+ * What was asked counts as done (a session is in a room from `enter` on), because unanswered calls are repeated after
+ * the announcement: so the repeat changes nothing, and nobody hears a leave and a join for it.
+ */
+import type { Announced } from "../state.ts";
+
+interface Own {
+  /** Undefined until its first claim has been answered. */
+  nick: string | undefined;
+  readonly rooms: Set<string>;
+  /** Claims under way. */
+  pending: number;
+}
+
+export class OwnSessions {
+  readonly #sessions = new Map<string, Own>();
+
+  claiming(session: string): void {
+    const own = this.#sessions.get(session) ?? { nick: undefined, rooms: new Set<string>(), pending: 0 };
+    own.pending += 1;
+    this.#sessions.set(session, own);
+  }
+
+  claimed(session: string, nick: string, rooms: readonly string[]): void {
+    const own = this.#sessions.get(session);
+    if (own === undefined) return;
+    own.pending -= 1;
+    if (own.nick === undefined) for (const room of rooms) own.rooms.add(room);
+    own.nick = nick;
+  }
+
+  notClaimed(session: string): void {
+    const own = this.#sessions.get(session);
+    if (own === undefined) return;
+    own.pending -= 1;
+    if (own.pending === 0 && own.nick === undefined) this.#sessions.delete(session);
+  }
+
+  entering(session: string, room: string): void {
+    this.#sessions.get(session)?.rooms.add(room);
+  }
+
+  left(session: string, room: string): void {
+    this.#sessions.get(session)?.rooms.delete(room);
+  }
+
+  /** It was released, or taken over by another server. */
+  gone(session: string): void {
+    this.#sessions.delete(session);
+  }
+
+  has(session: string): boolean {
+    return this.#sessions.has(session);
+  }
+
+  announce(): Announced[] {
+    return [...this.#sessions].map(([session, { nick, rooms, pending }]) => ({
+      session,
+      nick: nick ?? "",
+      rooms: [...rooms],
+      pending: pending > 0,
+    }));
+  }
+}

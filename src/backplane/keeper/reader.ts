@@ -1,0 +1,200 @@
+/**
+ * Reading the log file in the server itself: history, and who keeps the file.
+ *
+ * WAL readers wait for nobody, so a page of history costs a few B-tree look-ups here and nothing at the keeper. The
+ * newest entries are still in the journal; each call reads the journal's new rows once and keeps them by room until the
+ * keeper has moved them.
+ *
+ * Invariant: after `#readJournal`, the tails hold every entry of the journal as of this read transaction, and nothing
+ * that was moved before the rows they came from were seen.
+ */
+import type { Database } from "bun:sqlite";
+import type { HistoryPage, HistoryQuery, LogEntry } from "../backplane.ts";
+import { readBatch } from "./journal.ts";
+import { takePage } from "../page.ts";
+import { problemOf } from "./problem.ts";
+import { openForReading } from "./schema.ts";
+
+/** The row of the cluster table. */
+export interface Holder {
+  readonly cluster: string;
+  readonly epoch: string;
+  readonly seed: number;
+  readonly term: number;
+  readonly socket: string;
+  readonly pid: number;
+  readonly started: string;
+  readonly boot: string;
+  readonly namespace: string;
+  readonly durable: number;
+}
+
+interface Batch {
+  readonly id: number;
+  readonly rooms: ReadonlyMap<number, readonly LogEntry[]>;
+}
+
+export class LogReader {
+  readonly #file: string;
+  #open: { readonly db: Database; readonly statements: ReturnType<typeof prepare> } | undefined;
+  readonly #rooms = new Map<string, number>();
+  /** The journal's rows as last seen, oldest first. */
+  #batches: Batch[] = [];
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  #statements(): ReturnType<typeof prepare> | undefined {
+    if (this.#open === undefined) {
+      const db = openForReading(this.#file);
+      if (db === undefined) return undefined;
+      this.#open = { db, statements: prepare(db) };
+    }
+    return this.#open.statements;
+  }
+
+  /**
+   * Who keeps the file, or undefined when nobody ever did.
+   * @throws StoreProblem
+   */
+  holder(): Holder | undefined {
+    try {
+      return this.#statements()?.holder.get() ?? undefined;
+    } catch (error) {
+      throw problemOf(error, this.#file);
+    }
+  }
+
+  /**
+   * A page of a log.
+   * @throws StoreProblem
+   */
+  page(query: HistoryQuery): HistoryPage {
+    try {
+      const statements = this.#statements();
+      if (statements === undefined) return { epoch: "", first: 1, last: 0, entries: [] };
+      statements.begin.run();
+      try {
+        return this.#page(statements, query);
+      } finally {
+        statements.end.run();
+      }
+    } catch (error) {
+      throw problemOf(error, this.#file);
+    }
+  }
+
+  #page(statements: ReturnType<typeof prepare>, query: HistoryQuery): HistoryPage {
+    const epoch = statements.holder.get()?.epoch ?? "";
+    this.#readJournal(statements);
+    const room = this.#room(statements, query.room);
+    if (room === undefined) return { epoch, first: 1, last: 0, entries: [] };
+    const bounds = statements.bounds.get(room, room);
+    const moved = bounds?.last ?? 0;
+    const tail = this.#tail(room, moved);
+    const last = tail.at(-1)?.seq ?? (moved || (statements.floor.get(room)?.last ?? 0));
+    const first = bounds?.first ?? tail[0]?.seq ?? last + 1;
+    const { before = Number.MAX_SAFE_INTEGER, after, limit, maxBytes } = query;
+    const entries =
+      after === undefined
+        ? takePage(newestFirst(statements, room, tail, before, limit), limit, maxBytes).reverse()
+        : takePage(oldestFirst(statements, room, tail, after, before, limit), limit, maxBytes);
+    return { epoch, first, last, entries };
+  }
+
+  #room(statements: ReturnType<typeof prepare>, name: string): number | undefined {
+    let id = this.#rooms.get(name);
+    if (id === undefined) {
+      id = statements.room.get(name)?.id;
+      if (id === undefined) return undefined;
+      // Names and numbers never change; a bound on the number of them is all that is needed.
+      if (this.#rooms.size >= 10_000) this.#rooms.clear();
+      this.#rooms.set(name, id);
+    }
+    return id;
+  }
+
+  #readJournal(statements: ReturnType<typeof prepare>): void {
+    const oldest = statements.oldestBatch.get()?.id ?? Infinity;
+    if (this.#batches[0] !== undefined && this.#batches[0].id < oldest) {
+      this.#batches = this.#batches.filter((batch) => batch.id >= oldest);
+    }
+    for (const { id, batch } of statements.batches.iterate(this.#batches.at(-1)?.id ?? 0)) {
+      const rooms = new Map<number, LogEntry[]>();
+      for (const { room, entry } of readBatch(batch)) {
+        const entries = rooms.get(room);
+        if (entries === undefined) rooms.set(room, [entry]);
+        else entries.push(entry);
+      }
+      this.#batches.push({ id, rooms });
+    }
+  }
+
+  /** The room's entries after `moved`, ascending. */
+  #tail(room: number, moved: number): LogEntry[] {
+    const entries: LogEntry[] = [];
+    for (const { rooms } of this.#batches) {
+      for (const entry of rooms.get(room) ?? []) if (entry.seq > moved) entries.push(entry);
+    }
+    return entries;
+  }
+
+  close(): void {
+    this.#open?.db.close();
+    this.#open = undefined;
+  }
+}
+
+function* newestFirst(
+  statements: ReturnType<typeof prepare>,
+  room: number,
+  tail: readonly LogEntry[],
+  before: number,
+  limit: number,
+): Generator<LogEntry> {
+  for (let index = tail.length - 1; index >= 0; index -= 1) {
+    const entry = tail[index];
+    if (entry !== undefined && entry.seq < before) yield entry;
+  }
+  yield* statements.before.iterate(room, before, limit);
+}
+
+function* oldestFirst(
+  statements: ReturnType<typeof prepare>,
+  room: number,
+  tail: readonly LogEntry[],
+  after: number,
+  before: number,
+  limit: number,
+): Generator<LogEntry> {
+  yield* statements.after.iterate(room, after, before, limit);
+  for (const entry of tail) if (entry.seq > after && entry.seq < before) yield entry;
+}
+
+function prepare(db: Database) {
+  const statement = <Row, Parameters extends (string | number)[]>(sql: string) =>
+    db.prepare<Row, Parameters>(sql);
+  return {
+    begin: statement<never, []>("BEGIN"),
+    end: statement<never, []>("COMMIT"),
+    holder: statement<Holder, []>(
+      "SELECT cluster, epoch, seed, term, socket, pid, started, boot, namespace, durable FROM cluster",
+    ),
+    room: statement<{ id: number }, [string]>("SELECT id FROM rooms WHERE name = ?"),
+    floor: statement<{ last: number }, [number]>("SELECT last FROM rooms WHERE id = ?"),
+    bounds: statement<{ first: number | null; last: number | null }, [number, number]>(
+      "SELECT (SELECT min(seq) FROM entries WHERE room = ?) AS first, (SELECT max(seq) FROM entries WHERE room = ?) AS last",
+    ),
+    before: statement<LogEntry, [number, number, number]>(
+      "SELECT seq, at, body FROM entries WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+    ),
+    after: statement<LogEntry, [number, number, number, number]>(
+      "SELECT seq, at, body FROM entries WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+    ),
+    oldestBatch: statement<{ id: number | null }, []>("SELECT min(id) AS id FROM journal"),
+    batches: statement<{ id: number; batch: Uint8Array }, [number]>(
+      "SELECT id, batch FROM journal WHERE id > ? ORDER BY id",
+    ),
+  };
+}

@@ -1,0 +1,62 @@
+/**
+ * Where the keeper's Unix socket lives.
+ *
+ * In the data directory, unless its path would not fit into a socket address (108 bytes with the ending NUL on Linux,
+ * 104 elsewhere): then in a directory of the user's own under XDG_RUNTIME_DIR or the temporary directory, which must be
+ * ours and closed to others. Every term has a socket of its own, so that nobody reaches a former keeper by a new path.
+ */
+import { createHash, randomInt } from "node:crypto";
+import { lstatSync, mkdirSync, readdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { removeSocketFile } from "../../net/listener.ts";
+import { StoreProblem } from "./problem.ts";
+
+/** Longest path that fits everywhere. */
+const PATH_BYTES = 103;
+const NAME = /^keeper-(\d+)-[0-9a-z]+\.sock$/;
+
+/**
+ * The socket for a term.
+ * @param directory the data directory, absolute
+ * @throws StoreProblem when there is no safe place with a short enough path
+ */
+export function socketPath(directory: string, term: number): string {
+  // Candidates of one term must not remove each other's.
+  const name = `keeper-${term}-${randomInt(2 ** 40).toString(36)}.sock`;
+  const inData = join(directory, name);
+  if (Buffer.byteLength(inData) <= PATH_BYTES) return inData;
+  const id = createHash("sha256").update(directory).digest("hex").slice(0, 16);
+  const base = process.env["XDG_RUNTIME_DIR"] ?? tmpdir();
+  const own = join(base, `rtchat-${process.getuid?.() ?? 0}-${id}`);
+  const path = join(own, name);
+  if (Buffer.byteLength(path) > PATH_BYTES) {
+    throw new StoreProblem(
+      "inaccessible",
+      `neither ${directory} nor ${base} leaves room for a socket's path (${PATH_BYTES} bytes); choose a shorter directory with --data`,
+    );
+  }
+  makePrivate(own);
+  return path;
+}
+
+function makePrivate(directory: string): void {
+  mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const { uid, mode } = lstatSync(directory);
+  const real = lstatSync(directory).isDirectory();
+  if (!real || (process.getuid !== undefined && uid !== process.getuid()) || (mode & 0o077) !== 0) {
+    throw new StoreProblem(
+      "inaccessible",
+      `${directory} is not a directory of this user alone; remove it, or choose a shorter directory with --data`,
+    );
+  }
+}
+
+/** Removes sockets of terms before `term` in the directory of `path`: their keepers have been superseded. */
+export function removeOldSockets(path: string, term: number): void {
+  const directory = join(path, "..");
+  for (const name of readdirSync(directory)) {
+    const match = NAME.exec(name);
+    if (match?.[1] !== undefined && Number(match[1]) < term) removeSocketFile(join(directory, name));
+  }
+}

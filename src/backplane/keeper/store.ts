@@ -1,0 +1,264 @@
+/**
+ * The keeper's hand on the log file: one transaction a turn, fenced by the term.
+ *
+ * `begin` takes the write lock and checks, inside the transaction, that this keeper's term is still the file's; so a
+ * keeper that was paused and superseded cannot commit anything, whatever it still believes. Entries of a turn are
+ * gathered and become one journal row in `commit`; changes of sessions, members and records go to their tables at once.
+ *
+ * Invariant: outside a transaction, memory (tail, key window, known rooms) equals the file. `rollback` restores that for
+ * what it holds; the caller rebuilds its ClusterState.
+ */
+import type { Database } from "bun:sqlite";
+import type { LogEntry } from "../backplane.ts";
+import type { ClusterStore, Room, Session, StoredRoom } from "../state.ts";
+import { JournalTail, JournalWriter, readBatch } from "./journal.ts";
+import { KeyBlock, KeyWindow } from "./key-window.ts";
+import { TermLost } from "./problem.ts";
+
+/** A server, as the store needs to know it. */
+export interface StoredServer {
+  readonly id: string;
+}
+
+/** What was added in the running transaction, to take back if it fails. */
+interface Added {
+  readonly room: number;
+  readonly entry: LogEntry;
+  readonly high: number;
+  readonly low: number;
+}
+
+/** Settings of a KeeperStore. */
+export interface StoreOptions {
+  readonly term: number;
+  readonly seed: number;
+  readonly keyWindowEntries: number;
+}
+
+export class KeeperStore implements ClusterStore<StoredServer> {
+  readonly db: Database;
+  readonly keys: KeyWindow;
+  /** What is in the journal and not being moved. */
+  tail = new JournalTail();
+  /** Hashes of the tail's keys, for the block that is written when it is moved. */
+  tailKeys = new KeyBlock();
+  /** What is being moved: in the journal still, and partly in `entries` already. */
+  moving = new JournalTail();
+  /** Number of the newest journal row. */
+  journalId = 0;
+  readonly #term: number;
+  readonly #writer = new JournalWriter();
+  #added: Added[] = [];
+  /** Rooms that have a number but no row yet, because nothing of them was stored. */
+  readonly #unsaved = new Map<string, number>();
+  #savedNow: Room<StoredServer>[] = [];
+  #nextRoom: number;
+  readonly #statements: ReturnType<typeof prepare>;
+
+  constructor(db: Database, options: StoreOptions) {
+    this.db = db;
+    this.#term = options.term;
+    this.keys = new KeyWindow(options.keyWindowEntries, options.seed);
+    this.#statements = prepare(db);
+    this.#nextRoom =
+      db.query<{ id: number }, []>("SELECT coalesce(max(id), 0) + 1 AS id FROM rooms").get()?.id ?? 1;
+    this.#loadKeys(options.keyWindowEntries);
+    this.#loadJournal();
+  }
+
+  #loadKeys(window: number): void {
+    const sizes = this.db.query<{ id: number; size: number }, []>(
+      "SELECT id, length(block) AS size FROM keys ORDER BY id DESC",
+    );
+    let from = 0;
+    let held = 0;
+    for (const { id, size } of sizes.iterate()) {
+      from = id;
+      held += KeyBlock.keysIn(size);
+      if (held >= window) break;
+    }
+    const blocks = this.db.query<{ block: Uint8Array }, [number]>(
+      "SELECT block FROM keys WHERE id >= ? ORDER BY id",
+    );
+    for (const { block } of blocks.iterate(from)) this.keys.load(block);
+  }
+
+  #loadJournal(): void {
+    const rows = this.db.query<{ id: number; batch: Uint8Array }, []>(
+      "SELECT id, batch FROM journal ORDER BY id",
+    );
+    for (const { id, batch } of rows.iterate()) {
+      this.journalId = id;
+      for (const { room, entry, key } of readBatch(batch)) {
+        this.tail.add(room, entry);
+        this.tailKeys.add(key.high, key.low, entry.seq);
+        this.keys.add(key.high, key.low, entry.seq);
+      }
+    }
+  }
+
+  /**
+   * Starts a transaction.
+   * @throws SQLiteError (busy: nothing has happened), TermLost
+   */
+  begin(): void {
+    this.#statements.begin.run();
+    if (this.#statements.term.get()?.term !== this.#term) {
+      this.db.run("ROLLBACK");
+      throw new TermLost("another keeper has been elected");
+    }
+  }
+
+  /** Commits; what was added is in the tail then. @throws SQLiteError: call rollback */
+  commit(): void {
+    if (this.#added.length > 0) {
+      this.#statements.addBatch.run(this.journalId + 1, this.#writer.take());
+    }
+    this.#statements.commit.run();
+    if (this.#added.length > 0) {
+      this.journalId += 1;
+      for (const { room, entry, high, low } of this.#added) {
+        this.tail.add(room, entry);
+        this.tailKeys.add(high, low, entry.seq);
+      }
+      this.#added = [];
+    }
+    this.#savedNow = [];
+  }
+
+  rollback(): void {
+    // Some failures have rolled back by themselves.
+    if (this.db.inTransaction) this.db.run("ROLLBACK");
+    for (const { high, low } of this.#added) this.keys.takeBack({ high, low });
+    this.#added = [];
+    this.#writer.take();
+    for (const room of this.#savedNow) this.#unsaved.set(room.name, room.id);
+    this.#savedNow = [];
+  }
+
+  /** Bytes of entries added in this transaction. */
+  get addedBytes(): number {
+    return this.#writer.length;
+  }
+
+  load(name: string): StoredRoom {
+    const stored = this.#statements.room.get(name);
+    if (stored === null) return { id: this.#number(name), last: 0, lastAt: 0, records: [] };
+    const { id } = stored;
+    const newest =
+      this.tail.rooms.get(id)?.at(-1) ?? this.moving.rooms.get(id)?.at(-1) ?? this.#statements.newest.get(id);
+    const { seq: last, at: lastAt } = newest ?? { seq: stored.last, at: stored.last_at };
+    const records = this.#statements.records.all(id).map(({ key, value }) => [key, value] as const);
+    return { id, last, lastAt, records };
+  }
+
+  #number(name: string): number {
+    let id = this.#unsaved.get(name);
+    if (id === undefined) {
+      id = this.#nextRoom;
+      this.#nextRoom += 1;
+      this.#unsaved.set(name, id);
+    }
+    return id;
+  }
+
+  #save(room: Room<StoredServer>): void {
+    if (!this.#unsaved.delete(room.name)) return;
+    this.#savedNow.push(room);
+    this.#statements.addRoom.run(room.id, room.name);
+  }
+
+  /** Forgets the number of a room that has nothing stored and is no longer in use. */
+  forget(name: string): void {
+    this.#unsaved.delete(name);
+  }
+
+  append(room: Room<StoredServer>, key: string, entry: LogEntry): Pick<LogEntry, "seq" | "at"> | undefined {
+    const hash = this.keys.hash(room.id, key);
+    const seq = this.keys.find(hash);
+    if (seq > 0) return { seq, at: this.#timeOf(room, seq) };
+    this.#save(room);
+    this.keys.add(hash.high, hash.low, entry.seq);
+    this.#writer.add(room.id, entry, hash);
+    this.#added.push({ room: room.id, entry, high: hash.high, low: hash.low });
+    return undefined;
+  }
+
+  #timeOf(room: Room<StoredServer>, seq: number): number {
+    const here = this.tail.find(room.id, seq) ?? this.moving.find(room.id, seq);
+    const added = (): LogEntry | undefined =>
+      this.#added.find((one) => one.room === room.id && one.entry.seq === seq)?.entry;
+    // Retention may have removed it: then all we know is that it was not after the newest.
+    return here?.at ?? added()?.at ?? this.#statements.time.get(room.id, seq)?.at ?? room.lastAt;
+  }
+
+  putRecord(room: Room<StoredServer>, key: string, value: string): void {
+    this.#save(room);
+    this.#statements.putRecord.run(room.id, key, value);
+  }
+
+  putSession({ session, nick, owner }: Session<StoredServer>): void {
+    this.#statements.putSession.run(session, nick, owner);
+  }
+
+  dropSession({ session, rooms }: Session<StoredServer>): void {
+    this.#statements.dropSession.run(session);
+    if (rooms.size > 0) this.#statements.dropPlaces.run(session);
+  }
+
+  putMember(room: Room<StoredServer>, { session }: Session<StoredServer>): void {
+    this.#save(room);
+    this.#statements.putMember.run(session, room.id);
+  }
+
+  dropMember(room: Room<StoredServer>, { session }: Session<StoredServer>): void {
+    this.#statements.dropMember.run(session, room.id);
+  }
+
+  /** All sessions with the rooms they are in. */
+  *sessions(): Generator<{ session: string; nick: string; owner: string; rooms: string[] }> {
+    const rooms = new Map<string, string[]>();
+    const places = this.db.query<{ session: string; name: string }, []>(
+      "SELECT session, name FROM members JOIN rooms ON rooms.id = members.room",
+    );
+    for (const { session, name } of places.iterate()) {
+      const list = rooms.get(session);
+      if (list === undefined) rooms.set(session, [name]);
+      else list.push(name);
+    }
+    const sessions = this.db.query<{ session: string; nick: string; server: string }, []>(
+      "SELECT * FROM sessions",
+    );
+    for (const { session, nick, server } of sessions.all()) {
+      yield { session, nick, owner: server, rooms: rooms.get(session) ?? [] };
+    }
+  }
+}
+
+function prepare(db: Database) {
+  const statement = <Row, Parameters extends (string | number | Uint8Array)[]>(sql: string) =>
+    db.prepare<Row, Parameters>(sql);
+  return {
+    begin: statement<never, []>("BEGIN IMMEDIATE"),
+    commit: statement<never, []>("COMMIT"),
+    term: statement<{ term: number }, []>("SELECT term FROM cluster"),
+    addBatch: statement<never, [number, Uint8Array]>("INSERT INTO journal VALUES (?, ?)"),
+    room: statement<{ id: number; last: number; last_at: number }, [string]>(
+      "SELECT id, last, last_at FROM rooms WHERE name = ?",
+    ),
+    addRoom: statement<never, [number, string]>("INSERT INTO rooms (id, name) VALUES (?, ?)"),
+    newest: statement<{ seq: number; at: number }, [number]>(
+      "SELECT seq, at FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1",
+    ),
+    time: statement<{ at: number }, [number, number]>("SELECT at FROM entries WHERE room = ? AND seq = ?"),
+    records: statement<{ key: string; value: string }, [number]>(
+      "SELECT key, value FROM records WHERE room = ?",
+    ),
+    putRecord: statement<never, [number, string, string]>("REPLACE INTO records VALUES (?, ?, ?)"),
+    putSession: statement<never, [string, string, string]>("REPLACE INTO sessions VALUES (?, ?, ?)"),
+    dropSession: statement<never, [string]>("DELETE FROM sessions WHERE session = ?"),
+    putMember: statement<never, [string, number]>("REPLACE INTO members VALUES (?, ?)"),
+    dropMember: statement<never, [string, number]>("DELETE FROM members WHERE session = ? AND room = ?"),
+    dropPlaces: statement<never, [string]>("DELETE FROM members WHERE session = ?"),
+  };
+}

@@ -1,0 +1,250 @@
+/**
+ * One term of office of one keeper, from the election to the end, in its worker thread.
+ *
+ * `run` is one synchronous stretch: listen, be elected, load, serve. So whoever reads the new socket's path in the file
+ * finds somebody behind it. Upkeep (moving entries, retention, checkpoints) runs between turns, a slice at a time.
+ */
+import type { Database } from "bun:sqlite";
+import { chmodSync } from "node:fs";
+import type { Clock, Timer } from "../../protocol/clock.ts";
+import type { keeperLimits } from "../../protocol/limits.keeper.ts";
+import type { Logger } from "../../protocol/logger.ts";
+import type { ConnectionHandlers } from "../../net/connection.ts";
+import { listen, removeSocketFile } from "../../net/listener.ts";
+import type { Listener } from "../../net/listener.ts";
+import { Checkpointer } from "./checkpointer.ts";
+import { Compactor } from "./compactor.ts";
+import { markDurable, takeOffice } from "./office.ts";
+import { problemOf, TermLost } from "./problem.ts";
+import type { StoreProblem } from "./problem.ts";
+import { ownIdentity } from "./process-identity.ts";
+import type { Holder } from "./reader.ts";
+import { Sweeper } from "./retention.ts";
+import { openForWriting } from "./schema.ts";
+import { KeeperService } from "./service.ts";
+import { removeOldSockets, socketPath } from "./socket-path.ts";
+import { KeeperStore } from "./store.ts";
+
+/** Bounds of a keeper; keeperLimits is one of these, tests pass smaller ones. */
+export type KeeperLimits = { readonly [Name in keyof typeof keeperLimits]: number };
+
+/** What a keeper is set up with. Plain data: it crosses to the worker. */
+export interface TenureSettings {
+  /** The data directory, absolute. */
+  readonly directory: string;
+  readonly file: string;
+  readonly power: boolean;
+  readonly graceMs: number;
+  readonly keyWindowEntries: number;
+  readonly keepMessages: number | undefined;
+  readonly keepDays: number | undefined;
+  readonly limits: KeeperLimits;
+}
+
+/** How a candidacy ended. */
+export type Outcome =
+  | { readonly won: true; readonly tenure: Tenure }
+  | { readonly won: false; readonly holder: Holder };
+
+/** Outbox settings of the keeper's connections. */
+function connectionSettings(clock: Clock, limits: KeeperLimits) {
+  return {
+    clock,
+    limits: {
+      outboxBytes: limits.outboxBytes,
+      highWaterBytes: limits.outboxBytes / 2,
+      lingerMs: limits.helloMs,
+    },
+  };
+}
+
+const nobodyYet: ConnectionHandlers = { data: () => {}, close: () => {} };
+
+export class Tenure {
+  readonly term: number;
+  readonly #settings: TenureSettings;
+  readonly #log: Logger;
+  readonly #store: KeeperStore;
+  readonly #service: KeeperService;
+  readonly #compactor: Compactor;
+  readonly #sweeper: Sweeper;
+  readonly #checkpointer: Checkpointer;
+  readonly #door: { listener: Listener; path: string };
+  readonly #sweep: Timer;
+  #upkeepScheduled = false;
+  #durable: boolean;
+  #over = false;
+
+  /**
+   * Runs for office and, if elected, serves.
+   * @param ended told once when it is over other than by {@link stop}
+   * @throws StoreProblem; `busy` when another has the lock just now
+   */
+  static run(
+    settings: TenureSettings,
+    seenTerm: number,
+    clock: Clock,
+    log: Logger,
+    ended: (reason: TermLost | StoreProblem) => void,
+  ): Outcome {
+    const { file, directory, limits } = settings;
+    let db: Database | undefined;
+    let door: { listener: Listener; path: string } | undefined;
+    let tenure: Tenure | undefined;
+    try {
+      const random = () => Buffer.from(crypto.getRandomValues(new Uint8Array(10))).toString("hex");
+      const seed = (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1;
+      db = openForWriting(file, { cluster: random(), epoch: random(), seed });
+      const path = socketPath(directory, seenTerm + 1);
+      const listener = listen({
+        at: { path },
+        settings: connectionSettings(clock, limits),
+        accept: (connection) => tenure?.accept(connection) ?? nobodyYet,
+      });
+      door = { listener, path };
+      chmodSync(path, 0o600);
+      const identity = ownIdentity();
+      // Where the system does not tell one boot from the next, only what is synced is safe.
+      const power = settings.power || identity.boot === "";
+      const holder = takeOffice(db, { seenTerm, socket: path, identity, power, newEpoch: random() });
+      if (holder.term !== seenTerm + 1 || holder.socket !== path) {
+        closeDoor(door);
+        db.close();
+        return { won: false, holder };
+      }
+      removeOldSockets(path, holder.term);
+      tenure = new Tenure(db, settings, holder, door, clock, log, ended);
+      return { won: true, tenure };
+    } catch (error) {
+      if (door !== undefined) closeDoor(door);
+      db?.close();
+      throw problemOf(error, file);
+    }
+  }
+
+  private constructor(
+    db: Database,
+    settings: TenureSettings,
+    holder: Holder,
+    door: { listener: Listener; path: string },
+    clock: Clock,
+    log: Logger,
+    ended: (reason: TermLost | StoreProblem) => void,
+  ) {
+    const { limits, keyWindowEntries, keepMessages, keepDays, graceMs, file } = settings;
+    const { term, seed, cluster, epoch } = holder;
+    this.term = term;
+    this.#settings = settings;
+    this.#log = log;
+    this.#door = door;
+    this.#durable = holder.durable === 1;
+    this.#store = new KeeperStore(db, { term, seed, keyWindowEntries });
+    this.#compactor = new Compactor(this.#store, clock, limits, keyWindowEntries);
+    this.#sweeper = new Sweeper(this.#store, clock, { keepMessages, keepDays });
+    this.#service = new KeeperService({
+      store: this.#store,
+      file,
+      term,
+      cluster,
+      epoch,
+      graceMs,
+      clock,
+      limits,
+      log,
+      turned: (bytes) => this.#turned(bytes),
+      sync: () => this.#sync(),
+      ended: (reason) => {
+        this.#close();
+        ended(reason);
+      },
+    });
+    this.#checkpointer = new Checkpointer(file, limits, log, {
+      hold: () => this.#service.hold(),
+      release: () => this.#service.release(),
+    });
+    this.#sweep = clock.every(limits.beatMs, () => this.#upkeep(() => this.#sweepSlice()));
+  }
+
+  accept(connection: Parameters<KeeperService["accept"]>[0]): ConnectionHandlers {
+    return this.#service.accept(connection);
+  }
+
+  #turned(bytes: number): void {
+    this.#checkpointer.wrote(bytes);
+    this.#scheduleMoving();
+  }
+
+  #scheduleMoving(): void {
+    if (this.#upkeepScheduled || this.#over || !this.#compactor.due) return;
+    this.#upkeepScheduled = true;
+    setImmediate(() => {
+      this.#upkeepScheduled = false;
+      this.#upkeep(() => {
+        // Twice: entries are written to the journal and again where they stay.
+        this.#checkpointer.wrote(this.#compactor.slice() * 2);
+        this.#scheduleMoving();
+      });
+    });
+  }
+
+  #sweepSlice(): void {
+    if (this.#sweeper.wanted) this.#sweeper.slice(this.#settings.limits.sliceMs);
+  }
+
+  /** Runs a slice; one that fails is tried again at the next occasion. */
+  #upkeep(slice: () => void): void {
+    if (this.#over || this.#checkpointer.holding) return;
+    try {
+      slice();
+    } catch (error) {
+      // A lost term is found by the next turn too, which knows how to step down.
+      if (error instanceof TermLost) return;
+      const problem = problemOf(error, this.#settings.file);
+      if (problem.kind !== "busy") this.#log.warn("upkeep of the log failed", { problem: problem.message });
+    }
+  }
+
+  #sync(): void {
+    if (this.#durable) return;
+    markDurable(this.#store.db, this.term);
+    this.#durable = true;
+  }
+
+  /** Ends in order: what was committed is marked as safe if nobody takes over at once. */
+  stop(): void {
+    if (this.#over) return;
+    const alone = this.#service.servers === 0;
+    this.#service.end(undefined);
+    try {
+      if (alone) {
+        if (!this.#durable) markDurable(this.#store.db, this.term);
+        this.#store.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
+      }
+    } catch (error) {
+      this.#log.warn("the log could not be synced at the end", {
+        problem: problemOf(error, this.#settings.file).message,
+      });
+    }
+    this.#close();
+  }
+
+  /** Ends at once, marking nothing. */
+  abort(): void {
+    this.#service.end(undefined);
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#sweep.stop();
+    this.#checkpointer.close();
+    closeDoor(this.#door);
+    this.#store.db.close();
+  }
+}
+
+function closeDoor({ listener, path }: { listener: Listener; path: string }): void {
+  listener.stop();
+  removeSocketFile(path);
+}

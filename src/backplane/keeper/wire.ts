@@ -1,0 +1,124 @@
+/**
+ * What servers and the keeper say to each other over the Unix socket, in frames of protocol/frames.ts.
+ *
+ * A server says Hello with its sessions, subscribes, and asks; each question has a number, and is answered by Published,
+ * Answer or Failed with that number. Rooms are named by text towards the keeper and by a number (given with the
+ * snapshot) from it. Both sides are ours and of one build or nearly so, so JSON here is trusted to have its shape once
+ * Hello has checked the version; the socket is in a directory that only its owner may enter.
+ */
+import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backplane.ts";
+import type { Announced } from "../state.ts";
+
+/** Raised when frames change: servers of another version in the same directory are refused by name. */
+export const KEEPER_VERSION = 1;
+
+/** Operations, server to keeper below 32. */
+export const Op = {
+  /** JSON {@link Hello}: first frame. */
+  Hello: 1,
+  /** u32 number, u8 has copy, field room, field key, [field copy's room, u32 length, copy's body,] body. */
+  Publish: 2,
+  /** u32 number, room. */
+  Subscribe: 3,
+  /** Room. */
+  Unsubscribe: 4,
+  /** u32 number, field session, nick. */
+  Claim: 5,
+  /** Session. */
+  Release: 6,
+  /** u32 number, nick. */
+  Lookup: 7,
+  /** u32 number, field room, session. */
+  Enter: 8,
+  /** u32 number, field room, session. */
+  Leave: 9,
+  /** u32 number, field room, field key, value. */
+  SetRecord: 10,
+  /** u32 number, u32 limit. */
+  Rooms: 11,
+  /** Field session, payload. */
+  Tell: 12,
+  /** u32 number: answered by Pong with the same. */
+  Ping: 13,
+  /** u8: 1 to end the server's sessions, 0 to leave them in grace. The last frame. */
+  Goodbye: 14,
+
+  /** JSON {@link Welcome}: the answer to Hello. */
+  Welcome: 32,
+  /** A sentence: the answer to a Hello that cannot be served; the connection closes. */
+  Refuse: 33,
+  /** u32 number, u8 duplicate, f64 seq, f64 at. */
+  Published: 34,
+  /** u32 number, JSON: what the question's `done` is given besides `ok`. */
+  Answer: 35,
+  /** u32 number, JSON {code, message}. */
+  Failed: 36,
+  /** u32 number, u32 room, JSON {@link WireSnapshot}. */
+  Snapshot: 37,
+  /** u32 room, f64 seq, f64 at, body. */
+  Entry: 38,
+  /** u32 room, JSON PresenceEvent. */
+  Presence: 39,
+  /** u32 room, field key, value. */
+  Record: 40,
+  /** Session. */
+  Taken: 41,
+  /** Field session, payload. */
+  Told: 42,
+  /** u32 number. */
+  Pong: 43,
+  /** A sentence on why the store cannot be written now, empty when it can. */
+  Status: 44,
+  /** Nothing: the keeper is there. */
+  Beat: 45,
+} as const;
+
+/** How a server introduces itself. */
+export interface Hello {
+  readonly version: number;
+  /** This server's id: one for the life of its process. */
+  readonly server: string;
+  /** It wants every commit synced. */
+  readonly power: boolean;
+  readonly sessions: readonly Announced[];
+}
+
+/** How the keeper answers. */
+export interface Welcome {
+  readonly term: number;
+  readonly cluster: string;
+  readonly epoch: string;
+}
+
+/** A snapshot with JSON's means. */
+export interface WireSnapshot {
+  readonly seq: number;
+  readonly members: readonly Member[];
+  readonly records: readonly (readonly [string, string])[];
+}
+
+/** A room's summary with JSON's means. */
+export interface WireSummary {
+  readonly room: string;
+  readonly members: number;
+  readonly records: readonly (readonly [string, string])[];
+}
+
+/** A failure with JSON's means. */
+export type WireFailure = Pick<BackplaneFailure, "code" | "message">;
+
+export function toWire({ position, members, records }: Snapshot): WireSnapshot {
+  return { seq: position.seq, members, records: [...records] };
+}
+
+export function fromWire({ seq, members, records }: WireSnapshot, epoch: string): Snapshot {
+  return { position: { epoch, seq }, members, records: new Map(records) };
+}
+
+export function summaryToWire({ room, members, records }: RoomSummary): WireSummary {
+  return { room, members, records: [...records] };
+}
+
+export function summaryFromWire({ room, members, records }: WireSummary): RoomSummary {
+  return { room, members, records: new Map(records) };
+}

@@ -1,0 +1,42 @@
+/** Limits of the keeper, by the rules of limits.ts. */
+
+const KiB = 1024;
+const MiB = 1024 * KiB;
+
+/** The keeper and its servers. */
+export const keeperLimits = {
+  /** One frame: the snapshot of a room with some hundred thousand members. */
+  frameBytes: 64 * MiB,
+  /** Unsent bytes to one server, or to the keeper; beyond it the other side hangs, and the connection is closed. */
+  outboxBytes: 64 * MiB,
+  /** Calls of one server under way; further ones fail at once. All its sessions with all they may have in flight. */
+  callsUnderWay: 200_000,
+  /** The same in bytes of bodies: what a server keeps to repeat after a takeover. */
+  callBytesUnderWay: 64 * MiB,
+  /** The keeper is heard at least this often, however quiet it is. */
+  beatMs: 250,
+  /** A keeper that was not heard for so many beats in a row hangs: another is elected. */
+  silentBeats: 4,
+  /** From dialling to the keeper's welcome. */
+  helloMs: 1_000,
+  /** A server pings this often; also how often the round trip is measured. */
+  pingMs: 1_000,
+  /** A server that was not heard for this long hangs: its sessions go into grace, for other servers to take over. */
+  serverSilenceMs: 5_000,
+  /** Between two attempts to be elected while another holds the lock. */
+  candidateMs: 20,
+  /** A write lock held this long by a keeper that is stopped (SIGSTOP) will not be given back: it is killed. */
+  stuckLockMs: 1_500,
+  /** After a failed write (a full disk) the next attempt comes this much later; calls until then fail at once. */
+  storeRetryMs: 500,
+  /** Journal entries, their bytes, and their age at which they are moved to where each room's log lies together. */
+  journalEntries: 8_192,
+  journalBytes: 4 * MiB,
+  journalMs: 5_000,
+  /** One slice of moving or trimming. Publishes wait no longer than this for it. */
+  sliceMs: 1,
+  /** Written bytes after which a checkpoint runs, beside the commits. */
+  walBytes: 16 * MiB,
+  /** Written bytes after which commits wait until a checkpoint has caught up, so that the WAL starts over. */
+  walMostBytes: 128 * MiB,
+} as const;
