@@ -8,7 +8,7 @@
  *  2. Who proves the mesh secret is in the mesh. A key that our log does not know yet, but that proves the current
  *     secret, was let in by somebody we have not heard from: we let it in as well (twice does no harm).
  *  3. Otherwise a mesh with several members hosts, and the one who is alone joins. Two meshes never merge.
- *  4. Of two who are alone, the one that was started to join somebody joins; if both or neither were, the lower key
+ *  4. Of two who are alone, the one that was started to join somebody joins; if both or neither were, the lower ID
  *     hosts, so that two people who dial each other at the same moment end in one mesh.
  *  5. The host lets a stranger in by a valid invite, or on first use when its mesh is open.
  */

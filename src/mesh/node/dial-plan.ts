@@ -4,7 +4,7 @@
  * Targets are addresses with the key that must answer there; only an address that a person typed may come without one.
  * A target that failed waits, longer each time, with jitter, so that fifty peers which lose their switch do not all
  * dial in the same millisecond. Addresses of one peer are tried side by side, a moment apart, the one that worked last
- * first. Of two members the one with the lower key dials at once and the other waits a little, so that they rarely
+ * first. Of two members the one with the lower ID dials at once and the other waits a little, so that they rarely
  * meet in the middle. What became of each attempt is kept: it is what `/why` shows.
  */
 import type { Random } from "../../protocol/clock.ts";

@@ -2,7 +2,7 @@
  * The up links, and which of them carries a peer's frames when there are two.
  *
  * Two links to one peer come about when both dial at once, or when one side notices later than the other that a link
- * is dead. One rule ends that: the side with the lower key decides, keeps the newest and closes the rest; the other
+ * is dead. One rule ends that: the side with the lower ID decides, keeps the newest and closes the rest; the other
  * side sends on the newest and takes frames from all, until the decision arrives. So both can never close each other's
  * choice, and a link that is dead without our knowing never keeps a living one out.
  */
