@@ -48,6 +48,12 @@ export const inviteLimits = {
 export const peerNodeLimits = {
   /** Between two looks at what is due: dialling, and the core's own timers. */
   tickMs: 100,
+  /** So long after its founding a mesh may be given up for another one, in which its members meet again. */
+  youngMs: 10 * 60_000,
+  /** So long somebody who was let in may take to fetch the log, before the host may give up its mesh for another one. */
+  guestMs: 3_000,
+  /** Without the log for this long (to twice as long, by chance) after being let in on first use, a peer starts anew. */
+  logWaitMs: 4_000,
   /** Between two looks at the machine's own addresses: a laptop changes networks. */
   interfacesMs: 10_000,
   /** Things written before the mesh's log is here; beyond it the person is told to wait. */

@@ -1,8 +1,8 @@
 // How people who have never met come together: by address, by invite, and all the ways in which that must fail.
 import { afterEach, describe, expect, test } from "bun:test";
 import { parseInvite } from "../../src/mesh/pairing/invite.ts";
-import { inviteLimits } from "../../src/protocol/limits.peer.ts";
-import { systemClock } from "../../src/protocol/clock.ts";
+import { inviteLimits, peerNodeLimits } from "../../src/protocol/limits.peer.ts";
+import { systemClock, type Clock } from "../../src/protocol/clock.ts";
 import { startPeer, type TestPeer } from "./peers.ts";
 import { Cleanup, until } from "./support.ts";
 
@@ -18,6 +18,16 @@ async function together(...peers: TestPeer[]): Promise<void> {
     "everybody is linked to everybody",
   );
   expect(new Set(peers.map(meshOf)).size).toBe(1);
+}
+
+/** Two pairs that do not know of each other. */
+async function twoMeshes(clock: Clock): Promise<[TestPeer, TestPeer, TestPeer, TestPeer]> {
+  const [ana, eva] = [await startPeer(cleanup, { clock }), await startPeer(cleanup, { clock })];
+  const ben = await startPeer(cleanup, { clock, connect: [ana] });
+  const fin = await startPeer(cleanup, { clock, connect: [eva] });
+  await together(ana, ben);
+  await together(eva, fin);
+  return [ana, ben, eva, fin];
 }
 
 /** The code of the last failure that a peer met when dialling. */
@@ -98,18 +108,25 @@ describe("by an address alone", () => {
     expect(ben.node.why().attempts.find(({ target }) => target.from === "typed")?.failures).toBe(0);
   });
 
-  test("two meshes with several members do not merge, and say so", async () => {
-    const [ana, eva] = [await startPeer(cleanup), await startPeer(cleanup)];
-    const [ben, fin] = [
-      await startPeer(cleanup, { connect: [ana] }),
-      await startPeer(cleanup, { connect: [eva] }),
-    ];
-    await together(ana, ben);
-    await together(eva, fin);
+  test("two young meshes become one, and nobody's words are lost", async () => {
+    const peers = await twoMeshes(systemClock);
+    for (const [n, peer] of peers.entries()) peer.say(`from ${n}`);
+    peers[3].node.connect(peers[0].address);
+    await together(...peers);
+    await until(() => peers.every((peer) => peer.transcript().length === 4), "all messages are everywhere");
+    for (const peer of peers) expect(peer.node.core.order()).toEqual(peers[0].node.core.order());
+  });
+
+  test("two meshes that are not young stay apart, and say so", async () => {
+    let later = 0;
+    const [ana, , eva, fin] = await twoMeshes({ ...systemClock, now: () => Date.now() + later });
+    later = peerNodeLimits.youngMs;
+    const before = meshOf(fin);
     fin.node.connect(ana.address);
     await until(() => fin.of("dial-failed").length > 0, "the refusal is told");
     expect(fin.of("dial-failed")[0]?.failure.code).toBe("different-mesh");
-    expect(meshOf(fin)).not.toBe(meshOf(ana));
+    expect([meshOf(fin), meshOf(eva)]).toEqual([before, before]);
+    await until(() => ana.of("turned-away").length > 0, "ana notices");
     expect(ana.of("turned-away").at(-1)?.failure.code).toBe("different-mesh");
   });
 
@@ -156,7 +173,9 @@ describe("by an invite", () => {
     const ben = await startPeer(cleanup, { invite: parseInvite(ana.node.invite()) });
     await together(ana, ben);
     expect(ana.of("admitted")).toEqual([{ type: "admitted", peerId: ben.id, learned: "invite" }]);
-    expect(ben.node.peers().find(({ peerId }) => peerId === ana.id)?.known?.learned).toBe("invite");
+    const known = () => ben.node.peers().find(({ peerId }) => peerId === ana.id)?.known;
+    await until(() => known() !== undefined, "ben has the log");
+    expect(known()?.learned).toBe("invite");
   });
 
   test("lets in one key, once", async () => {

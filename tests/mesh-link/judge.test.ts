@@ -46,8 +46,19 @@ describe("rules", () => {
       by: "member",
     });
   });
-  test("two meshes do not merge", () => {
+  test("two meshes that are not young do not merge", () => {
     expect(asLow(member, member)).toEqual({ act: "refuse", code: "different-mesh" });
+  });
+  test("of two meshes the young one gives way, of two young ones the higher rank", () => {
+    const [first, second] = [
+      { ...member, rank: "01" },
+      { ...member, rank: "02" },
+    ];
+    expect(asLow(first, second)).toEqual({ act: "admit", by: "first-use" });
+    expect(asLow(second, first)).toEqual({ act: "await-admission" });
+    expect(asLow(first, member)).toEqual({ act: "await-admission" });
+    expect(asHigh(member, first)).toEqual({ act: "admit", by: "first-use" });
+    expect(asHigh(first, first)).toEqual({ act: "refuse", code: "not-ready" });
   });
   test("an invite decides who hosts, against every other rule", () => {
     expect(asHigh(alone, { ...seeking, invited: true })).toEqual({ act: "admit", by: "invite" });
@@ -55,14 +66,21 @@ describe("rules", () => {
   });
 });
 
+/** Only members have a rank, and none is no field at all. */
+function withRank({ rank, ...side }: Omit<Case["own"], "rank"> & { rank: string | undefined }): Case["own"] {
+  return rank === undefined || side.situation === "alone" ? side : { ...side, rank };
+}
+
 test("two strangers always end with one host and one who joins, or both refuse", () => {
   const side = fc.record({
     situation: fc.constantFrom("alone" as const, "member" as const),
     seeking: fc.boolean(),
     invited: fc.boolean(),
+    rank: fc.constantFrom(undefined, "01", "02"),
   });
   fc.assert(
-    fc.property(side, side, (one, other) => {
+    fc.property(side, side, (first, second) => {
+      const [one, other] = [withRank(first), withRank(second)];
       const acts = [asLow(one, other).act, asHigh(other, one).act].toSorted();
       expect([
         ["admit", "await-admission"],
@@ -70,7 +88,7 @@ test("two strangers always end with one host and one who joins, or both refuse",
       ]).toContainEqual(acts);
       const bothMembers =
         one.situation === "member" && other.situation === "member" && !one.invited && !other.invited;
-      expect(acts[0] === "refuse").toBe(bothMembers);
+      expect(acts[0] === "refuse").toBe(bothMembers && one.rank === other.rank);
     }),
   );
 });

@@ -1,4 +1,5 @@
 /** Parts that the tests of links share: identities in temporary directories, open TLS ports, waiting for conditions. */
+import { setDefaultTimeout } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,6 +10,9 @@ import type { TlsFailure } from "../../src/net/tls-failure.ts";
 import { listenTls, type TlsListener, type TlsListenOptions } from "../../src/net/tls-listen.ts";
 import type { TlsEnd, TlsSocket } from "../../src/net/tls-socket.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
+
+// A condition that does not come true gives up first, and says what it waited for.
+setDefaultTimeout(40_000);
 
 /** An identity with its certificate. */
 export interface Person extends TlsCredentials {

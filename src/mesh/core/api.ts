@@ -253,6 +253,8 @@ export interface MeshCoreApi {
 
   /** The name the founder gave, or undefined while unknown. */
   meshName(): string | undefined;
+  /** When the mesh was founded, by the founder's clock, ms since 1970; undefined while unknown. */
+  foundedAt(): number | undefined;
   members(): readonly Member[];
   member(peerId: PeerId): Member | undefined;
   /** Peers with a link now. */

@@ -155,6 +155,10 @@ export class MeshCore implements api.MeshCoreApi {
     this.#survive(() => this.#tick());
   }
 
+  foundedAt(): number | undefined {
+    return this.#state.membership.foundedAt;
+  }
+
   meshName(): string | undefined {
     return this.#state.membership.name;
   }

@@ -49,6 +49,8 @@ export type OpenSecret = (author: Author, sealed: Uint8Array) => Uint8Array | un
 export class Membership {
   readonly records = new Map<string, MemberRecord>();
   name: string | undefined;
+  /** ms since 1970. */
+  foundedAt: number | undefined;
   /** Newest last. */
   readonly #rotations: Rotation[] = [];
   readonly #events: Event[] = [];
@@ -90,6 +92,7 @@ export class Membership {
     this.#removed.clear();
     this.#rotations.length = 0;
     this.name = undefined;
+    this.foundedAt = undefined;
     for (const event of this.#events) this.#apply(event);
     for (const { rotation, secret } of this.#openings) {
       const started = this.#rotations.find(({ hash }) => hash === rotation);
@@ -165,6 +168,7 @@ export class Membership {
     switch (body.kind) {
       case "found":
         this.name ??= body.name;
+        this.foundedAt ??= node.clock / 1000;
         if (!this.records.has(author.key)) this.#enlist(author, "founder", undefined);
         this.#rotations.push({ hash: node.hash, author, check: body.check, holders: new Set([author.key]) });
         return;

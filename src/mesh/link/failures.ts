@@ -31,6 +31,7 @@ export const linkCodes = {
   silence: "nothing was heard from them for too long",
   "outbox-full": "they read too slowly",
   "going-away": "they left",
+  moved: "they joined another mesh; it is tried again",
   closed: "they closed the link",
   reset: "the connection broke",
   misbehaved: "the link was closed because of what was sent over it",

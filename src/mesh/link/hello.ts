@@ -33,6 +33,11 @@ export const helloSchema = z.object({
   situation: z.enum(["member", "alone"]),
   /** The sender was started to join somebody. */
   seeking: z.boolean(),
+  /** Where the sender's mesh stands among those that may still be given up; absent when it may not. See judge.ts. */
+  rank: z
+    .string()
+    .regex(/^[01][0-9a-f]{16}$/)
+    .optional(),
   tags: z.array(base64url.length(22)).max(secretsMost),
   /** One-use token of an invite. Sent only to the peer that the invite pins. */
   token: base64url.max(64).optional(),
@@ -40,6 +45,9 @@ export const helloSchema = z.object({
 
 /** See {@link helloSchema}. */
 export type Hello = z.infer<typeof helloSchema>;
+
+/** What a Hello says of how its sender stands. */
+export type Introduction = Pick<Hello, "situation" | "seeking" | "rank">;
 
 /** What a new member is given: enough to be recognised on any link. The log follows by itself. */
 export const admissionSchema = z.object({

@@ -7,20 +7,23 @@
  *  1. Removed keys are refused, whatever they prove.
  *  2. Who proves the mesh secret is in the mesh. A key that our log does not know yet, but that proves the current
  *     secret, was let in by somebody we have not heard from: we let it in as well (twice does no harm).
- *  3. Otherwise a mesh with several members hosts, and the one who is alone joins. Two meshes never merge.
+ *  3. Otherwise a mesh with several members hosts, and the one who is alone joins. Of two meshes with several members
+ *     one gives way only while it is young and open to strangers (several people who started at the same moment and
+ *     found each other in pairs): an older one stays, of two young ones the lower rank. Ranks are a total order that
+ *     does not change, so everybody only ever moves downwards, and soon all are in one. Two old meshes never merge.
  *  4. Of two who are alone, the one that was started to join somebody joins; if both or neither were, the lower ID
  *     hosts, so that two people who dial each other at the same moment end in one mesh.
  *  5. The host lets a stranger in by a valid invite, or on first use when its mesh is open.
  */
 import type { PeerId, Standing } from "../core/api.ts";
-import type { Hello, Proof } from "./hello.ts";
+import type { Introduction, Proof } from "./hello.ts";
 
 /** What one side knows when it judges. */
 export interface Case {
   readonly self: PeerId;
   readonly peer: PeerId;
-  readonly own: Pick<Hello, "situation" | "seeking"> & { readonly invited: boolean };
-  readonly theirs: Pick<Hello, "situation" | "seeking"> & { readonly invited: boolean };
+  readonly own: Introduction & { readonly invited: boolean };
+  readonly theirs: Introduction & { readonly invited: boolean };
   /** What their tags prove to us. */
   readonly proof: Proof;
   readonly standing: Standing;
@@ -31,7 +34,7 @@ export type Verdict =
   | { readonly act: "link" }
   | { readonly act: "admit"; readonly by: "secret" | "invite" | "first-use" | "member" }
   | { readonly act: "await-admission" }
-  | { readonly act: "refuse"; readonly code: "removed" | "different-mesh" | "unknown-key" };
+  | { readonly act: "refuse"; readonly code: "removed" | "different-mesh" | "not-ready" | "unknown-key" };
 
 /** Judges a link; see the rules above. */
 export function judge(link: Case): Verdict {
@@ -42,9 +45,12 @@ export function judge(link: Case): Verdict {
     const weHost = own.invited === theirs.invited ? self < peer : theirs.invited;
     return weHost ? hostFor(standing, "invite") : { act: "await-admission" };
   }
-  if (own.situation === "member" && theirs.situation === "member")
-    return { act: "refuse", code: "different-mesh" };
-  const weHost = own.situation === theirs.situation ? hostsAlone(link) : own.situation === "member";
+  const bothMembers = own.situation === "member" && theirs.situation === "member";
+  if (bothMembers && own.rank === theirs.rank) {
+    // Of one rank they are in the same mesh, and one side does not know its secret yet.
+    return { act: "refuse", code: own.rank === undefined ? "different-mesh" : "not-ready" };
+  }
+  const weHost = bothMembers ? (own.rank ?? "") < (theirs.rank ?? "") : hostsOneAlone(link);
   return weHost ? hostFor(standing, "first-use") : { act: "await-admission" };
 }
 
@@ -58,7 +64,9 @@ function hostFor(standing: Standing, by: "invite" | "first-use"): Verdict {
   return { act: "admit", by: standing === "member" ? "member" : by };
 }
 
-function hostsAlone({ own, theirs, self, peer }: Case): boolean {
+/** At least one of the two is alone. */
+function hostsOneAlone({ own, theirs, self, peer }: Case): boolean {
+  if (own.situation !== theirs.situation) return own.situation === "member";
   if (own.seeking !== theirs.seeking) return theirs.seeking;
   return self < peer;
 }

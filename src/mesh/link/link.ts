@@ -28,6 +28,7 @@ import {
   refusalSchema,
   type Admission,
   type Hello,
+  type Introduction,
   type Role,
 } from "./hello.ts";
 import { judge } from "./judge.ts";
@@ -43,7 +44,7 @@ export interface LinkOwner {
   readonly instance: string;
   readonly clock: Clock;
   /** How this node stands now. */
-  situation(): Pick<Hello, "situation" | "seeking">;
+  situation(): Introduction;
   /** Mesh secrets, the current one first. */
   secrets(): readonly Uint8Array[];
   standing(peerId: PeerId): Standing;

@@ -4,15 +4,27 @@
  * At most one question is open at a time: while we wait to be let in somewhere, we let nobody into our own mesh, because
  * we may be about to give it up. So of several nodes that find each other at the same moment, all end in one mesh.
  *
+ * A mesh with others in it is given up only while it is young, for one of a lower rank (judge.ts says why); the others
+ * follow, each by the same rule, and each brings what it wrote.
+ *
  * Joining is a change of the core: the new mesh's log is opened, empty, and arrives by sync. What a person writes before
  * it is here waits in a bounded list; what they wrote in their own, unread mesh is written again in the new one.
  */
-import type { Clock } from "../../protocol/clock.ts";
+import { createHash } from "node:crypto";
+import type { Clock, Random } from "../../protocol/clock.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import { inviteLimits, peerNodeLimits } from "../../protocol/limits.peer.ts";
-import type { Draft, MeshCoreApi, MeshListener, PeerId, ReasonCode, Refused } from "../core/api.ts";
+import type {
+  Draft,
+  EntryHash,
+  MeshCoreApi,
+  MeshListener,
+  PeerId,
+  ReasonCode,
+  Refused,
+} from "../core/api.ts";
 import type { LinkCode } from "../link/failures.ts";
-import type { Admission, Hello } from "../link/hello.ts";
+import type { Admission, Introduction } from "../link/hello.ts";
 import type { AdmittedBy, Link } from "../link/link.ts";
 import { formatInvite, tokenBytes, type Invite } from "../pairing/invite.ts";
 import { IssuedInvites } from "../pairing/issued-invites.ts";
@@ -27,6 +39,7 @@ export interface BelongingOptions {
   readonly home: PeerHome;
   readonly opener: MeshOpener;
   readonly clock: Clock;
+  readonly random: Random;
   readonly randomBytes: (length: number) => Uint8Array;
   readonly nick: string | undefined;
   readonly fallbackNick: string;
@@ -37,6 +50,8 @@ export interface BelongingOptions {
   /** True when a person asked to join somebody. */
   seeking(): boolean;
   closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void;
+  /** We are in another mesh: links of the former one end, and their peers find us again in the new one. */
+  closeOthers(than: Link | undefined): void;
   event(event: NodeEvent): void;
 }
 
@@ -57,6 +72,11 @@ export class Belonging {
   /** Whether our nick was announced in this mesh; afterwards only the person changes it. */
   #named = false;
   #isMakeshift = false;
+  #joinedOnFirstUse = false;
+  /** When to stop waiting for a log that nobody may have any more, monotonic ms. */
+  #giveUpAt = Infinity;
+  /** The last one we let in: the entry that did it, and how long they are given to fetch it. */
+  #guest: { readonly entry: EntryHash; readonly until: number } | undefined;
 
   /** Opens the invite's mesh if we are in it already, else the current one, else a new one of our own. */
   constructor(options: BelongingOptions) {
@@ -75,14 +95,32 @@ export class Belonging {
   }
 
   /** How we introduce ourselves. */
-  situation(): Pick<Hello, "situation" | "seeking"> {
+  situation(): Introduction {
     const { core } = this;
+    const seeking = this.#options.seeking();
     const others = core
       .members()
       .some(({ peerId, removedBy }) => peerId !== core.self && removedBy === undefined);
     // Let in, but without the log yet: the others are there although we cannot name them.
     const isMember = others || core.standing(core.self) !== "member";
-    return { situation: isMember ? "member" : "alone", seeking: this.#options.seeking() };
+    if (!isMember) return { situation: "alone", seeking };
+    const rank = this.#rank();
+    return { situation: "member", seeking, ...(rank === undefined ? {} : { rank }) };
+  }
+
+  /** Where our mesh stands among those that may be given up; undefined when it may not. */
+  #rank(): string | undefined {
+    const { core } = this;
+    if (this.inviteOnly) return undefined;
+    // Let in by somebody who then moved on: nobody may be left in there, so any other mesh is better.
+    if (this.#isWaitingForLog) return `1${rankOf(core.meshId)}`;
+    const age = this.#options.clock.now() - (core.foundedAt() ?? -Infinity);
+    return age < peerNodeLimits.youngMs ? `0${rankOf(core.meshId)}` : undefined;
+  }
+
+  /** Let in on first use by this process, and without the log so far. */
+  get #isWaitingForLog(): boolean {
+    return this.#joinedOnFirstUse && this.core.standing(this.core.self) !== "member";
   }
 
   /** Mesh secrets, the current one first. */
@@ -114,6 +152,7 @@ export class Belonging {
     if (this.core.standing(peerId) !== "member") {
       const admitted = this.core.admit(peerId);
       if (!admitted.ok) return codeOfRefusal(admitted.code);
+      this.#guest = { entry: admitted.hash, until: this.#options.clock.monotonic() + peerNodeLimits.guestMs };
       const learned: LearnedBy = by === "invite" || by === "first-use" ? by : "member";
       this.#options.home.known.meet(peerId, learned, now);
       this.#options.event({ type: "admitted", peerId, learned });
@@ -123,9 +162,18 @@ export class Belonging {
 
   /** Before we ask to be let in. */
   mayJoin(link: Link): LinkCode | undefined {
-    if (this.#joining !== undefined || this.situation().situation === "member") return "busy";
+    // Somebody we have just let in has nothing but our word yet: first they get the log.
+    if (this.#isHostingGuest) return "busy";
+    const { situation, rank } = this.situation();
+    // We may have joined somebody since we said hello.
+    if (this.#joining !== undefined || (situation === "member" && rank === undefined)) return "busy";
     this.#joining = link;
     return undefined;
+  }
+
+  get #isHostingGuest(): boolean {
+    if (this.#guest === undefined || this.#guest.until < this.#options.clock.monotonic()) return false;
+    return (this.core.holding(this.#guest.entry)?.held ?? 2) < 2;
   }
 
   /** They let us in: give up our own mesh for theirs. */
@@ -138,17 +186,24 @@ export class Belonging {
     if (invite?.peerId === link.peerId && base64url(invite.meshId) !== admission.mesh)
       return "different-mesh";
     const own = this.#mesh;
-    const drafts = this.#unread();
+    const drafts = this.#ownLines();
+    const wasAlone = this.situation().situation === "alone";
     home.enter({ id, secret: new Uint8Array(Buffer.from(admission.secret, "base64url")) }, clock.now());
     this.#mesh = opener.open(id, this.#listen());
     own.close();
-    if (!this.#isMakeshift) home.leave(own.core.meshId);
+    if (wasAlone) {
+      if (!this.#isMakeshift) home.leave(own.core.meshId);
+      opener.discard(own.core.meshId);
+    }
     this.#isMakeshift = false;
-    opener.discard(own.core.meshId);
+    this.#guest = undefined;
+    this.#joinedOnFirstUse = !link.isPinned;
+    this.#giveUpAt = clock.monotonic() + peerNodeLimits.logWaitMs * (1 + this.#options.random());
     this.#drafts = [...drafts, ...this.#drafts].slice(-peerNodeLimits.draftsMost);
     this.#announced = false;
     this.#named = false;
     home.known.meet(link.peerId, link.isPinned ? "invite" : "first-use", clock.now());
+    this.#options.closeOthers(link);
     this.#options.event({ type: "mesh", how: "joined", by: link.peerId });
     return undefined;
   }
@@ -204,7 +259,10 @@ export class Belonging {
 
   /** Does what had to wait. Called every tick, outside of any core call. */
   settle(): void {
-    if (this.core.standing(this.core.self) !== "member") return;
+    if (this.core.standing(this.core.self) !== "member") {
+      if (this.#isWaitingForLog && this.#options.clock.monotonic() > this.#giveUpAt) this.#startAnew();
+      return;
+    }
     while (this.#drafts[0] !== undefined) {
       const published = this.core.publish(this.#drafts[0]);
       if (!published.ok && published.code === "no-previous") return;
@@ -212,6 +270,20 @@ export class Belonging {
       // What the core does not take now it will never take; it was checked when it was written.
     }
     if (!this.#announced) this.#introduce();
+  }
+
+  /** Who let us in moved on before we had the log, and nobody else has it: back to a mesh of our own. */
+  #startAnew(): void {
+    const { home, opener, clock } = this.#options;
+    const lost = this.#mesh;
+    this.#mesh = opener.found(this.#listen());
+    home.enter({ id: this.core.meshId, secret: undefined }, clock.now());
+    lost.close();
+    home.leave(lost.core.meshId);
+    opener.discard(lost.core.meshId);
+    this.#joinedOnFirstUse = false;
+    this.#options.closeOthers(undefined);
+    this.#options.event({ type: "mesh", how: "founded", by: undefined });
   }
 
   /** Publishes our nick and addresses, where the log says something else. */
@@ -263,8 +335,8 @@ export class Belonging {
     });
   }
 
-  /** What we wrote while nobody could read it. */
-  #unread(): Draft[] {
+  /** What we wrote in the rooms of a mesh that is given up. */
+  #ownLines(): Draft[] {
     const { core } = this;
     const lines = core.rooms().flatMap(({ room }) => core.timeline({ room }, peerNodeLimits.draftsMost));
     return lines
@@ -303,6 +375,11 @@ function codeOfRefusal(code: ReasonCode): LinkCode {
     "own-key": "own-key",
   };
   return codes[code] ?? "internal";
+}
+
+/** A mesh's place in an order that everybody computes alike and nobody can choose. */
+function rankOf(meshId: Uint8Array): string {
+  return createHash("sha256").update("rtchat mesh rank\0").update(meshId).digest("hex").slice(0, 16);
 }
 
 function base64url(bytes: Uint8Array): string {

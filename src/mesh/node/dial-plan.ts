@@ -60,7 +60,12 @@ const slow: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "full",
 ]);
 /** Failures that are over in a moment. */
-const brief: ReadonlySet<FailureCode> = new Set<FailureCode>(["busy", "not-ready", "duplicate"]);
+const brief: ReadonlySet<FailureCode> = new Set<FailureCode>(["busy", "not-ready", "duplicate", "moved"]);
+
+/** True for failures that are over in a moment, and not worth a word to a person. */
+export function isBrief(code: FailureCode): boolean {
+  return brief.has(code);
+}
 
 /** The planner. Times in and out are monotonic ms unless said otherwise. */
 export class DialPlan {
@@ -138,11 +143,18 @@ export class DialPlan {
   }
 
   #replace(now: number, targets: readonly DialTarget[]): void {
-    const wanted = new Map(targets.map((target) => [keyOf(target), target]));
-    for (const [key, state] of this.#states)
+    const wanted = new Map<string, DialTarget>();
+    // The first one counts: an address that a person typed may be announced as well.
+    for (const target of targets) if (!wanted.has(keyOf(target))) wanted.set(keyOf(target), target);
+    for (const [key, state] of this.#states) {
       if (!wanted.has(key) && !state.dialling) this.#states.delete(key);
+    }
     for (const [key, target] of wanted) {
-      if (this.#states.has(key)) continue;
+      const known = this.#states.get(key);
+      if (known !== undefined) {
+        known.target = target;
+        continue;
+      }
       const nextAt = now + this.#courtesyMs(target);
       this.#states.set(key, {
         target,

@@ -22,12 +22,12 @@ import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
 import type { LinkCode, LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
-import type { Admission, Hello } from "../link/hello.ts";
+import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
 import type { Invite } from "../pairing/invite.ts";
 import { verificationWords } from "../pairing/words.ts";
 import { ownAddresses, pathOf, type Interfaces } from "./addresses.ts";
-import { DialPlan, type DialTarget } from "./dial-plan.ts";
+import { DialPlan, isBrief, type DialTarget } from "./dial-plan.ts";
 import { dialTargets } from "./dial-targets.ts";
 import { Belonging, type Written } from "./belonging.ts";
 import type { NodeEvent } from "./events.ts";
@@ -93,6 +93,7 @@ export class MeshNode implements LinkOwner {
       self: this.self,
       addresses: () => this.addresses(),
       seeking: () => this.#typed.length > 0 || options.invite !== undefined,
+      closeOthers: (than) => this.#closeOthers(than),
       closeLinks: (peerId, code) => this.#closeLinks(peerId, code),
       event: (event) => this.#event(event),
     });
@@ -220,7 +221,7 @@ export class MeshNode implements LinkOwner {
 
   // What links ask of their owner.
 
-  situation(): Pick<Hello, "situation" | "seeking"> {
+  situation(): Introduction {
     return this.#belonging.situation();
   }
 
@@ -367,7 +368,7 @@ export class MeshNode implements LinkOwner {
     const why: LinkFailure = changed ? { ...failure, code: "changed-key" } : failure;
     this.#plan.failed(target, why, this.clock.monotonic(), this.clock.now());
     const { address, expected } = target;
-    if (target.from === "member" || why.code === "duplicate") return;
+    if (target.from === "member" || isBrief(why.code)) return;
     // An address that stays away is told once, not at every attempt.
     const key = `${formatAddress(address)} ${why.code}`;
     if (this.#told.has(key)) return;
@@ -381,6 +382,10 @@ export class MeshNode implements LinkOwner {
     this.#turnedAway.unshift({ remote, peerId, failure, at: this.clock.now() });
     this.#turnedAway.length = Math.min(this.#turnedAway.length, peerNodeLimits.turnedAwayRemembered);
     this.#event({ type: "turned-away", remote, peerId, failure });
+  }
+
+  #closeOthers(than: Link | undefined): void {
+    for (const link of this.#open.keys()) if (link !== than) link.close("moved");
   }
 
   #closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void {
