@@ -50,6 +50,8 @@ export const peerNodeLimits = {
   tickMs: 100,
   /** So long after its founding a mesh may be given up for another one, in which its members meet again. */
   youngMs: 10 * 60_000,
+  /** After a start with addresses to join, so long a peer waits for an answer before it hosts others itself. */
+  hostPatienceMs: 2_000,
   /** So long somebody who was let in may take to fetch the log, before the host may give up its mesh for another one. */
   guestMs: 3_000,
   /** Without the log for this long (to twice as long, by chance) after being let in on first use, a peer starts anew. */

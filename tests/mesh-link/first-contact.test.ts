@@ -235,6 +235,7 @@ describe("by an invite", () => {
     await together(ana, ben);
     const first = meshOf(ben);
     ben.say("kept");
+    await until(() => ben.transcript().length === 1, "it is in the log");
     await ben.stop();
     const eva = await startPeer(cleanup, { inviteOnly: true });
     const moved = await startPeer(cleanup, {
@@ -256,6 +257,16 @@ describe("by an invite", () => {
 });
 
 describe("afterwards", () => {
+  test("what could not be written before the end is written at the next start", async () => {
+    const ana = await startPeer(cleanup);
+    const ben = await startPeer(cleanup, { connect: [ana] });
+    await until(() => ben.of("mesh").length > 0, "ben is let in, with no log yet");
+    ben.say("just in time");
+    await ben.stop();
+    await startPeer(cleanup, { directory: ben.directory });
+    await until(() => ana.transcript().length === 1, "ana reads it");
+  });
+
   test("both are found again after a restart, whoever starts first, without being named", async () => {
     const ana = await startPeer(cleanup);
     const ben = await startPeer(cleanup, { connect: [ana] });

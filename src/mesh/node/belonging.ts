@@ -49,6 +49,8 @@ export interface BelongingOptions {
   addresses(): readonly string[];
   /** True when a person asked to join somebody. */
   seeking(): boolean;
+  /** True while somebody else than this guest may yet answer whom we would rather join. */
+  mayStillJoin(guest: PeerId): boolean;
   closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void;
   /** We are in another mesh: links of the former one end, and their peers find us again in the new one. */
   closeOthers(than: Link | undefined): void;
@@ -83,6 +85,7 @@ export class Belonging {
     this.#options = options;
     this.inviteOnly = options.inviteOnly;
     this.#mesh = this.#enter();
+    this.#drafts = [...options.home.takeUnsent()];
   }
 
   get core(): MeshCoreApi {
@@ -90,6 +93,7 @@ export class Belonging {
   }
 
   close(): void {
+    this.#options.home.keepUnsent(this.#drafts.filter(({ kind }) => kind !== "addresses"));
     this.#mesh.close();
     if (this.#isMakeshift) this.#options.opener.discard(this.core.meshId);
   }
@@ -145,6 +149,8 @@ export class Belonging {
     if (secret === undefined) return "not-ready";
     const now = this.#options.clock.now();
     if (by === "first-use" && this.inviteOnly) return "not-invited";
+    if (by === "first-use" && this.situation().situation === "alone" && this.#options.mayStillJoin(peerId))
+      return "busy";
     if (by === "invite") {
       const redeemed = this.#invites().redeem(Buffer.from(token ?? "", "base64url"), peerId, now);
       if (redeemed !== "ok") return redeemed;

@@ -10,7 +10,7 @@ export interface TargetSources {
   readonly typed: readonly Address[];
   readonly invite: Invite | undefined;
   readonly core: MeshCoreApi;
-  readonly known: Pick<KnownPeers, "pinOf">;
+  readonly known: Pick<KnownPeers, "pinOf" | "pins">;
 }
 
 /** All of them; a typed address expects the key that answered there before, if any did. */
@@ -22,6 +22,11 @@ export function dialTargets({ typed, invite, core, known }: TargetSources): Dial
   }));
   for (const address of invite?.addresses ?? [])
     targets.push({ address, expected: invite?.peerId, from: "invite" });
+  // Where somebody answered before: all we have when the log did not arrive before the last end.
+  for (const [address, expected] of known.pins()) {
+    const standing = core.standing(expected);
+    if (standing === "member" || standing === "open") targets.push({ address, expected, from: "member" });
+  }
   for (const { peerId, addresses, removedBy } of core.members()) {
     if (peerId === core.self || removedBy !== undefined) continue;
     for (const text of addresses) {

@@ -5,6 +5,7 @@
  *   DATA/peer/known-peers.json   whom this device has met
  *   DATA/peer/meshes.json        the meshes it belongs to, and which of them is current
  *   DATA/peer/<mesh>.sqlite      one log a mesh
+ *   DATA/peer/unsent.json        what was written and could not be put into a log before the end
  *   DATA/peer/lock.sqlite        held open and locked while a peer runs
  *
  * Two processes with one key would sign different entries under the same number, which every other peer must take for
@@ -12,9 +13,11 @@
  * finished): the operating system lets go of it when the process dies, however it dies.
  */
 import { Database } from "bun:sqlite";
-import { mkdirSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
+import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
+import type { Draft } from "../core/api.ts";
 import { KnownPeers } from "../pairing/known-peers.ts";
 import { readJsonFile, writeJsonFile } from "../pairing/json-file.ts";
 
@@ -24,6 +27,15 @@ const meshesSchema = z.object({
   current: key.optional(),
   meshes: z.array(z.object({ id: key, secret: key.optional(), since: z.number() })),
 });
+const peerId = z.custom<PeerId>((value) => typeof value === "string" && isPeerId(value), "not a peer ID");
+/** What people write; names and addresses are announced anew anyway. */
+const unsentSchema: z.ZodType<readonly Draft[]> = z.array(
+  z.discriminatedUnion("kind", [
+    z.object({ kind: z.enum(["chat", "action", "topic"]), room: z.string(), text: z.string() }),
+    z.object({ kind: z.literal("direct"), to: peerId, text: z.string() }),
+    z.object({ kind: z.literal("profile"), nick: z.string() }),
+  ]),
+);
 type MeshRow = z.infer<typeof meshesSchema>["meshes"][number];
 
 /** A mesh this device belongs to. */
@@ -92,6 +104,20 @@ export class PeerHome {
     this.#meshes = this.#meshes.filter((row) => row.id !== encode(id));
     if (this.#current === encode(id)) this.#current = undefined;
     this.#write();
+  }
+
+  /** Keeps what could not be written into a log yet; nothing when the list is empty. @throws StateFileError */
+  keepUnsent(drafts: readonly Draft[]): void {
+    const path = join(this.directory, "unsent.json");
+    if (drafts.length === 0) rmSync(path, { force: true });
+    else writeJsonFile(path, drafts);
+  }
+
+  /** What {@link keepUnsent} kept, once. @throws StateFileError */
+  takeUnsent(): readonly Draft[] {
+    const drafts = readJsonFile(join(this.directory, "unsent.json"), unsentSchema) ?? [];
+    this.keepUnsent([]);
+    return drafts;
   }
 
   /** Where a mesh's log is. */

@@ -12,11 +12,11 @@
  */
 import { networkInterfaces } from "node:os";
 import type { Identity } from "../../identity/key-file.ts";
-import { dialTls, type TlsIdentity } from "../../net/tls-dial.ts";
+import type { TlsIdentity } from "../../net/tls-dial.ts";
 import type { TlsFailure } from "../../net/tls-failure.ts";
 import { listenTls, type TlsListener } from "../../net/tls-listen.ts";
 import type { TlsSocket } from "../../net/tls-socket.ts";
-import { formatAddress, type Address } from "../../protocol/address.ts";
+import type { Address } from "../../protocol/address.ts";
 import type { Clock, Random, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
@@ -27,8 +27,8 @@ import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
 import type { Invite } from "../pairing/invite.ts";
 import { verificationWords } from "../pairing/words.ts";
 import { ownAddresses, pathOf, type Interfaces } from "./addresses.ts";
-import { DialPlan, isBrief, type DialTarget } from "./dial-plan.ts";
-import { dialTargets } from "./dial-targets.ts";
+import type { DialTarget } from "./dial-plan.ts";
+import { Dialler } from "./dialler.ts";
 import { Belonging, type Written } from "./belonging.ts";
 import type { NodeEvent } from "./events.ts";
 import type { PeerHome } from "./home.ts";
@@ -66,14 +66,11 @@ export class MeshNode implements LinkOwner {
   readonly clock: Clock;
   readonly #options: NodeOptions;
   readonly #belonging: Belonging;
-  readonly #plan: DialPlan;
+  readonly #dialler: Dialler;
   readonly #links: PeerLinks;
   /** Links that are open, up or not, with what is known from outside of them. */
   readonly #open = new Map<Link, { target: DialTarget | undefined; admitted: () => void }>();
-  readonly #typed: Address[];
   readonly #turnedAway: TurnedAway[] = [];
-  readonly #told = new Set<string>();
-  #targets: readonly DialTarget[] | undefined;
   #listener: TlsListener | undefined;
   #timers: Timer[] = [];
   readonly #events: NodeEvent[] = [];
@@ -85,14 +82,23 @@ export class MeshNode implements LinkOwner {
     this.clock = options.clock;
     this.self = options.identity.peerId;
     this.instance = Buffer.from(options.randomBytes(12)).toString("base64url");
-    this.#plan = new DialPlan(this.self, options.random);
     this.#links = new PeerLinks(this.self);
-    this.#typed = [...options.connect];
+    this.#dialler = new Dialler({
+      ...options,
+      self: this.self,
+      known: options.home.known,
+      typed: options.connect,
+      core: () => this.core,
+      isLinked: (peerId) => this.#links.primary(peerId) !== undefined,
+      opened: (socket, target) => this.#dialled(socket, target),
+      event: (event) => this.#event(event),
+    });
     this.#belonging = new Belonging({
       ...options,
       self: this.self,
       addresses: () => this.addresses(),
-      seeking: () => this.#typed.length > 0 || options.invite !== undefined,
+      seeking: () => this.#dialler.isSeeking,
+      mayStillJoin: (guest) => this.#dialler.mayStillJoin(guest),
       closeOthers: (than) => this.#closeOthers(than),
       closeLinks: (peerId, code) => this.#closeLinks(peerId, code),
       event: (event) => this.#event(event),
@@ -172,11 +178,7 @@ export class MeshNode implements LinkOwner {
 
   /** Dials an address from now on, at once. */
   connect(address: Address): void {
-    this.#typed.push(address);
-    this.#targets = undefined;
-    this.#told.clear();
-    this.#plan.retry(this.clock.monotonic());
-    this.#tick();
+    this.#dialler.connect(address);
   }
 
   /** Removes a member for good. */
@@ -213,7 +215,7 @@ export class MeshNode implements LinkOwner {
   why(peerId?: PeerId): Why {
     const about = (id: PeerId | undefined): boolean => peerId === undefined || id === peerId;
     return {
-      attempts: this.#plan.attempts().filter(({ target }) => about(target.expected)),
+      attempts: this.#dialler.attempts().filter(({ target }) => about(target.expected)),
       faults: peerId === undefined ? [] : this.core.faults(peerId),
       turnedAway: this.#turnedAway.filter((one) => about(one.peerId)),
     };
@@ -257,7 +259,7 @@ export class MeshNode implements LinkOwner {
     const { change, close } = this.#links.add(peerId, link);
     const context = this.#open.get(link);
     context?.admitted();
-    if (context?.target !== undefined) this.#reached(context.target, peerId);
+    if (context?.target !== undefined) this.#dialler.reached(context.target, peerId);
     this.#belonging.met(link);
     for (const older of close) older.close("duplicate");
     if (change === "first") {
@@ -284,7 +286,7 @@ export class MeshNode implements LinkOwner {
     this.#belonging.ended(link);
     const { peerId } = link;
     if (!wasUp) {
-      if (context?.target !== undefined) this.#dialFailed(context.target, failure, peerId);
+      if (context?.target !== undefined) this.#dialler.failed(context.target, failure, peerId);
       else this.#turnAway(link.socket.remote, peerId, failure);
       return;
     }
@@ -294,7 +296,7 @@ export class MeshNode implements LinkOwner {
     if (change === "replaced" && next !== undefined) this.#carry(peerId, next);
     if (change !== "last") return;
     this.core.linkDown(peerId);
-    this.#plan.lost(peerId, this.clock.monotonic());
+    this.#dialler.lost(peerId);
     this.#event({ type: "unlinked", peerId, failure });
   }
 
@@ -309,7 +311,7 @@ export class MeshNode implements LinkOwner {
 
   /** Events reach the screen after the call that caused them, so that the screen may ask the core about them. */
   #event(event: NodeEvent): void {
-    if (event.type === "members" || event.type === "mesh") this.#targets = undefined;
+    if (event.type === "members" || event.type === "mesh") this.#dialler.membersChanged();
     this.#events.push(event);
     if (this.#events.length === 1) queueMicrotask(() => this.#tell());
   }
@@ -322,60 +324,19 @@ export class MeshNode implements LinkOwner {
     if (this.#stopped) return;
     this.core.tick();
     this.#belonging.settle();
-    this.#targets ??= dialTargets({
-      typed: this.#typed,
-      invite: this.#options.invite,
-      core: this.core,
-      known: this.#options.home.known,
-    });
-    const due = this.#plan.due(
-      this.clock.monotonic(),
-      this.#targets,
-      (id) => this.#links.primary(id) !== undefined,
-    );
-    for (const target of due) this.#dial(target);
+    this.#dialler.tick();
   }
 
-  #dial(target: DialTarget): void {
-    dialTls({
-      endpoint: target.address,
-      identity: this.#options.tls,
-      clock: this.clock,
-      opened: (socket) => {
-        if (this.#stopped) socket.destroy({ code: "ours", detail: "stopping" });
-        else this.#greet(socket, target, () => {});
-      },
-      failed: (failure) => this.#dialFailed(target, failure, undefined),
-    });
+  #dialled(socket: TlsSocket, target: DialTarget): void {
+    if (this.#stopped) socket.destroy({ code: "ours", detail: "stopping" });
+    else this.#greet(socket, target, () => {});
   }
 
   #greet(socket: TlsSocket, target: DialTarget | undefined, admitted: () => void): void {
     const link = new Link(this, socket, target?.expected);
+    if (target !== undefined && link.peerId !== undefined) this.#dialler.answered(target, link.peerId);
     this.#open.set(link, { target, admitted });
     link.start();
-  }
-
-  /** A dialled address led to a link. */
-  #reached(target: DialTarget, peerId: PeerId): void {
-    this.#plan.succeeded(target);
-    if (target.from !== "typed" || target.expected !== undefined) return;
-    this.#options.home.known.pin(target.address, peerId);
-    this.#targets = undefined;
-  }
-
-  #dialFailed(target: DialTarget, failure: LinkFailure, found: PeerId | undefined): void {
-    const changed = target.from === "typed" && failure.code === "other-key";
-    const why: LinkFailure = changed ? { ...failure, code: "changed-key" } : failure;
-    this.#plan.failed(target, why, this.clock.monotonic(), this.clock.now());
-    const { address, expected } = target;
-    if (target.from === "member" || isBrief(why.code)) return;
-    // An address that stays away is told once, not at every attempt.
-    const key = `${formatAddress(address)} ${why.code}`;
-    if (this.#told.has(key)) return;
-    this.#told.add(key);
-    if (changed && expected !== undefined && found !== undefined) {
-      this.#event({ type: "key-changed", address, known: expected, found });
-    } else this.#event({ type: "dial-failed", address, failure: why });
   }
 
   #turnAway(remote: Address, peerId: PeerId | undefined, failure: LinkFailure | TlsFailure): void {

@@ -10,7 +10,7 @@
  */
 import { z } from "zod";
 import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
-import { formatAddress, type Address } from "../../protocol/address.ts";
+import { AddressError, formatAddress, parseAddress, type Address } from "../../protocol/address.ts";
 import { readJsonFile, writeJsonFile } from "./json-file.ts";
 
 /** How a key was learned. */
@@ -19,7 +19,7 @@ export type LearnedBy = "first-use" | "invite" | "member";
 const peerId = z.custom<PeerId>((value) => typeof value === "string" && isPeerId(value), "not a peer ID");
 const fileSchema = z.object({
   version: z.literal(1),
-  addresses: z.record(z.string(), peerId),
+  addresses: z.record(z.string().refine(isAddress, "not an address"), peerId),
   peers: z.array(
     z.object({
       peerId,
@@ -58,6 +58,11 @@ export class KnownPeers {
   /** The key that must answer at an address that a person typed, if it ever did. */
   pinOf(address: Address): PeerId | undefined {
     return this.#addresses.get(formatAddress(address));
+  }
+
+  /** Every remembered address with its key. */
+  pins(): readonly (readonly [Address, PeerId])[] {
+    return [...this.#addresses].map(([text, id]) => [parseAddress(text), id]);
   }
 
   get(id: PeerId): KnownPeer | undefined {
@@ -101,5 +106,14 @@ export class KnownPeers {
   #write(): void {
     const peers = [...this.#peers.values()];
     writeJsonFile(this.path, { version: 1, addresses: Object.fromEntries(this.#addresses), peers });
+  }
+}
+
+function isAddress(text: string): boolean {
+  try {
+    return formatAddress(parseAddress(text)) === text;
+  } catch (error) {
+    if (error instanceof AddressError) return false;
+    throw error;
   }
 }
