@@ -138,7 +138,11 @@ function takePositional(mode: ModeDefinition, words: readonly string[]): string 
   if (positional === undefined) return undefined;
   if (first === undefined) {
     if (!positional.required) return undefined;
-    throw new UsageError(`${positional.hint} is missing`, `write one of ${positional.choices.join(", ")}`);
+    const choices = positional.choices.join(", ");
+    throw new UsageError(
+      `${positional.hint} is missing`,
+      choices === "" ? `see rtchat help ${mode.name}` : `write one of ${choices}`,
+    );
   }
   if (positional.choices.length > 0 && !positional.choices.includes(first)) {
     const near = suggest(first, positional.choices);
