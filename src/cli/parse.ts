@@ -24,6 +24,8 @@ export interface Parsed<Table extends Flags> {
   readonly config: Config<Table>;
   /** The word after the mode, where the mode takes one. */
   readonly positional: string | undefined;
+  /** What a person wrote, by key, in the form of a variable's value; fallbacks are not in it. For handing flags on. */
+  readonly written: ReadonlyMap<string, string>;
 }
 
 /** True if the arguments ask for help. */
@@ -51,7 +53,24 @@ export function parseFlags<Table extends Flags>(
         : readValue(key, row, written, environment);
   }
   // Each key of the table was set above from its own schema, which is what Config says.
-  return { config: Object.freeze(config) as Config<Table>, positional: written.positional };
+  return {
+    config: Object.freeze(config) as Config<Table>,
+    positional: written.positional,
+    written: asVariables(mode, written, environment),
+  };
+}
+
+/** What was written, as variables: `--no-…` is `off`, a switch `true` or `false`. */
+function asVariables(mode: ModeDefinition, written: Written, environment: Environment): Map<string, string> {
+  const texts = new Map<string, string>();
+  for (const [key, row] of Object.entries(mode.flags)) {
+    const flag = written.flags.get(flagName(key));
+    const off = row.kind === "switch" ? "false" : "off";
+    const text =
+      flag === undefined ? (environment[variableName(key)] ?? "") : flag === false ? off : String(flag);
+    if (text !== "") texts.set(key, text);
+  }
+  return texts;
 }
 
 interface Written {

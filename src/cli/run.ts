@@ -25,16 +25,15 @@ export interface ModeContext {
   readonly environment: Environment;
   /** The word after the mode's name, where it takes one. */
   readonly positional: string | undefined;
+  /** What a person wrote, by key, as a variable's value: for handing flags on to a child. */
+  readonly written: ReadonlyMap<string, string>;
   /**
    * Says, once, that the mode serves now: in the log, and to whoever started it.
    * @param reload what SIGHUP does from now on, instead of stopping
    */
   ready(facts: ReadyFacts, reload?: () => void): void;
-  /**
-   * The first reason to stop. Until the first call, signals end the process at once.
-   * @param reload what SIGHUP does instead of stopping; only the first call's counts
-   */
-  stopped(reload?: () => void): Promise<StopReason>;
+  /** The first reason to stop. Until this or ready() is called, signals end the process at once. */
+  stopped(): Promise<StopReason>;
 }
 
 /** A mode's composition. Returns an exit code, or nothing for 0; throws a Failure for what a person can mend. */
@@ -63,13 +62,14 @@ async function runMode<Table extends Flags>(
       process.stdout.write(renderHelp(mode, environment, process.stdout));
       return exitCodes.ok;
     }
-    const { config, positional } = parseFlags(mode, args, environment);
+    const { config, positional, written } = parseFlags(mode, args, environment);
     const log = logOf(config);
     let stopping: Promise<StopReason> | undefined;
     const context: ModeContext = {
       log,
       environment,
       positional,
+      written,
       ready(facts, reload) {
         // Before anybody hears that it is ready: a signal that follows at once must find it listening.
         stopping ??= waitForStop(environment, reload);

@@ -2,13 +2,15 @@
 import { Failure, UsageError } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
 import { paint, type Stream, writeFully } from "../cli/output.ts";
-import { modeStarter, type StartMode } from "../cli/run.ts";
+import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
+import { balancerMode } from "./flags/balancer.ts";
 import { chatPort } from "./flags/common.ts";
+import { serverMode } from "./flags/server.ts";
 import { upMode } from "./flags/up.ts";
-import { childEnvironment, ownCommand, spawnChild } from "./up/child.ts";
+import { childEnvironment, handOn, ownCommand, spawnChild } from "./up/child.ts";
 import { Cluster, type ClusterFacts, type ClusterPlan, type SpawnChild } from "./up/cluster.ts";
 import { labelLines } from "./up/log-lines.ts";
 import { nextFreePorts, requireFree } from "./up/ports.ts";
@@ -50,16 +52,27 @@ async function makePlan(config: UpConfig, log: Logger): Promise<ClusterPlan> {
   };
 }
 
-function spawner(
-  plan: ClusterPlan,
-  config: UpConfig,
-  environment: Readonly<Record<string, string>>,
-): SpawnChild {
+/** Keys that `up` gives each child as arguments, or that must not reach it at all. */
+const decided = {
+  server: ["port", "host", "name", "data", "logLevel", "logFormat"],
+  balancer: ["port", "host", "admin", "backends", "backendsFile", "data", "logLevel", "logFormat"],
+};
+
+function spawner(plan: ClusterPlan, config: UpConfig, context: ModeContext): SpawnChild {
+  const { environment, written } = context;
   const width = Math.max(...Cluster.names(plan).map((name) => name.length));
-  return (name, order, args) => {
+  const colour = paint(process.stderr, "red", "x") !== "x";
+  const own = upMode.flags;
+  const variables = {
+    server: handOn(environment, { table: serverMode.flags, decided: decided.server, own, written }),
+    balancer: handOn(environment, { table: balancerMode.flags, decided: decided.balancer, own, written }),
+  };
+  return (kind, name, order, args) => {
     const label = labelLines(name, width, order, config.logFormat, process.stderr);
-    return spawnChild([...ownCommand(), ...args], environment, (text) =>
-      writeFully(process.stderr, `${label(text)}\n`),
+    return spawnChild(
+      [...ownCommand(), kind, ...args],
+      childEnvironment(environment, variables[kind], colour),
+      (text) => writeFully(process.stderr, `${label(text)}\n`),
     );
   };
 }
@@ -82,10 +95,18 @@ function summary(facts: ClusterFacts, stream: Stream): string {
 
 export const start: StartMode = modeStarter(upMode, async (config, context) => {
   const { log } = context;
+  if (config.backplane === "memory" && config.servers > 1) {
+    throw new UsageError(
+      `--backplane memory is one server's own, and ${config.servers} are asked for`,
+      "use --servers 1, or --backplane keeper",
+    );
+  }
   const plan = await makePlan(config, log);
-  const colour = paint(process.stderr, "red", "x") !== "x";
-  const spawn = spawner(plan, config, childEnvironment(context.environment, colour));
-  const cluster = new Cluster(plan, spawn, { clock: systemClock, random: Math.random, log });
+  const cluster = new Cluster(plan, spawner(plan, config, context), {
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
   // A second signal, or a fault of ours, exits at once: nothing may be left behind.
   process.on("exit", () => void cluster.kill());
 

@@ -37,6 +37,10 @@ describe("rtchat", () => {
       ["up", "--server-ports", "1,2"],
       `rtchat up: --server-ports names 2 ports for 3 servers\nhint: name one a server, or change --servers\n`,
     ],
+    [
+      ["up", "--backplane", "memory"],
+      "rtchat up: --backplane memory is one server's own, and 3 are asked for\n",
+    ],
     [["\u001b[31mred"], String.raw`rtchat: there is no mode "\u001b[31mred"`],
   ])("%p is a usage error", async (args, message) => {
     const { code, stdout, stderr } = await lab.run(...args);
@@ -93,6 +97,12 @@ describe("rtchat", () => {
     await plain.ended();
     expect(plain.raw).not.toContain("\u001b[");
   });
+});
+
+test.each(allModes.map((mode) => [mode.name]))("the executable has the mode %s", async (name) => {
+  const { code, stdout, stderr } = await lab.run(name, "--help");
+  expect([code, stderr]).toEqual([0, ""]);
+  expect(stdout).toStartWith(`rtchat ${name}: `);
 });
 
 describe("the help of each mode", () => {

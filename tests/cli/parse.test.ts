@@ -102,6 +102,20 @@ describe("flags", () => {
     expect(parse("", { RTCHAT_DATA_FOLDER: "5" }).dataFolder).toBe(5);
   });
 
+  test("are remembered as they were written, for a child", () => {
+    const environment = { RTCHAT_KIND: "memory", RTCHAT_PORT: "7", RTCHAT_HOLD: "", OTHER: "x" };
+    const { written } = parseFlags(mode, ["--port", "9", "--no-admin", "--json", "--no-follow"], environment);
+    expect(Object.fromEntries(written)).toEqual({
+      port: "9",
+      admin: "off",
+      kind: "memory",
+      json: "true",
+      follow: "false",
+    });
+    const again = Object.fromEntries([...written].map(([key, text]) => [variableName(key), text]));
+    expect(parse("", again)).toEqual({ ...defaults, port: 9, admin: false, kind: "memory", json: true });
+  });
+
   test("give a frozen configuration", () => {
     expect(Object.isFrozen(parse(""))).toBe(true);
   });

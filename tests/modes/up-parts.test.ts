@@ -1,14 +1,16 @@
 /** The parts of `rtchat up` that touch the machine: child processes, their log, ports. */
 import { describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
-import { childEnvironment, spawnChild } from "../../src/modes/up/child.ts";
+import { flag } from "../../src/cli/flag.ts";
+import { pathSchema } from "../../src/cli/schemas.ts";
+import { childEnvironment, handOn, spawnChild } from "../../src/modes/up/child.ts";
 import { eachLogLine, labelLines } from "../../src/modes/up/log-lines.ts";
 import { isFree, nextFreePorts, requireFree } from "../../src/modes/up/ports.ts";
 
 const run = (source: string, lines: string[] = []) =>
   spawnChild(
     [process.execPath, "-e", source],
-    childEnvironment(process.env, false),
+    childEnvironment(process.env, {}, false),
     (line) => void lines.push(line),
   );
 
@@ -42,18 +44,37 @@ describe("a child process", () => {
     expect(lines.toSorted()).toEqual(["last words", "one"]);
   });
 
-  test("gets none of our variables but those that make it a child", () => {
-    const environment = childEnvironment(
-      { PATH: "/bin", RTCHAT_PORT: "1", RTCHAT_ADMIN_TOKEN: "x", GONE: undefined },
-      true,
-    );
-    expect(environment).toEqual({
+  test("gets none of our variables but those handed on and those that make it a child", () => {
+    const parent = { PATH: "/bin", RTCHAT_PORT: "1", RTCHAT_ADMIN_TOKEN: "x", GONE: undefined };
+    expect(childEnvironment(parent, { RTCHAT_POLICY: "two-choices" }, true)).toEqual({
       PATH: "/bin",
+      RTCHAT_POLICY: "two-choices",
       RTCHAT_READY_FD: "3",
       RTCHAT_SUPERVISED: "1",
       FORCE_COLOR: "1",
     });
-    expect(childEnvironment({}, false)).not.toHaveProperty("FORCE_COLOR");
+    expect(childEnvironment({}, {}, false)).not.toHaveProperty("FORCE_COLOR");
+  });
+
+  test("is handed what a person wrote for it, as a flag of the parent or as a variable", () => {
+    const row = (hint: string) => flag(pathSchema, { hint, summary: "s", fallback: "f" });
+    const own = { port: row("P"), policy: row("P"), token: row("T"), admin: row("A") };
+    const table = { ...own, hold: row("H"), name: row("N") };
+    const parent = {
+      RTCHAT_HOLD: "1m",
+      RTCHAT_NAME: "x",
+      RTCHAT_TOKEN: "old",
+      RTCHAT_OTHER: "o",
+      RTCHAT_PORT: "1",
+    };
+    const written = new Map([
+      ["port", "9"],
+      ["token", "new"],
+    ]);
+    expect(handOn(parent, { table, decided: ["port", "name"], own, written })).toEqual({
+      RTCHAT_HOLD: "1m",
+      RTCHAT_TOKEN: "new",
+    });
   });
 });
 

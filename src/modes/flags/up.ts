@@ -2,6 +2,8 @@
 import { defineMode, flag } from "../../cli/flag.ts";
 import { logFlags } from "../../cli/log.ts";
 import { countSchema, portListSchema, portSchema } from "../../cli/schemas.ts";
+import { balancerMode } from "./balancer.ts";
+import { serverMode } from "./server.ts";
 import { adminFlag, chatPort, dataFlag, hostFlag } from "./common.ts";
 
 export const upMode = defineMode({
@@ -9,7 +11,7 @@ export const upMode = defineMode({
   summary: "a whole cluster in one command: servers and a balancer, supervised",
   description:
     "Starts servers and a balancer as child processes, restarts those that die, shows one log of all, and stops them " +
-    "together on Ctrl-C.",
+    "together on Ctrl-C. Any other flag of a server or a balancer can be given as its variable.",
   flags: {
     servers: flag(countSchema(1, 64), { hint: "N", summary: "start this many servers", fallback: "3" }),
     port: flag(portSchema, {
@@ -24,11 +26,16 @@ export const upMode = defineMode({
         "the servers' own ports, one each (default: those after --port, or others where these are taken)",
     }),
     admin: adminFlag,
+    adminToken: balancerMode.flags.adminToken,
+    adminTokenFile: balancerMode.flags.adminTokenFile,
+    policy: balancerMode.flags.policy,
+    backplane: serverMode.flags.backplane,
     data: dataFlag,
     ...logFlags,
   },
   examples: [
     { command: "rtchat up", does: "three servers, people connect to 127.0.0.1:8000" },
     { command: "rtchat up --host 0.0.0.0 --servers 2", does: "two servers, open to the network" },
+    { command: "RTCHAT_HOLD=1m rtchat up", does: "with a flag that only the balancer has" },
   ],
 });

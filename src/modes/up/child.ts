@@ -3,12 +3,14 @@
  *
  * A child is this same executable. It is told by RTCHAT_SUPERVISED to stop when its stdin ends, so that none outlives a
  * parent that was killed with -9, and to leave Ctrl-C to the parent; by RTCHAT_READY_FD where to say that it is ready.
- * Its flags are given one by one; no other RTCHAT_ variable of the parent reaches it, because one meant for `up`
- * (RTCHAT_PORT) would mean something else there.
+ *
+ * What `up` decides for a child (ports, names, folders) are its arguments. Everything else of the child's own table is
+ * handed on as a variable: from the flag of that name where `up` has one, so that a secret shows in no process list,
+ * else from the same variable of the parent. A variable that means something else there (RTCHAT_PORT) never gets through.
  */
 import { closeSync } from "node:fs";
 import { z } from "zod";
-import type { Environment } from "../../cli/flag.ts";
+import { type Environment, type Flags, variableName } from "../../cli/flag.ts";
 import { type ReadyFacts, readyVariable, supervisedVariable } from "../../cli/lifecycle.ts";
 import { superviseLimits } from "../../protocol/limits.ts";
 import { eachLogLine } from "./log-lines.ts";
@@ -22,13 +24,43 @@ export function ownCommand(): readonly string[] {
   return compiled ? [process.execPath] : [process.execPath, Bun.main];
 }
 
-/** The parent's environment without its RTCHAT_ variables, and with what a child must know. */
-export function childEnvironment(parent: Environment, colour: boolean): Record<string, string> {
+/** Where the variables of a child come from. */
+export interface HandedOn {
+  /** The child's table. */
+  readonly table: Flags;
+  /** Keys of it that are decided by arguments, or must stay at their fallbacks. */
+  readonly decided: readonly string[];
+  /** The table of `up`, and what a person wrote for it. */
+  readonly own: Flags;
+  readonly written: ReadonlyMap<string, string>;
+}
+
+/** The variables handed on to a child. */
+export function handOn(parent: Environment, from: HandedOn): Record<string, string> {
+  const keys = Object.keys(from.table).filter((key) => !from.decided.includes(key));
+  return Object.fromEntries(
+    keys.flatMap((key) => {
+      const variable = variableName(key);
+      const text = (Object.hasOwn(from.own, key) ? from.written.get(key) : parent[variable]) ?? "";
+      return text === "" ? [] : [[variable, text] as const];
+    }),
+  );
+}
+
+/**
+ * A child's environment: the parent's without its RTCHAT_ variables, with those handed on, and with what makes it a
+ * child.
+ */
+export function childEnvironment(
+  parent: Environment,
+  handedOn: Readonly<Record<string, string>>,
+  colour: boolean,
+): Record<string, string> {
   const kept = Object.entries(parent).flatMap(([name, value]) =>
     value === undefined || name.startsWith("RTCHAT_") ? [] : [[name, value] as const],
   );
   const told = { [readyVariable]: "3", [supervisedVariable]: "1", ...(colour ? { FORCE_COLOR: "1" } : {}) };
-  return { ...Object.fromEntries(kept), ...told };
+  return { ...Object.fromEntries(kept), ...handedOn, ...told };
 }
 
 /** Reads the ready line, and nothing after it. */

@@ -18,8 +18,13 @@ export interface ClusterPlan {
   readonly balancerArguments: readonly string[];
 }
 
-/** Starts a child: `name` for its log, `order` among the children, and its arguments after `rtchat`. */
-export type SpawnChild = (name: string, order: number, args: readonly string[]) => Child;
+/** Starts a child: `name` for its log, `order` among the children, and its arguments after the mode. */
+export type SpawnChild = (
+  kind: "server" | "balancer",
+  name: string,
+  order: number,
+  args: readonly string[],
+) => Child;
 
 /** What a running cluster says of itself. */
 export interface ClusterFacts {
@@ -49,8 +54,7 @@ export class Cluster {
       const name = `server-${index + 1}`;
       const start = (last: ReadyFacts | undefined) => {
         const port = last === undefined ? wanted : portOf(last);
-        return spawn(name, index, [
-          "server",
+        return spawn("server", name, index, [
           "--port",
           String(port),
           "--name",
@@ -61,8 +65,7 @@ export class Cluster {
       return new Supervised(name, start, supervise);
     });
     const startBalancer = () =>
-      spawn("balancer", plan.serverPorts.length, [
-        "balancer",
+      spawn("balancer", "balancer", plan.serverPorts.length, [
         "--backends",
         this.#backends,
         ...plan.balancerArguments,
