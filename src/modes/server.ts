@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { version } from "../../package.json";
 import type { Backplane } from "../backplane/backplane.ts";
+import { KeeperBackplane } from "../backplane/keeper/keeper.ts";
 import { MemoryBackplane, MemoryStore } from "../backplane/memory.ts";
 import { Failure } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
@@ -24,6 +25,7 @@ import { ListenError } from "../net/listener.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { shutdownLimits } from "../protocol/limits.ts";
+import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
@@ -33,7 +35,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   const name = config.name ?? formatAddress(at);
   const secret = readSecret(config);
   const { log } = context;
-  const backplane = openBackplane(config);
+  const backplane = openBackplane(config, log);
   const hub = new Hub({
     backplane,
     server: name,
@@ -96,9 +98,19 @@ function readSecret(config: ServerConfig): Uint8Array {
   }
 }
 
-/** Servers in memory are clusters of their own, and a balancer is to see that. */
-function openBackplane(_config: ServerConfig): Backplane {
-  return new MemoryBackplane(new MemoryStore({ cluster: `memory-${randomBytes(4).toString("hex")}` }));
+function openBackplane(config: ServerConfig, log: Logger): Backplane {
+  if (config.backplane === "memory") {
+    // Servers in memory are clusters of their own, and a balancer is to see that.
+    return new MemoryBackplane(new MemoryStore({ cluster: `memory-${randomBytes(4).toString("hex")}` }));
+  }
+  const { keepMessages, keepDays } = config;
+  return new KeeperBackplane({
+    directory: config.data,
+    log,
+    durability: config.durability,
+    ...(keepMessages === undefined ? {} : { keepMessages }),
+    ...(keepDays === undefined ? {} : { keepDays }),
+  });
 }
 
 function listenOn(edge: Edge, config: ServerConfig): ReturnType<Edge["listen"]> {

@@ -11,7 +11,7 @@ import type { Running } from "../support/lab.ts";
 
 interface BackendHealth {
   readonly address: string;
-  readonly status: string;
+  readonly state: string;
   readonly selected: number;
 }
 
@@ -75,7 +75,7 @@ beforeAll(async () => {
   door = facts["listen"] ?? "";
   admin = facts["admin"] ?? "";
   await eventually(
-    async () => (await health()).backends.every(({ status }) => status === "up"),
+    async () => (await health()).backends.every(({ state }) => state === "up"),
     () => "all three servers to be up",
   );
 });
@@ -112,7 +112,7 @@ describe("three servers, a balancer and three people", () => {
       expect(since.filter(({ type, state }) => type === "presence" && state === "leave")).toEqual([]);
     }
     await eventually(
-      async () => (await health()).backends.find((backend) => backend.address === address)?.status !== "up",
+      async () => (await health()).backends.find((backend) => backend.address === address)?.state !== "up",
       () => "the killed server to be shown as such",
     );
     expect((await health()).code).toBe(200);

@@ -5,7 +5,8 @@
  * balancer and each backend stands a fault proxy when the network is to fail. Invariant: every process started here is
  * in `#processes` until it has exited, and `stop` leaves none behind.
  */
-import { mkdirSync, openSync, readdirSync, readFileSync } from "node:fs";
+import { Database } from "bun:sqlite";
+import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { Random } from "../../src/protocol/clock.ts";
@@ -52,6 +53,7 @@ export class Member {
       stderr: log,
       env: { ...process.env, ...this.#env },
     });
+    closeSync(log);
     const deadline = performance.now() + START_MS;
     while (!(await answers(this.port))) {
       if (this.#process.exitCode !== null || performance.now() > deadline) {
@@ -163,14 +165,15 @@ export class Cluster {
     return redis;
   }
 
-  /** The server whose process is the keeper now, by the lock-free note the keeper leaves in the data folder. */
+  /** The server whose process is the keeper now, as the log file says. */
   keeper(): Member | undefined {
-    for (const file of readdirSync(this.#data)) {
-      if (file !== "keeper.json") continue;
-      const { pid } = JSON.parse(readFileSync(join(this.#data, file), "utf8")) as { pid: number };
-      return this.servers.find((server) => server.pid === pid);
+    const log = new Database(join(this.#data, "log.sqlite"), { readonly: true });
+    try {
+      const row = log.query<{ pid: number }, []>("SELECT pid FROM cluster").get();
+      return this.servers.find((server) => server.pid === row?.pid);
+    } finally {
+      log.close();
     }
-    return undefined;
   }
 
   /** Stops everything, politely first. */

@@ -1,10 +1,11 @@
 /** The command line of `rtchat server`. */
 import { defineMode, flag } from "../../cli/flag.ts";
 import { logFlags } from "../../cli/log.ts";
-import { choiceSchema, nickSchema, portSchema } from "../../cli/schemas.ts";
+import { choiceSchema, countSchema, nickSchema, portSchema } from "../../cli/schemas.ts";
 import { dataFlag, hostFlag } from "./common.ts";
 
 const backplanes = ["keeper", "memory"] as const;
+const durabilities = ["process", "power"] as const;
 
 export const serverMode = defineMode({
   name: "server",
@@ -29,6 +30,21 @@ export const serverMode = defineMode({
       summary: "keeper: messages are kept in the data folder; memory: they are gone when the server stops",
       fallback: "keeper",
       choices: backplanes,
+    }),
+    durability: flag(choiceSchema(durabilities), {
+      hint: "KIND",
+      summary:
+        "what an acknowledgement survives: process, the end of every process; power, also a power cut (each waits for the disk)",
+      fallback: "process",
+      choices: durabilities,
+    }),
+    keepMessages: flag(countSchema(1, 1_000_000_000), {
+      hint: "N",
+      summary: "keep only the newest N messages of each room (default: all)",
+    }),
+    keepDays: flag(countSchema(1, 36_500), {
+      hint: "N",
+      summary: "keep only messages of the last N days (default: all)",
     }),
     ...logFlags,
   },
