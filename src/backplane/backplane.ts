@@ -77,7 +77,7 @@ export interface BackplaneHealth {
 /** A failure that `done` may be given. */
 export interface BackplaneFailure {
   readonly ok: false;
-  readonly code: "unavailable" | "nick-taken" | "internal";
+  readonly code: "unavailable" | "nick-taken" | "stale" | "internal";
   /** One sentence for a person: what happened and what to do. */
   readonly message: string;
 }
@@ -154,8 +154,11 @@ export interface Backplane {
    * is given up and its rooms hear a rename. Fails with `nick-taken` when another session owns an equal nick.
    * Answers with the rooms the session is in already (one that moved here, or came back): whoever resumed it decides
    * which of them it still means to be in.
+   * @param fence rises with every connection of the session and every move of one. A claim with a smaller fence than the
+   *   session's last changes nothing and fails as `stale`: a server that was paused wakes up and acts for a connection
+   *   that has long gone on elsewhere.
    */
-  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>): void;
+  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>, fence: number): void;
   /** Ends a session: its nick is free and its rooms hear that it left. Ignored if another server has taken it over. */
   release(session: string): void;
   /** Who owns a nick, in or out of grace. */

@@ -223,11 +223,12 @@ export class Edge {
     const { connection, ip, address, since } = newcomer;
     this.#newcomers.delete(newcomer);
     this.#lastSerial += 1;
+    const acceptedAt = this.#clock.now();
     const session = new Session(this.#owner, connection, {
       serial: this.#lastSerial,
-      origin: { address, edge: this.name },
+      origin: { address, edge: this.name, acceptedAt, connection: crypto.randomUUID() },
       ip,
-      acceptedAt: this.#clock.now(),
+      acceptedAt,
       acceptedMonotonic: since,
     });
     this.#sessions.add(session);

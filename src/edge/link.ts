@@ -130,7 +130,9 @@ export class TrunkLink implements EdgePort, TrunkFate {
     this.#groups.set(id, new Group(id, name, position.epoch, position.seq, roster));
   }
 
-  join(id: SessionId, groupId: GroupId): void {
+  join(id: SessionId, groupId: GroupId, bytes: Uint8Array, done: number): void {
+    this.send(id, bytes, done);
+    // A client that was dropped by what it was just given is gone by now.
     const session = this.#sessions.get(id);
     const group = this.#groups.get(groupId);
     if (session === undefined || group === undefined) return;

@@ -163,7 +163,7 @@ export class Session implements ConnectionHandlers, Flushable {
     this.#isConfirmed = false;
     this.id = link.add(this);
     this.#window.rewind();
-    if (this.#token === "" && this.#window.done === 0) hub.open(this.id, this.origin);
+    if (this.#token === "" && this.moves === 0) hub.open(this.id, this.origin);
     else hub.resume(this.id, this.#handover());
     this.#pump();
   }
@@ -320,6 +320,7 @@ export class Session implements ConnectionHandlers, Flushable {
       origin: this.origin,
       token: this.#token,
       done: this.#window.done,
+      moves: this.moves,
       groups: this.#views === undefined ? [] : [...this.#views.values()],
     };
   }

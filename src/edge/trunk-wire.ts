@@ -18,11 +18,17 @@ import type { Position } from "../protocol/messages.ts";
 
 const name = z.string().min(1).max(256);
 const count = z.number().int().min(0);
-const origin = z.object({ address: z.string().max(128), edge: z.string().max(256) });
+const origin = z.object({
+  address: z.string().max(128),
+  edge: z.string().max(256),
+  acceptedAt: count,
+  connection: z.string().min(1).max(64),
+});
 const handover = z.object({
   origin,
   token: z.string().max(4_096),
   done: count,
+  moves: count,
   groups: z
     .array(z.object({ name, position: z.object({ epoch: z.string().max(64), seq: count }), roster: count }))
     .max(1_024),
@@ -137,8 +143,8 @@ export class EdgePortEncoder implements EdgePort {
     this.#wrote();
   }
 
-  join(session: SessionId, group: GroupId): void {
-    this.#writer.begin(Op.Join).u32(session).u32(group).end();
+  join(session: SessionId, group: GroupId, bytes: Uint8Array, done: number): void {
+    this.#writer.begin(Op.Join).u32(session).u32(group).u32(done).bytes(bytes).end();
     this.#wrote();
   }
 
@@ -201,9 +207,13 @@ export function decodeToEdge(reader: FrameReader, edge: EdgePort, beside: Beside
       edge.send(session, reader.rest(), done);
       return;
     }
-    case Op.Join:
-      edge.join(reader.u32(), reader.u32());
+    case Op.Join: {
+      const session = reader.u32();
+      const group = reader.u32();
+      const done = reader.u32();
+      edge.join(session, group, reader.rest(), done);
       return;
+    }
     case Op.Leave:
       edge.leave(reader.u32(), reader.u32());
       return;

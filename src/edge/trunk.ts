@@ -30,6 +30,10 @@ export interface Origin {
   readonly address: string;
   /** The edge that accepted it, as that edge names itself. */
   readonly edge: string;
+  /** When that was, by the edge's wall clock, ms since 1970: of two connections of one session, the later counts. */
+  readonly acceptedAt: number;
+  /** Random, chosen by the edge: names this connection in the whole cluster, wherever it is moved. */
+  readonly connection: string;
 }
 
 /** A group as one session knew it, when it is moved to another hub. */
@@ -48,6 +52,8 @@ export interface Handover {
   readonly token: string;
   /** Lines finished so far: the next line given has number `done + 1`. */
   readonly done: number;
+  /** How often this connection has been moved, this time included: of two hubs that take it over, the later counts. */
+  readonly moves: number;
   readonly groups: readonly GroupView[];
 }
 
@@ -84,8 +90,13 @@ export interface EdgePort {
    * @param roster a digest of the members' nicks after this frame; opaque to the edge
    */
   group(group: GroupId, bytes: Uint8Array, seq: number, roster: number, except: SessionId): void;
-  /** The session is in the group from this point of the stream on. */
-  join(session: SessionId, group: GroupId): void;
+  /**
+   * The session is in the group from this point of the stream on, right after it was given these bytes (whole lines,
+   * possibly none), which bring it to where the group stands. One call, so that a trunk that is lost either brought both
+   * or neither: a client that was told that it is in a room is in the group, and the next hub hears of that.
+   * @param done as for {@link send}
+   */
+  join(session: SessionId, group: GroupId, bytes: Uint8Array, done: number): void;
   leave(session: SessionId, group: GroupId): void;
   /** Forgets a group and its number. */
   drop(group: GroupId): void;

@@ -12,6 +12,8 @@ import { resume } from "./resume.ts";
 import type { Room } from "./room.ts";
 import { Session } from "./session.ts";
 
+const NEW = { done: 0, moves: 0 };
+
 /** See above. */
 export class Attachment implements HubPort {
   readonly edge: EdgePort;
@@ -35,14 +37,14 @@ export class Attachment implements HubPort {
 
   open(id: SessionId, origin: Origin): void {
     if (this.#sessions.has(id)) return;
-    const session = new Session(this.#core, this, id, origin, 0);
+    const session = new Session(this.#core, this, id, origin, NEW);
     this.#sessions.set(id, session);
     session.awaitHello();
   }
 
   resume(id: SessionId, handover: Handover): void {
     if (this.#sessions.has(id)) return;
-    const session = new Session(this.#core, this, id, handover.origin, handover.done);
+    const session = new Session(this.#core, this, id, handover.origin, handover);
     this.#sessions.set(id, session);
     resume(this.#core, session, handover);
   }
@@ -66,10 +68,10 @@ export class Attachment implements HubPort {
   }
 
   /**
-   * Puts a session into a room's group. The session must have been given everything up to the room's position in this
-   * same turn. Takes over the caller's hold on the room (see Rooms.acquire).
+   * Puts a session into a room's group, with the lines that bring it to the room's position, in the turn in which they
+   * do. Takes over the caller's hold on the room (see Rooms.acquire).
    */
-  enter(session: Session, room: Room): void {
+  enter(session: Session, room: Room, bytes: Uint8Array, done: number): void {
     let group = this.#groups.get(room);
     if (group === undefined) {
       group = new Group(this, room);
@@ -78,7 +80,7 @@ export class Attachment implements HubPort {
     }
     group.sessions.add(session);
     session.memberships.set(room.name, group);
-    this.edge.join(session.id, group.id);
+    this.edge.join(session.id, group.id, bytes, done);
   }
 
   /** Takes a session out of a group. The edge is not told: it is closing the session, or {@link leave} tells it. */

@@ -5,7 +5,7 @@
  * Invariant: `sessions` has the one connection that speaks for a session claimed by this hub; a session is in `#grace`
  * only while no connection here does. Whoever claims a session takes it from both.
  */
-import type { Backplane } from "../backplane/backplane.ts";
+import type { Backplane, BackplaneFailure } from "../backplane/backplane.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import type { Group } from "./group.ts";
@@ -13,6 +13,7 @@ import { defaultHubLimits } from "./options.ts";
 import type { HubLimits, HubOptions } from "./options.ts";
 import type { CacheBudget } from "./recent.ts";
 import type { RequestHandlers } from "./requests/handler.ts";
+import { persist } from "./retry.ts";
 import type { Room } from "./room.ts";
 import { Rooms } from "./rooms.ts";
 import type { Session } from "./session.ts";
@@ -25,6 +26,8 @@ export type Fate =
   | "grace"
   /** Somebody else has it already. */
   | "forget";
+
+type Result = { readonly ok: true } | BackplaneFailure;
 
 const NAME_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz";
 const nothing = (): void => {};
@@ -113,25 +116,44 @@ export class Core {
   }
 
   /**
-   * A session came back that was in rooms when its last connection was lost. After the grace time it leaves those that
-   * it has not joined again.
+   * A session may be in rooms at the backplane that it is not in here: it came back and has not joined them again, or a
+   * join failed half-way. After the grace time, in which most are joined, it leaves those that it still is not in.
    */
   leaveStrays(session: Session, rooms: readonly string[]): void {
     if (rooms.every((room) => session.memberships.has(room))) return;
     this.clock.after(this.limits.graceMs, () => {
-      if (session.closed) return;
-      for (const room of rooms) {
-        if (session.memberships.has(room) || session.entering === room) continue;
-        this.backplane.leave(room, session.name, nothing);
-      }
+      for (const room of rooms) this.#withdraw(session, room);
     });
   }
 
-  /** Gives a group a new number, for a room whose epoch changed. Its sessions are in one or the other at all times. */
-  renewGroup(group: Group): void {
+  #withdraw(session: Session, room: string): void {
+    const attempt = (done: (result: Result) => void): void => {
+      // Whoever has ended is out of all rooms, or expected back in them.
+      const settled = session.closed || session.memberships.has(room) || session.entering === room;
+      if (settled) done({ ok: true });
+      else this.backplane.leave(room, session.name, done);
+    };
+    persist(this, session, attempt, nothing);
+  }
+
+  /** A session that is in a room here must be in it at the backplane too. */
+  enterAgain(session: Session, room: string): void {
+    const attempt = (done: (result: Result) => void): void => {
+      const settled = session.closed || !session.memberships.has(room) || session.leaving === room;
+      if (settled) done({ ok: true });
+      else this.backplane.enter(room, session.name, done);
+    };
+    persist(this, session, attempt, nothing);
+  }
+
+  /**
+   * Gives a group a new number, for a room whose epoch changed. Its sessions are in one or the other at all times.
+   * @param bytes what brings them over
+   */
+  renewGroup(group: Group, bytes: Uint8Array): void {
     const before = group.id;
     group.id = group.attachment.defineGroup(group.room);
-    for (const session of group.sessions) group.edge.join(session.id, group.id);
+    for (const session of group.sessions) group.edge.join(session.id, group.id, bytes, session.done);
     group.edge.drop(before);
   }
 
@@ -140,7 +162,7 @@ export class Core {
     if (room.isInbox) return;
     for (const group of room.groups) {
       for (const session of group.sessions) {
-        if (!room.roster.has(session.name)) this.backplane.enter(room.log, session.name, nothing);
+        if (!room.roster.has(session.name)) this.enterAgain(session, room.name);
       }
     }
   }

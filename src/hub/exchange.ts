@@ -5,7 +5,7 @@ import type { ErrorCode } from "../protocol/errors.ts";
 import type { ServerMessage } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
 import { encodeError, encodeLine } from "./encode.ts";
-import type { Slot } from "./request-queue.ts";
+import type { Give, Slot } from "./request-queue.ts";
 import type { ReadLine, Session } from "./session.ts";
 
 /** Exactly one of `answer`, `bytes`, `refuse` and `fail` ends it; after the connection closed all of them do nothing. */
@@ -23,14 +23,14 @@ export class Exchange {
     this.id = id;
   }
 
-  /** @param then see {@link Slot.finish} */
-  answer(message: ServerMessage, then?: () => void): void {
-    this.slot.finish(encodeLine(message), then);
+  /** @param give see {@link Slot.finish} */
+  answer(message: ServerMessage, give?: Give): void {
+    this.slot.finish(encodeLine(message), give);
   }
 
   /** Answers with lines encoded elsewhere. */
-  bytes(lines: Uint8Array, then?: () => void): void {
-    this.slot.finish(lines, then);
+  bytes(lines: Uint8Array, give?: Give): void {
+    this.slot.finish(lines, give);
   }
 
   /** Answers with an error, and closes the connection if that is what the code means. */
@@ -43,6 +43,6 @@ export class Exchange {
 
   /** Answers with what the backplane refused. */
   fail(failure: BackplaneFailure): void {
-    this.refuse(failure.code, failure.message);
+    this.refuse(failure.code === "stale" ? "replaced" : failure.code, failure.message);
   }
 }

@@ -27,8 +27,7 @@ export interface QueueOwner<T> {
   prepare(line: Uint8Array): Task<T>;
   /** Starts it. The slot is to be finished, now or later, exactly once. */
   start(slot: Slot<T>, request: T): void;
-  /** Answers of lines up to and with `done`. */
-  answer(bytes: Uint8Array, done: number): void;
+  readonly answer: Give;
 }
 
 /** A queue's bounds, see limits.ts. */
@@ -37,6 +36,9 @@ export interface QueueLimits {
   readonly waitingBytes: number;
   readonly publishesInFlight: number;
 }
+
+/** Gives answers of lines up to and with `done` to the client. */
+export type Give = (bytes: Uint8Array, done: number) => void;
 
 /** The place of one started line. */
 export class Slot<T> {
@@ -56,12 +58,12 @@ export class Slot<T> {
 
   /**
    * Finishes the line with its answer, which leaves as soon as all lines before it are finished.
-   * @param then what an exclusive request does right after its answer has left and before the next line starts
+   * @param give how the answer of an exclusive request leaves, if not as all do; the next line starts after it
    */
-  finish(bytes: Uint8Array = NOTHING, then?: () => void): void {
+  finish(bytes: Uint8Array = NOTHING, give?: Give): void {
     if (this.#answer !== undefined) return;
     this.#answer = bytes;
-    this.#queue.finished(this, then);
+    this.#queue.finished(this, give);
   }
 
   /** Lets no later line start until {@link unblock}. */
@@ -135,10 +137,9 @@ export class RequestQueue<T> {
   }
 
   /** For slots. */
-  finished(slot: Slot<T>, then: (() => void) | undefined): void {
+  finished(slot: Slot<T>, give: Give | undefined): void {
     if (this.#closed) return;
-    if (!this.#pumping || then !== undefined) this.flush();
-    then?.();
+    if (!this.#pumping || give !== undefined) this.flush(give);
     if (this.#blocker === slot) this.#blocker = undefined;
     if (!this.#pumping) this.#pump();
   }
@@ -202,7 +203,7 @@ export class RequestQueue<T> {
   }
 
   /** Gives away what is finished, in one frame. */
-  flush(): void {
+  flush(give: Give = this.#owner.answer): void {
     const answers: Uint8Array[] = [];
     let count = 0;
     for (const slot of this.#slots) {
@@ -213,6 +214,6 @@ export class RequestQueue<T> {
     if (count === 0) return;
     this.#slots = this.#slots.slice(count);
     this.#done += count;
-    this.#owner.answer(joinLines(answers), this.#done);
+    give(joinLines(answers), this.#done);
   }
 }

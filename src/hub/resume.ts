@@ -15,7 +15,7 @@ import { countFitting, encodeJoined } from "./joined.ts";
 import { persist } from "./retry.ts";
 import type { Room } from "./room.ts";
 import type { Session } from "./session.ts";
-import { readToken } from "./token.ts";
+import { fenceOf, readToken } from "./token.ts";
 import type { ResumeClaims } from "./token.ts";
 import { topicMessage } from "./topic.ts";
 
@@ -40,14 +40,15 @@ export function resume(core: Core, session: Session, handover: Handover): void {
   persist<{ readonly ok: true; readonly rooms: readonly string[] }>(
     core,
     session,
-    (done) => core.backplane.claim(claims.session, claims.nick, done),
+    (done) => core.backplane.claim(claims.session, claims.nick, done, fenceOf(claims.madeAt, handover.moves)),
     (result) => {
-      if (result.ok && session.closed) {
+      if (session.closed) {
         core.settle(claims.session, "grace");
       } else if (result.ok) {
         takeOver(core, session, claims, handover);
         core.leaveStrays(session, result.rooms);
-      } else session.close("session-lost", LOST);
+      } else if (result.code === "stale") session.close("replaced", "the session goes on elsewhere");
+      else session.close("session-lost", LOST);
     },
   );
 }
@@ -55,9 +56,8 @@ export function resume(core: Core, session: Session, handover: Handover): void {
 function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: Handover): void {
   session.name = claims.session;
   session.nick = claims.nick;
-  session.connection = claims.connection;
   session.helloLine = claims.helloLine;
-  session.welcomedAt = claims.issued;
+  session.madeAt = claims.madeAt;
   session.awaitsWelcome = handover.done < claims.helloLine;
   core.register(session);
   const views = viewsByName(handover.groups);
@@ -100,7 +100,6 @@ function returnTo(
       if (session.closed) rooms.release(room);
       else if (result.ok) {
         give(core, session, room, view, result);
-        session.attachment.enter(session, room);
         back();
       } else {
         rooms.release(room);
@@ -134,7 +133,7 @@ function returnTo(
   );
 }
 
-/** What the client missed, up to where the room stands. */
+/** What the client missed, up to where the room stands, and the way into its group. */
 function give(
   core: Core,
   session: Session,
@@ -142,21 +141,29 @@ function give(
   view: GroupView | undefined,
   { recovered, lines }: Found,
 ): void {
-  if (!recovered) {
-    session.say(encodeJoined(core, room, { recovered, lines }));
-    return;
+  const news: Uint8Array[] = [];
+  if (!recovered) news.push(encodeJoined(core, room, { recovered, lines }));
+  else {
+    let seq = room.seq - lines.length;
+    for (let rest = lines; rest.length > 0;) {
+      const count = countFitting(rest, core.limits);
+      seq += count;
+      session.edge.replay(session.id, room.name, joinLines(rest.slice(0, count)), seq);
+      rest = rest.slice(count);
+    }
+    if (view !== undefined && view.roster !== room.digest) news.push(...changes(core, room));
   }
-  let seq = room.seq - lines.length;
-  for (let rest = lines; rest.length > 0;) {
-    const count = countFitting(rest, core.limits);
-    seq += count;
-    session.edge.replay(session.id, room.name, joinLines(rest.slice(0, count)), seq);
-    rest = rest.slice(count);
-  }
-  if (view === undefined || room.isInbox || view.roster === room.digest) return;
+  // A client that was dropped by what it was just given is gone by now.
+  if (session.closed) core.rooms.release(room);
+  else session.attachment.enter(session, room, joinLines(news), session.done);
+}
+
+/** What may have changed without a message: members, and the topic. */
+function changes(core: Core, room: Room): Uint8Array[] {
+  if (room.isInbox) return [];
   const members = room.roster.nicks(core.limits.membersListed);
   const memberCount = room.roster.size;
-  const news = [encodeLine({ type: "members", room: room.name, members, memberCount })];
-  if (room.topic !== undefined) news.push(encodeLine(topicMessage(room.name, room.topic)));
-  session.say(joinLines(news));
+  const lines = [encodeLine({ type: "members", room: room.name, members, memberCount })];
+  if (room.topic !== undefined) lines.push(encodeLine(topicMessage(room.name, room.topic)));
+  return lines;
 }

@@ -12,7 +12,7 @@ type Result = { readonly ok: true } | BackplaneFailure;
 
 /**
  * Runs `attempt` until it succeeds, fails as anything but `unavailable`, or `resumeMs` are over.
- * @param done gets the last result; also when the session has ended meanwhile, at the latest one attempt later
+ * @param done gets the last result; also when the session has ended meanwhile, after which nothing more is tried
  */
 export function persist<T extends Result>(
   core: Core,
@@ -30,7 +30,10 @@ export function persist<T extends Result>(
         done(result);
         return;
       }
-      core.clock.after(delay * (0.5 + core.random() / 2), tryOnce);
+      core.clock.after(delay * (0.5 + core.random() / 2), () => {
+        if (session.closed) done(result);
+        else tryOnce();
+      });
       delay = Math.min(delay * 2, retryMostMs);
     });
   };

@@ -109,6 +109,7 @@ export class Room implements RoomSubscriber {
     this.#seq = entry.seq;
     this.active = true;
     this.recent.push(line);
+    if (this.#core.cacheBudget.bytes > this.#core.limits.cacheBytes) this.#core.rooms.trim();
     if (this.state !== "live") return;
     const digest = this.digest;
     for (const group of this.#groups) group.edge.group(group.id, line, entry.seq, digest, 0);
@@ -127,8 +128,19 @@ export class Room implements RoomSubscriber {
       line = { type: "presence", room: this.name, nick, state: event.kind };
     }
     // Who leaves is told so by an answer; until then they are in the group.
-    const except = event.kind === "leave" ? this.#core.sessions.get(session) : undefined;
-    this.broadcast(encodeLine(line), except);
+    const own = this.#core.sessions.get(session);
+    this.broadcast(encodeLine(line), event.kind === "leave" ? own : undefined);
+    if (own !== undefined && own.memberships.get(this.name)?.room === this) this.#reconcile(own, event);
+  }
+
+  /** What the cluster knows of a session here may come from a call that was carried out and never answered. */
+  #reconcile(session: Session, event: PresenceEvent): void {
+    if (event.kind === "leave") {
+      if (session.leaving !== this.name) this.#core.enterAgain(session, this.name);
+    } else if (event.kind === "rename" && event.to !== session.nick && !session.renaming) {
+      session.setNick(event.to);
+      session.say(encodeLine({ type: "nick", nick: event.to }));
+    }
   }
 
   record(key: string, value: string): void {
@@ -202,11 +214,7 @@ export class Room implements RoomSubscriber {
   #announceReset(lines: readonly Uint8Array[]): void {
     this.state = "live";
     const joined = encodeJoined(this.#core, this, { recovered: false, lines });
-    for (const group of this.#groups) {
-      // The old group's position stays: an edge that loses us before the new one arrives asks for the gap again.
-      for (const session of group.sessions) group.edge.send(session.id, joined, session.done);
-      this.#core.renewGroup(group);
-    }
+    for (const group of this.#groups) this.#core.renewGroup(group, joined);
     for (const { run } of this.#waiters.splice(0)) run();
     this.#core.enterMissing(this);
     this.gatherer.check();

@@ -19,6 +19,7 @@ import type { Group } from "./group.ts";
 import { RequestQueue } from "./request-queue.ts";
 import type { QueueOwner, Slot, Task } from "./request-queue.ts";
 import { handlerOf } from "./requests/handler.ts";
+import { fenceOf, makeToken } from "./token.ts";
 
 /** A line that was read: a request, what was wrong with it, or nothing at all. */
 export type ReadLine = Request | RefusedRequest | undefined;
@@ -36,16 +37,22 @@ export class Session implements QueueOwner<ReadLine> {
   /** The session's name in the cluster; empty before `hello`. */
   name = "";
   nick = "";
-  /** Told apart from other connections of the session: see ResumeClaims. */
-  connection = "";
   helloLine = 0;
-  welcomedAt = 0;
+  /** See ResumeClaims. */
+  madeAt = 0;
+  /** How often the connection was moved. */
+  readonly moves: number;
   /** `hello` has been done, here or elsewhere. */
   ready = false;
   /** The answer to `hello` may not have reached the client: the line is given again. */
   awaitsWelcome = false;
-  /** The room that a join is under way for. */
+  /** The room that a join, or a leave, is under way for. */
   entering = "";
+  leaving = "";
+  /** A change of nick is under way. */
+  renaming = false;
+  /** A session that a claim without an answer may have begun, and what is to become of it without this connection. */
+  unsure: { readonly name: string; readonly fate: Fate } | undefined;
   readonly #core: Core;
   readonly #queue: RequestQueue<ReadLine>;
   readonly #messageBucket: TokenBucket;
@@ -53,15 +60,22 @@ export class Session implements QueueOwner<ReadLine> {
   #helloTimer: Timer | undefined;
   #closed = false;
 
-  /** @param done lines finished by another hub */
-  constructor(core: Core, attachment: Attachment, id: SessionId, origin: Origin, done: number) {
+  /** @param before what another hub did for the connection */
+  constructor(
+    core: Core,
+    attachment: Attachment,
+    id: SessionId,
+    origin: Origin,
+    before: { readonly done: number; readonly moves: number },
+  ) {
     this.#core = core;
     this.attachment = attachment;
     this.edge = attachment.edge;
     this.id = id;
     this.origin = origin;
+    this.moves = before.moves;
     const { limits } = core;
-    this.#queue = new RequestQueue<ReadLine>(this, limits, done);
+    this.#queue = new RequestQueue<ReadLine>(this, limits, before.done);
     const now = core.clock.monotonic();
     this.#messageBucket = new TokenBucket(limits.messagesPerSecond, limits.messagesPerSecond, now);
     this.#requestBucket = new TokenBucket(limits.requestsPerSecond, limits.requestsBurst, now);
@@ -112,6 +126,27 @@ export class Session implements QueueOwner<ReadLine> {
     this.#queue.flush();
   }
 
+  /** See Backplane.claim. */
+  get fence(): number {
+    return fenceOf(this.madeAt, this.moves);
+  }
+
+  /** Takes a nick that the cluster has given the session. */
+  setNick(nick: string): void {
+    this.nick = nick;
+    this.edge.token(this.id, this.token);
+  }
+
+  /** The token that continues this connection's session. */
+  get token(): string {
+    return makeToken(this.#core.secret, {
+      session: this.name,
+      nick: this.nick,
+      madeAt: this.madeAt,
+      helloLine: this.helloLine,
+    });
+  }
+
   /** Lines that answer nothing. */
   say(lines: Uint8Array): void {
     if (!this.#closed) this.edge.send(this.id, lines, this.#queue.done);
@@ -141,6 +176,7 @@ export class Session implements QueueOwner<ReadLine> {
     for (const group of this.memberships.values()) this.attachment.exit(this, group);
     this.attachment.forget(this);
     this.#core.unregister(this, fate);
+    if (this.unsure !== undefined) this.#core.settle(this.unsure.name, this.unsure.fate);
   }
 
   /** For the queue. */
@@ -177,9 +213,9 @@ export class Session implements QueueOwner<ReadLine> {
   }
 
   /** For the queue. */
-  answer(bytes: Uint8Array, done: number): void {
+  readonly answer = (bytes: Uint8Array, done: number): void => {
     if (!this.#closed) this.edge.send(this.id, bytes, done);
-  }
+  };
 
   #spend(cost: "free" | "message" | "request"): void {
     if (cost === "free") return;

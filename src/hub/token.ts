@@ -14,10 +14,8 @@ const claimsSchema = z.object({
   s: z.string().min(1).max(64),
   /** Its nick when the token was made. */
   n: z.string().min(1).max(256),
-  /** When the connection was welcomed, ms since 1970. */
-  i: z.number(),
-  /** The connection, told apart from others of the same session: part of the keys of sends that have no id. */
-  c: z.string().min(1).max(64),
+  /** When the connection was made, ms since 1970. */
+  i: z.number().int(),
   /** The number of the connection's `hello` line. */
   l: z.number().int().min(1),
 });
@@ -26,12 +24,18 @@ const claimsSchema = z.object({
 export interface ResumeClaims {
   readonly session: string;
   readonly nick: string;
-  /** When the connection was welcomed, ms since 1970. */
-  readonly issued: number;
-  /** One connection of the session: lines of different connections have equal numbers and must not be taken for equal. */
-  readonly connection: string;
+  /** When the connection was made, ms since 1970; larger than for every earlier connection of the session. */
+  readonly madeAt: number;
   /** Number of the line with `hello`. A hub that continues before this line was finished must answer it. */
   readonly helloLine: number;
+}
+
+/** Moves that are told apart; the product with a time in ms stays below 2^53 for some centuries. */
+const MOVES = 2_048;
+
+/** What orders the claims for a session (see Backplane.claim): by connection, then by the moves of one. */
+export function fenceOf(madeAt: number, moves: number): number {
+  return madeAt * MOVES + Math.min(moves, MOVES - 1);
 }
 
 const PREFIX = "rtchat resume 1\n";
@@ -43,15 +47,15 @@ function sign(secret: Uint8Array, payload: string): Buffer {
 
 /** Signs claims. */
 export function makeToken(secret: Uint8Array, claims: ResumeClaims): string {
-  const { session, nick, issued, connection, helloLine } = claims;
-  const json = JSON.stringify({ s: session, n: nick, i: issued, c: connection, l: helloLine });
+  const { session, nick, madeAt, helloLine } = claims;
+  const json = JSON.stringify({ s: session, n: nick, i: madeAt, l: helloLine });
   const payload = Buffer.from(json).toString("base64url");
   return `${payload}.${sign(secret, payload).toString("base64url")}`;
 }
 
 /**
  * The claims of a token signed with this secret; undefined for anything else. Takes the same time for every wrong
- * signature. Does not look at `issued`: who asks decides how old is too old.
+ * signature. Does not look at `madeAt`: who asks decides how old is too old.
  */
 export function readToken(secret: Uint8Array, token: string): ResumeClaims | undefined {
   const parts = WHOLE.exec(token);
@@ -61,6 +65,6 @@ export function readToken(secret: Uint8Array, token: string): ResumeClaims | und
   if (!timingSafeEqual(sign(secret, payload), Buffer.from(proof, "base64url"))) return undefined;
   const checked = claimsSchema.safeParse(JSON.parse(Buffer.from(payload, "base64url").toString()));
   if (!checked.success) return undefined;
-  const { s, n, i, c, l } = checked.data;
-  return { session: s, nick: n, issued: i, connection: c, helloLine: l };
+  const { s, n, i, l } = checked.data;
+  return { session: s, nick: n, madeAt: i, helloLine: l };
 }

@@ -44,7 +44,7 @@ export const Op = {
   Define: 36,
   /** u32 group, u32 except, u32 roster, f64 seq, lines. */
   Group: 37,
-  /** u32 session, u32 group. */
+  /** u32 session, u32 group, u32 done, lines. */
   Join: 38,
   /** u32 session, u32 group. */
   Leave: 39,

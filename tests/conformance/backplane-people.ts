@@ -96,7 +96,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
     promise("are unique in the cluster by their key", async ([a, b]) => {
       await a!.claim("s1", "Straße");
       for (const nick of ["Straße", "STRASSE", "ｓtrasse"]) {
-        const result = await answer((done) => b!.plane.claim("s2", nick, done));
+        const result = await answer((done) => b!.plane.claim("s2", nick, done, 1));
         expect(result).toMatchObject({ ok: false, code: "nick-taken" });
         expect(await b!.owner(nick)).toBe("s1");
       }
@@ -111,7 +111,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
       const results = await Promise.all(
         servers.flatMap((server, s) =>
           [1, 2, 3, 4, 5].map((i) =>
-            answer((done) => server.plane.claim(`s${s}-${i}`, i % 2 ? "ana" : "ANA", done)),
+            answer((done) => server.plane.claim(`s${s}-${i}`, i % 2 ? "ana" : "ANA", done, 1)),
           ),
         ),
       );
@@ -132,7 +132,9 @@ export function peopleConformance(driver: string, promise: Declare): void {
     promise("a failed change keeps the old one", async ([a, b]) => {
       await a!.claim("s1", "ana");
       await b!.claim("s2", "bob");
-      expect(await answer((done) => b!.plane.claim("s2", "Ana", done))).toMatchObject({ code: "nick-taken" });
+      expect(await answer((done) => b!.plane.claim("s2", "Ana", done, 1))).toMatchObject({
+        code: "nick-taken",
+      });
       expect(await a!.owner("bob")).toBe("s2");
     });
 
@@ -227,7 +229,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
           await a!.enter("lobby", `s-${nick}`);
         }
         await cluster.vanish(a!.plane);
-        expect(await answer((done) => b!.plane.claim("s3", "ana", done))).toMatchObject({
+        expect(await answer((done) => b!.plane.claim("s3", "ana", done, 1))).toMatchObject({
           code: "nick-taken",
         });
         expect(await c!.claim("s-ana", "ana")).toEqual(["lobby"]);
@@ -336,7 +338,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
         answer((done) => a!.plane.publish({ room: "lobby", key: "k", body }, done)),
         answer((done) => a!.plane.history({ room: "lobby", limit: 1, maxBytes: 1 }, done)),
         answer((done) => a!.plane.subscribe("lobby", new Follower(), done)),
-        answer((done) => a!.plane.claim("s", "n", done)),
+        answer((done) => a!.plane.claim("s", "n", done, 1)),
         answer((done) => a!.plane.lookup("n", done)),
         answer((done) => a!.plane.enter("lobby", "s", done)),
         answer((done) => a!.plane.leave("lobby", "s", done)),

@@ -217,7 +217,8 @@ export class Server extends Watched {
 
   /** @returns the rooms the session is in already */
   async claim(session: string, nick: string): Promise<readonly string[]> {
-    return (await good<{ rooms: readonly string[] }>((done) => this.plane.claim(session, nick, done))).rooms;
+    return (await good<{ rooms: readonly string[] }>((done) => this.plane.claim(session, nick, done, 1)))
+      .rooms;
   }
 
   enter(room: string, session: string): Promise<object> {

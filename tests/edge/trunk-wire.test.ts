@@ -33,11 +33,12 @@ const word = fc
   .string({ minLength: 1, maxLength: 32, unit: "grapheme" })
   .filter((text) => Buffer.byteLength(text) < 200);
 const position = fc.record({ epoch: word, seq });
-const origin = fc.record({ address: word, edge: word });
+const origin = fc.record({ address: word, edge: word, acceptedAt: seq, connection: word });
 const handover = fc.record({
   origin,
   token: word,
   done: seq,
+  moves: id,
   groups: fc.array(fc.record({ name: word, position, roster: u32 }), { maxLength: 5 }),
 });
 
@@ -45,7 +46,7 @@ const toEdge = fc.oneof(
   fc.tuple(fc.constant("send"), id, bytes, u32),
   fc.tuple(fc.constant("define"), id, word, position, u32),
   fc.tuple(fc.constant("group"), id, bytes, seq, u32, u32),
-  fc.tuple(fc.constant("join"), id, id),
+  fc.tuple(fc.constant("join"), id, id, bytes, u32),
   fc.tuple(fc.constant("leave"), id, id),
   fc.tuple(fc.constant("drop"), id),
   fc.tuple(fc.constant("replay"), id, word, bytes, seq),

@@ -5,6 +5,7 @@
  * if it is taken, the client may say hello again with another. The inbox is subscribed before `welcome`, so that no
  * direct message falls between the position it tells and what follows.
  */
+import type { Done } from "../../backplane/backplane.ts";
 import type { Core } from "../core.ts";
 import { withId } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
@@ -12,26 +13,12 @@ import { INBOX, PROTOCOL_VERSION } from "../../protocol/messages.ts";
 import type { RequestOf, Welcome } from "../../protocol/messages.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { parseNick } from "../../protocol/names.ts";
+import type { Give } from "../request-queue.ts";
 import type { Room } from "../room.ts";
 import type { Session } from "../session.ts";
-import { makeToken, readToken } from "../token.ts";
+import { readToken } from "../token.ts";
+import type { ResumeClaims } from "../token.ts";
 import type { RequestHandler } from "./handler.ts";
-
-/** Characters of a session's name: 100 bits, so that no two servers ever make the same. */
-const SESSION_LENGTH = 20;
-/** Characters that tell a session's connections apart. */
-const CONNECTION_LENGTH = 8;
-
-/** The token that continues this connection's session. */
-export function tokenOf(core: Core, session: Session): string {
-  return makeToken(core.secret, {
-    session: session.name,
-    nick: session.nick,
-    issued: session.welcomedAt,
-    connection: session.connection,
-    helloLine: session.helloLine,
-  });
-}
 
 export const hello: RequestHandler<"hello"> = {
   order: "exclusive",
@@ -53,28 +40,49 @@ export const hello: RequestHandler<"hello"> = {
       );
     }
     const nick = parseNick(request.nick);
-    const resumed = resumedSession(core, request);
-    const name = resumed ?? (session.name || core.newName(SESSION_LENGTH));
-    core.backplane.claim(name, nick, (result) => {
-      if (!result.ok) exchange.fail(result);
-      else if (session.closed) core.settle(name, resumed === undefined ? "release" : "grace");
-      else {
-        if (session.name !== name) core.unregister(session, "grace");
+    const earlier = resumedFrom(core, request);
+    // A session has the name of its first connection: a hello that is said again elsewhere begins the same one.
+    const name = earlier?.session ?? session.origin.connection;
+    giveUpOther(core, session, name);
+    const fate = earlier === undefined ? "release" : "grace";
+    session.unsure = { name, fate };
+    // Not the time of now: a server that was paused must not find a late hello newer than what came after it.
+    session.madeAt = Math.max(session.origin.acceptedAt, (earlier?.madeAt ?? 0) + 1);
+    const claimed: Done<{ rooms: readonly string[] }> = (result) => {
+      // Without an answer it may have been claimed all the same.
+      if (session.closed) {
+        core.settle(name, fate);
+      } else if (!result.ok) {
+        if (result.code !== "unavailable") session.unsure = undefined;
+        // By clocks that differ an older connection may look newer: coming back a little later helps.
+        if (result.code === "stale")
+          exchange.refuse("session-lost", "the session goes on elsewhere; connect again");
+        else exchange.fail(result);
+      } else {
+        session.unsure = undefined;
         session.name = name;
         session.nick = nick;
         core.register(session);
-        openInbox(exchange, resumed !== undefined, result.rooms);
+        openInbox(exchange, earlier !== undefined, result.rooms);
       }
-    });
+    };
+    core.backplane.claim(name, nick, claimed, session.fence);
   },
 };
 
-/** The session that a valid token names. */
-function resumedSession(core: Core, request: RequestOf<"hello">): string | undefined {
+/** An earlier hello on this connection, which was not welcomed, may have claimed another session. */
+function giveUpOther(core: Core, session: Session, name: string): void {
+  const { unsure } = session;
+  if (session.name !== "" && session.name !== name) core.unregister(session, "grace");
+  if (unsure !== undefined && unsure.name !== name) core.settle(unsure.name, unsure.fate);
+}
+
+/** What a token says that is honoured. */
+function resumedFrom(core: Core, request: RequestOf<"hello">): ResumeClaims | undefined {
   if (request.resume === undefined) return undefined;
   const claims = readToken(core.secret, request.resume);
-  if (claims === undefined || core.clock.now() - claims.issued > core.limits.tokenMs) return undefined;
-  return claims.session;
+  if (claims === undefined || core.clock.now() - claims.madeAt > core.limits.tokenMs) return undefined;
+  return claims;
 }
 
 function openInbox(exchange: Exchange, resumed: boolean, rooms: readonly string[]): void {
@@ -88,17 +96,14 @@ function openInbox(exchange: Exchange, resumed: boolean, rooms: readonly string[
       core.rooms.release(result.room);
       return;
     }
-    session.connection = core.newName(CONNECTION_LENGTH);
     session.helloLine = slot.line;
-    session.welcomedAt = core.clock.now();
     session.setReady();
     // Before the answer: an edge that knows that hello was answered can always prove the session.
-    session.edge.token(session.id, tokenOf(core, session));
-    welcome(exchange, resumed, result.room, () => {
-      if (session.closed) core.rooms.release(result.room);
-      else session.attachment.enter(session, result.room);
-      core.leaveStrays(session, rooms);
+    session.edge.token(session.id, session.token);
+    welcome(exchange, resumed, result.room, (bytes, done) => {
+      session.attachment.enter(session, result.room, bytes, done);
     });
+    core.leaveStrays(session, rooms);
   });
 }
 
@@ -108,10 +113,10 @@ function repeatWelcome(exchange: Exchange, request: RequestOf<"hello">): void {
   session.awaitsWelcome = false;
   const inbox = session.memberships.get(INBOX)?.room;
   if (inbox === undefined) throw new ProtocolError("internal", "the session has no inbox; connect again");
-  welcome(exchange, resumedSession(core, request) === session.name, inbox);
+  welcome(exchange, resumedFrom(core, request)?.session === session.name, inbox);
 }
 
-function welcome(exchange: Exchange, resumed: boolean, inbox: Room, then?: () => void): void {
+function welcome(exchange: Exchange, resumed: boolean, inbox: Room, give?: Give): void {
   const { core, session, id } = exchange;
   const message: Welcome = {
     type: "welcome",
@@ -121,9 +126,9 @@ function welcome(exchange: Exchange, resumed: boolean, inbox: Room, then?: () =>
     cluster: core.backplane.cluster,
     session: session.name,
     nick: session.nick,
-    resume: tokenOf(core, session),
+    resume: session.token,
     resumed,
     inbox: inbox.position,
   };
-  exchange.answer(message, then);
+  exchange.answer(message, give);
 }

@@ -16,8 +16,6 @@ import type { Room } from "../room.ts";
 import type { RequestHandler } from "./handler.ts";
 import { membership } from "./membership.ts";
 
-const nothing = (): void => {};
-
 export const join: RequestHandler<"join"> = {
   order: "exclusive",
   cost: "request",
@@ -55,8 +53,7 @@ function enter(exchange: Exchange, request: RequestOf<"join">, room: Room): void
   const giveUp = (): void => {
     session.entering = "";
     core.rooms.release(room);
-    // Whoever has ended is out of its rooms, or expected back in them; one who is here is not in this one.
-    if (!session.closed) core.backplane.leave(room.log, session.name, nothing);
+    core.leaveStrays(session, [room.name]);
   };
   core.backplane.enter(room.log, session.name, (entered) => {
     if (!entered.ok || session.closed) {
@@ -71,10 +68,8 @@ function enter(exchange: Exchange, request: RequestOf<"join">, room: Room): void
         return;
       }
       session.entering = "";
-      exchange.bytes(encodeJoined(core, room, result, exchange.id), () => {
-        // A client that was dropped by what it was just given is gone by now.
-        if (session.closed) core.rooms.release(room);
-        else session.attachment.enter(session, room);
+      exchange.bytes(encodeJoined(core, room, result, exchange.id), (bytes, done) => {
+        session.attachment.enter(session, room, bytes, done);
       });
     });
   });
@@ -92,7 +87,9 @@ export const leave: RequestHandler<"leave"> = {
     const { core, session } = exchange;
     const group = membership(session, request.room);
     const { room } = group;
+    session.leaving = room.name;
     core.backplane.leave(room.log, session.name, (result) => {
+      session.leaving = "";
       if (session.closed) return;
       // Without an answer, but heard of: it is done.
       if (!result.ok && room.roster.has(session.name)) {

@@ -2,9 +2,9 @@
 import type { RoomSummary } from "../../backplane/backplane.ts";
 import { parseNick } from "../../protocol/names.ts";
 import { withId } from "../encode.ts";
+import { persist } from "../retry.ts";
 import { readTopic, TOPIC } from "../topic.ts";
 import type { RequestHandler } from "./handler.ts";
-import { tokenOf } from "./hello.ts";
 import { membership } from "./membership.ts";
 
 export const members: RequestHandler<"members"> = {
@@ -55,15 +55,22 @@ export const nick: RequestHandler<"nick"> = {
       exchange.answer({ type: "nick", ...withId(id), nick: wanted });
       return;
     }
-    core.backplane.claim(session.name, wanted, (result) => {
-      if (session.closed) return;
-      if (!result.ok) {
-        exchange.fail(result);
-        return;
-      }
-      session.nick = wanted;
-      session.edge.token(session.id, tokenOf(core, session));
-      exchange.answer({ type: "nick", ...withId(id), nick: wanted });
-    });
+    session.renaming = true;
+    // A claim without an answer may have changed the nick; only another one tells.
+    persist<{ readonly ok: true }>(
+      core,
+      session,
+      (done) => core.backplane.claim(session.name, wanted, done, session.fence),
+      (result) => {
+        session.renaming = false;
+        if (session.closed) return;
+        if (!result.ok) {
+          exchange.fail(result);
+          return;
+        }
+        session.setNick(wanted);
+        exchange.answer({ type: "nick", ...withId(id), nick: wanted });
+      },
+    );
   },
 };

@@ -34,7 +34,8 @@ export const send: RequestHandler<"send"> = {
 };
 
 function keyOf({ session, slot, id }: Exchange): string {
-  return id === undefined ? `${session.name}#${session.connection}.${slot.line}` : `${session.name}/${id}`;
+  // Lines of different connections of a session have equal numbers and must not be taken for equal.
+  return id === undefined ? `${session.origin.connection}#${slot.line}` : `${session.name}/${id}`;
 }
 
 function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string): void {

@@ -26,6 +26,7 @@ import { nameKey } from "../../../src/protocol/names.ts";
 
 interface StoredSession {
   nick: string;
+  fence: number;
   server: FakeBackplane;
   readonly rooms: Set<string>;
 }
@@ -105,6 +106,20 @@ export class FakeCluster {
     for (const [server, subscriber] of this.log(room).subscribers) {
       server.hears(room, subscriber, () => subscriber.presence(event));
     }
+  }
+
+  /** Ends a session. */
+  end(session: string): void {
+    const known = this.sessions.get(session);
+    if (known === undefined) return;
+    this.sessions.delete(session);
+    const event: PresenceEvent = { kind: "leave", member: { session, nick: known.nick } };
+    for (const room of known.rooms) this.announce(room, event);
+  }
+
+  /** The grace of a server that is gone is over. */
+  expire(server: FakeBackplane): void {
+    for (const [session, known] of this.sessions) if (known.server === server) this.end(session);
   }
 
   /** Retention: removes the entries before `seq`. */
@@ -192,8 +207,9 @@ export class FakeBackplane implements Backplane {
     return Promise.resolve();
   }
 
-  /** The process is gone: nothing it asked for is answered. */
+  /** The process is gone: nothing it asked for is answered, and what nobody takes over ends after a while. */
   die(): void {
+    this.#cluster.clock.after(10_000, () => this.#cluster.expire(this));
     this.listener = undefined;
     this.#ordered = [];
     this.#loose = [];
@@ -260,10 +276,11 @@ export class FakeBackplane implements Backplane {
 
   unsubscribe(room: string): void {
     this.calls.push(`unsubscribe ${room}`);
+    if (this.listener === undefined) return;
     if (!this.#cluster.log(room).subscribers.delete(this)) throw new Error(`${room} was not subscribed`);
   }
 
-  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>): void {
+  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>, fence: number): void {
     this.#answer<{ rooms: readonly string[] }>("claim", nick, "ordered", done, () => {
       const { sessions } = this.#cluster;
       for (const [name, other] of sessions) {
@@ -272,9 +289,11 @@ export class FakeBackplane implements Backplane {
       }
       const known = sessions.get(session);
       if (known === undefined) {
-        sessions.set(session, { nick, server: this, rooms: new Set() });
+        sessions.set(session, { nick, fence, server: this, rooms: new Set() });
         return { ok: true, rooms: [] };
       }
+      if (fence < known.fence) return { ok: false, code: "stale", message: "the session goes on elsewhere" };
+      known.fence = fence;
       const { server, nick: before } = known;
       known.server = this;
       known.nick = nick;
@@ -293,11 +312,8 @@ export class FakeBackplane implements Backplane {
 
   release(session: string): void {
     this.calls.push(`release ${session}`);
-    const known = this.#cluster.sessions.get(session);
-    if (known === undefined || known.server !== this) return;
-    this.#cluster.sessions.delete(session);
-    const event: PresenceEvent = { kind: "leave", member: { session, nick: known.nick } };
-    for (const room of known.rooms) this.#cluster.announce(room, event);
+    if (this.listener === undefined) return;
+    if (this.#cluster.sessions.get(session)?.server === this) this.#cluster.end(session);
   }
 
   lookup(nick: string, done: Done<{ member: Member | undefined }>): void {
@@ -312,7 +328,7 @@ export class FakeBackplane implements Backplane {
   enter(room: string, session: string, done: Done<object>): void {
     this.#answer("enter", room, "ordered", done, () => {
       const known = this.#cluster.sessions.get(session);
-      if (known === undefined) return { ok: false, code: "internal", message: `no session ${session}` };
+      if (known?.server !== this) return { ok: false, code: "internal", message: `${session} is not here` };
       if (known.rooms.has(room)) return { ok: true };
       known.rooms.add(room);
       this.#cluster.announce(room, { kind: "join", member: { session, nick: known.nick } });
@@ -323,7 +339,7 @@ export class FakeBackplane implements Backplane {
   leave(room: string, session: string, done: Done<object>): void {
     this.#answer("leave", room, "ordered", done, () => {
       const known = this.#cluster.sessions.get(session);
-      if (known?.rooms.delete(room) === true) {
+      if (known?.server === this && known.rooms.delete(room)) {
         this.#cluster.announce(room, { kind: "leave", member: { session, nick: known.nick } });
       }
       return { ok: true };

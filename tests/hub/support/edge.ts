@@ -12,6 +12,7 @@ import type {
   Handover,
   HubHost,
   HubPort,
+  Origin,
   SessionId,
 } from "../../../src/edge/trunk.ts";
 import { INBOX } from "../../../src/protocol/messages.ts";
@@ -30,6 +31,8 @@ interface ClientState {
   /** Frames that carried something to this session alone. */
   frames: number;
   done: number;
+  moves: number;
+  readonly origin: Origin;
   token: string;
   closed: string | undefined;
   /** What a hand-over would tell of groups that the session is not in yet. */
@@ -46,10 +49,14 @@ export class TestEdge implements EdgePort {
   groupFrames = 0;
   drained = false;
   readonly #clients = new Map<SessionId, ClientState>();
+  readonly #clock: () => number;
+  readonly #name: string;
   readonly #detach: () => void;
   #last = 0;
 
-  constructor(hub: HubHost, name = "edge") {
+  constructor(hub: HubHost, clock: () => number, name: string) {
+    this.#clock = clock;
+    this.#name = name;
     const attached = hub.attach(this, name);
     this.port = attached.port;
     this.#detach = () => attached.detach();
@@ -57,26 +64,39 @@ export class TestEdge implements EdgePort {
 
   /** A new client. */
   open(address = "192.0.2.1:1000"): TestClient {
-    const id = this.#new();
-    this.port.open(id, { address, edge: "edge" });
+    const id = this.#last + 1;
+    const connection = `${this.#name}-${id}`;
+    const origin = { address, edge: this.#name, acceptedAt: this.#clock(), connection };
+    this.#new(origin);
+    this.port.open(id, origin);
     return new TestClient(this, id);
   }
 
   /** A client that comes over from another hub. */
   resume(handover: Handover): TestClient {
-    const id = this.#new();
+    const id = this.#new(handover.origin);
     const state = this.client(id);
     state.done = handover.done;
     state.token = handover.token;
+    state.moves = handover.moves;
     for (const view of handover.groups) state.views.set(view.name, view);
     this.port.resume(id, handover);
     return new TestClient(this, id);
   }
 
-  #new(): SessionId {
+  #new(origin: Origin): SessionId {
     this.#last += 1;
     const views = new Map<string, GroupView>();
-    this.#clients.set(this.#last, { inbox: [], frames: 0, done: 0, token: "", closed: undefined, views });
+    this.#clients.set(this.#last, {
+      origin,
+      inbox: [],
+      frames: 0,
+      done: 0,
+      moves: 0,
+      token: "",
+      closed: undefined,
+      views,
+    });
     return this.#last;
   }
 
@@ -98,9 +118,10 @@ export class TestEdge implements EdgePort {
       if (members.has(id)) views.set(name, { name, position, roster });
     }
     return {
-      origin: { address: "192.0.2.1:1000", edge: "edge" },
+      origin: client.origin,
       token: client.token,
       done: client.done,
+      moves: client.moves + 1,
       groups: [...views.values()],
     };
   }
@@ -140,7 +161,8 @@ export class TestEdge implements EdgePort {
     for (const member of group.members) if (member !== except) this.#deliver(member, bytes);
   }
 
-  join(id: SessionId, group: GroupId): void {
+  join(id: SessionId, group: GroupId, bytes: Uint8Array, done: number): void {
+    this.send(id, bytes, done);
     const state = this.#group(group);
     this.client(id).views.delete(state.name);
     for (const [other, { name, members }] of this.groups) {

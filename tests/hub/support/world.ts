@@ -57,7 +57,7 @@ export class World {
     });
     // The fake is started when the call returns.
     void hub.start();
-    return { hub, backplane, edge: new TestEdge(hub) };
+    return { hub, backplane, edge: new TestEdge(hub, () => this.clock.now(), `edge${this.#sites}`) };
   }
 
   settle(): void {
