@@ -5,7 +5,7 @@
  * Invariant: `sessions` has the one connection that speaks for a session claimed by this hub; a session is in `#grace`
  * only while no connection here does. Whoever claims a session takes it from both.
  */
-import type { Backplane, BackplaneFailure } from "../backplane/backplane.ts";
+import type { Backplane, BackplaneFailure, Done } from "../backplane/backplane.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import type { Group } from "./group.ts";
@@ -50,6 +50,8 @@ export class Core {
   messages = 0;
   readonly random: Random;
   readonly #grace = new Map<string, Timer>();
+  /** Claims without an answer, by session. */
+  readonly #claims = new Map<string, number>();
 
   constructor(options: HubOptions, handlers: RequestHandlers) {
     this.backplane = options.backplane;
@@ -73,6 +75,18 @@ export class Core {
     return name;
   }
 
+  /** Claims a session for this server (see Backplane.claim). */
+  claim(name: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+    this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
+    const answered: typeof done = (result) => {
+      const left = (this.#claims.get(name) ?? 0) - 1;
+      if (left > 0) this.#claims.set(name, left);
+      else this.#claims.delete(name);
+      done(result);
+    };
+    this.backplane.claim(name, nick, answered, fence);
+  }
+
   /** A claim has succeeded: this connection speaks for its session from now on. */
   register(session: Session): void {
     this.#grace.get(session.name)?.stop();
@@ -90,9 +104,12 @@ export class Core {
     this.settle(session.name, fate);
   }
 
-  /** Ends a claimed session that no connection here speaks for, or keeps it for the grace time. */
+  /**
+   * Ends a claimed session that no connection here speaks for, or keeps it for the grace time. With a claim for it under
+   * way, for a connection that came after, that is for whoever gets the answer to decide.
+   */
   settle(name: string, fate: Fate): void {
-    if (fate === "forget" || this.sessions.has(name)) return;
+    if (fate === "forget" || this.sessions.has(name) || this.#claims.has(name)) return;
     this.#grace.get(name)?.stop();
     this.#grace.delete(name);
     if (fate === "release") {

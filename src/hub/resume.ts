@@ -23,12 +23,14 @@ const LOST = "the session could not be carried over; connect again";
 
 /** Takes over a session. Its lines wait until that is done. */
 export function resume(core: Core, session: Session, handover: Handover): void {
-  if (handover.token === "") {
-    // It was not welcomed yet, so there is nothing to take over but the count of its lines.
+  const claims = readToken(core.secret, handover.token);
+  if (handover.token === "" || (claims !== undefined && handover.done < claims.helloLine)) {
+    // Its hello was not answered, and is given again; there is nothing to take over but the count of its lines. If it is
+    // refused this time, the token must not make the next hub believe that it was not.
+    if (handover.token !== "") session.edge.token(session.id, "");
     session.awaitHello();
     return;
   }
-  const claims = readToken(core.secret, handover.token);
   if (claims === undefined) {
     core.logger.warn("a session came over with a token of another cluster", {
       edge: session.attachment.name,
@@ -40,7 +42,7 @@ export function resume(core: Core, session: Session, handover: Handover): void {
   persist<{ readonly ok: true; readonly rooms: readonly string[] }>(
     core,
     session,
-    (done) => core.backplane.claim(claims.session, claims.nick, done, fenceOf(claims.madeAt, handover.moves)),
+    (done) => core.claim(claims.session, claims.nick, fenceOf(claims.madeAt, handover.moves), done),
     (result) => {
       if (session.closed) {
         core.settle(claims.session, "grace");
@@ -58,7 +60,6 @@ function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: 
   session.nick = claims.nick;
   session.helloLine = claims.helloLine;
   session.madeAt = claims.madeAt;
-  session.awaitsWelcome = handover.done < claims.helloLine;
   core.register(session);
   const views = viewsByName(handover.groups);
   if (!views.has(INBOX)) views.set(INBOX, undefined);

@@ -44,8 +44,6 @@ export class Session implements QueueOwner<ReadLine> {
   readonly moves: number;
   /** `hello` has been done, here or elsewhere. */
   ready = false;
-  /** The answer to `hello` may not have reached the client: the line is given again. */
-  awaitsWelcome = false;
   /** The room that a join, or a leave, is under way for. */
   entering = "";
   leaving = "";

@@ -30,6 +30,8 @@ function errorOf(bare: Bare): { code?: string; message?: string } {
 const ended = (bare: Bare) =>
   bare.events.includes("end") || bare.events.some((one) => one.startsWith("close"));
 
+const NOTHING = new Uint8Array(0);
+
 describe("a client", () => {
   test("gets its lines answered, in order, however they are cut", async () => {
     const hub = new FakeHub();
@@ -40,7 +42,12 @@ describe("a client", () => {
       await Bun.sleep(2);
     }
     await until(() => bare.text === "one\ntwo\nthree\n");
-    expect(hub.last.origin).toEqual({ edge: "edge-1", address: `127.0.0.1:${bare.open.localPort}` });
+    expect(hub.last.origin).toEqual({
+      edge: "edge-1",
+      address: `127.0.0.1:${bare.open.localPort}`,
+      acceptedAt: expect.any(Number) as number,
+      connection: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+    });
     expect(hub.last.handover).toBeUndefined();
   });
 
@@ -200,10 +207,10 @@ describe("groups", () => {
     const [a, b, c] = hub.sessions.map(({ id }) => id) as [number, number, number];
     const { port } = hub;
     port.define(7, "lobby", { epoch: "e", seq: 0 }, 1);
-    port.join(a, 7);
-    port.join(b, 7);
+    port.join(a, 7, NOTHING, 0);
+    port.join(b, 7, NOTHING, 0);
     port.group(7, Buffer.from("to a and b\n"), 1, 1, 0);
-    port.join(c, 7);
+    port.join(c, 7, NOTHING, 0);
     port.send(b, Buffer.from("to b alone\n"), 0);
     port.group(7, Buffer.from("to a and c\n"), 2, 1, b);
     port.leave(a, 7);
@@ -233,9 +240,9 @@ describe("groups", () => {
     const words = Buffer.from("lost\n");
     port.send(99, words, 1);
     port.group(99, words, 1, 1, 0);
-    port.join(hub.last.id, 99);
+    port.join(hub.last.id, 99, NOTHING, 0);
     port.define(1, "a", { epoch: "e", seq: 0 }, 0);
-    port.join(99, 1);
+    port.join(99, 1, NOTHING, 0);
     port.leave(99, 1);
     port.replay(99, "a", words, 3);
     port.token(99, "t");
@@ -268,7 +275,7 @@ describe("groups", () => {
         port.leave(id, room + 1);
         members[room]?.delete(id);
       } else {
-        port.join(id, room + 1);
+        port.join(id, room + 1, NOTHING, 0);
         members[room]?.add(id);
       }
       if (step % 20 === 0) {
@@ -293,7 +300,7 @@ describe("slow readers", () => {
     await until(() => hub.sessions.length === 2);
     slow.open.pause();
     hub.port.define(1, "lobby", { epoch: "e", seq: 0 }, 0);
-    for (const { id } of hub.sessions) hub.port.join(id, 1);
+    for (const { id } of hub.sessions) hub.port.join(id, 1, NOTHING, 0);
     return { hub, slow, fast, ...parts };
   }
   const line = Buffer.from(`${"m".repeat(9_999)}\n`);

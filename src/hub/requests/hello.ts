@@ -25,11 +25,7 @@ export const hello: RequestHandler<"hello"> = {
   cost: "request",
   beforeHello: true,
   run(exchange, request) {
-    const { core, session, slot } = exchange;
-    if (session.awaitsWelcome && slot.line === session.helloLine) {
-      repeatWelcome(exchange, request);
-      return;
-    }
+    const { core, session } = exchange;
     if (session.ready) {
       throw new ProtocolError("already-hello", `this connection is ${session.nick}; use nick to change that`);
     }
@@ -66,7 +62,7 @@ export const hello: RequestHandler<"hello"> = {
         openInbox(exchange, earlier !== undefined, result.rooms);
       }
     };
-    core.backplane.claim(name, nick, claimed, session.fence);
+    core.claim(name, nick, session.fence, claimed);
   },
 };
 
@@ -105,15 +101,6 @@ function openInbox(exchange: Exchange, resumed: boolean, rooms: readonly string[
     });
     core.leaveStrays(session, rooms);
   });
-}
-
-/** The session came over before the answer to its hello had: it is given again. */
-function repeatWelcome(exchange: Exchange, request: RequestOf<"hello">): void {
-  const { core, session } = exchange;
-  session.awaitsWelcome = false;
-  const inbox = session.memberships.get(INBOX)?.room;
-  if (inbox === undefined) throw new ProtocolError("internal", "the session has no inbox; connect again");
-  welcome(exchange, resumedFrom(core, request)?.session === session.name, inbox);
 }
 
 function welcome(exchange: Exchange, resumed: boolean, inbox: Room, give?: Give): void {

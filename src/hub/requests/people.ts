@@ -60,7 +60,7 @@ export const nick: RequestHandler<"nick"> = {
     persist<{ readonly ok: true }>(
       core,
       session,
-      (done) => core.backplane.claim(session.name, wanted, done, session.fence),
+      (done) => core.claim(session.name, wanted, session.fence, done),
       (result) => {
         session.renaming = false;
         if (session.closed) return;
