@@ -11,6 +11,7 @@ const modes = {
   server: () => import("./modes/server.ts"),
   balancer: () => import("./modes/balancer.ts"),
   peer: () => import("./modes/peer.ts"),
+  status: () => import("./modes/status.ts"),
   client: () => import("./modes/client.ts"),
   id: () => import("./modes/id.ts"),
   completions: () => import("./modes/completions.ts"),

@@ -5,20 +5,19 @@
  *              ▲                               │
  *              └── traffic (chooses, books) ◀──┘      mover: pool → edge
  *
- * This file only composes and answers the admin endpoint; each part has its own file. Whatever changes a backend's state
+ * This file only composes, and reads for the admin endpoint; what an operator may do is in control.ts. Whatever changes a backend's state
  * comes by here once, is logged, and has its consequences: who waits is tried again, trunks of removed backends end.
  */
 import { Edge } from "../edge/edge.ts";
 import type { Listener } from "../net/listener.ts";
 import { connectionsOpen, descriptorLimit } from "../net/descriptors.ts";
 import type { Address } from "../protocol/address.ts";
-import { AddressError, parseWeightedList } from "../protocol/address.ts";
 import type { Clock, Random } from "../protocol/clock.ts";
 import { adminLimits, balancerLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
-import { quote } from "../protocol/names.ts";
 import type { BackendSpec } from "./address.ts";
 import type { Backend, Description } from "./backend.ts";
+import { Control } from "./control.ts";
 import type { DoorOptions } from "./door.ts";
 import { Door } from "./door.ts";
 import type { Resolve } from "./list.ts";
@@ -31,16 +30,7 @@ import { parseProxyHeader } from "./proxy-protocol.ts";
 import { viewBackend } from "./snapshot.ts";
 import { Traffic } from "./traffic.ts";
 import { trunkMaker } from "./trunks.ts";
-import type {
-  BackendList,
-  BalancerControl,
-  BalancerView,
-  DrainWish,
-  Outcome,
-  SessionPage,
-  SessionQuery,
-  Snapshot,
-} from "./view.ts";
+import type { BalancerControl, BalancerView, SessionPage, SessionQuery, Snapshot } from "./view.ts";
 
 /** What a balancer is made of. */
 export interface BalancerOptions {
@@ -67,10 +57,8 @@ export interface BalancerOptions {
   readonly worker?: number;
 }
 
-const fine: Outcome = { ok: true };
-
 /** See the head of this file. */
-export class Balancer implements BalancerView, BalancerControl {
+export class Balancer implements BalancerView {
   readonly #options: BalancerOptions;
   readonly #startedAt: number;
   readonly #startedMonotonic: number;
@@ -81,6 +69,8 @@ export class Balancer implements BalancerView, BalancerControl {
   readonly #monitor: Monitor;
   readonly #mover: Mover;
   readonly #list: BackendsList;
+  /** What an operator may do. */
+  readonly control: BalancerControl;
   #listener: Listener | undefined;
 
   constructor(options: BalancerOptions) {
@@ -148,6 +138,7 @@ export class Balancer implements BalancerView, BalancerControl {
       emptied: (backend) => this.#pool.remove(backend),
     });
     this.#list = new BackendsList({ pool: this.#pool, resolve: options.resolve, clock, logger });
+    this.control = new Control({ pool: this.#pool, list: this.#list, edge: this.#edge });
   }
 
   /**
@@ -274,84 +265,4 @@ export class Balancer implements BalancerView, BalancerControl {
     }
     return Promise.resolve({ sessions: page, next });
   }
-
-  // What the admin endpoint does.
-
-  async add(entries: BackendList): Promise<Outcome> {
-    return this.#change(entries, (specs) => [...this.#list.specs, ...specs]);
-  }
-
-  async replace(entries: BackendList): Promise<Outcome> {
-    return this.#change(entries, (specs) => specs);
-  }
-
-  async #change(
-    entries: BackendList,
-    list: (specs: readonly BackendSpec[]) => readonly BackendSpec[],
-  ): Promise<Outcome> {
-    try {
-      await this.#list.set(list(entries.flatMap((entry) => parseWeightedList(entry))));
-      return fine;
-    } catch (error) {
-      if (error instanceof AddressError) return { ok: false, problem: "invalid", message: error.message };
-      throw error;
-    }
-  }
-
-  change(id: string, wish: Parameters<BalancerControl["change"]>[1]): Promise<Outcome> {
-    return this.#with(id, (backend) => {
-      if (wish.weight !== undefined) this.#pool.weigh(backend, wish.weight);
-      if (wish.state === "ready") this.#pool.ready(backend);
-      else if (wish.state === "drain") this.#pool.drain(backend, { cause: "operator" });
-      else if (wish.state === "maintenance") this.#pool.maintain(backend);
-      this.#edge.retry();
-      return fine;
-    });
-  }
-
-  drain(id: string, { rate, deadlineSeconds }: DrainWish): Promise<Outcome> {
-    return this.#with(id, (backend) => {
-      if (backend.maintenance) return conflict(`backend ${quote(id)} is in maintenance, and has no sessions`);
-      if (backend.drain?.cause === "removal")
-        return conflict(`backend ${quote(id)} is being removed already`);
-      this.#pool.drain(backend, {
-        cause: "operator",
-        ...(rate === undefined ? {} : { rate }),
-        ...(deadlineSeconds === undefined ? {} : { deadlineMs: deadlineSeconds * 1_000 }),
-      });
-      return fine;
-    });
-  }
-
-  ready(id: string): Promise<Outcome> {
-    return this.#with(id, (backend) => {
-      if (backend.drain?.cause === "removal") {
-        return conflict(`backend ${quote(id)} is being removed; add it again to keep it`);
-      }
-      this.#pool.ready(backend);
-      return fine;
-    });
-  }
-
-  remove(id: string): Promise<Outcome> {
-    const backend = this.#pool.get(id);
-    if (backend?.name !== undefined) {
-      const message = `backend ${quote(id)} is an address of ${quote(backend.name)}; replace the list without that name`;
-      return Promise.resolve(conflict(message));
-    }
-    return this.#with(id, async ({ host, port }) => {
-      await this.#list.set(this.#list.specs.filter((spec) => spec.host !== host || spec.port !== port));
-      return fine;
-    });
-  }
-
-  async #with(id: string, act: (backend: Backend) => Outcome | Promise<Outcome>): Promise<Outcome> {
-    const backend = this.#pool.get(id);
-    if (backend === undefined) return { ok: false, problem: "not-found", message: `no backend ${quote(id)}` };
-    return act(backend);
-  }
-}
-
-function conflict(message: string): Outcome {
-  return { ok: false, problem: "conflict", message };
 }

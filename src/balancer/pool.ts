@@ -216,9 +216,12 @@ export class Pool {
     backend.ejection.succeeded();
   }
 
-  /** A session failed by the backend's fault. May eject it, but never the last one that serves. */
+  /**
+   * A session failed by the backend's fault. May eject it, but never the last one that serves. One that is down is
+   * ejected too: so a backend that flaps is not used again as soon as it is up for a moment.
+   */
   sessionFailed(backend: Backend): void {
-    if (!backend.ejection.failed(this.#clock.monotonic()) || backend.description.state !== "up") return;
+    if (!backend.ejection.failed(this.#clock.monotonic())) return;
     if (!this.usable().some((other) => other !== backend)) return;
     const ms = backend.ejection.eject(this.#clock.monotonic());
     this.#ejections.get(backend)?.stop();

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import {
   type AddressDefaults,
+  formatAddress,
   parseAddress,
   parseAddressList,
   parseHost,
@@ -38,6 +39,14 @@ export const addressListSchema = (defaults: AddressDefaults = {}) =>
 
 /** Addresses separated by commas, each with an optional weight: `8001*3,8002`. */
 export const weightedListSchema = parsedBy((text) => parseWeightedList(text));
+
+/** An HTTP endpoint: `8080`, `host:8080` or a whole URL. */
+export const httpEndpointSchema = parsedBy((text) => {
+  if (!text.includes("://")) return new URL(`http://${formatAddress(parseAddress(text))}`);
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol)) return url;
+  throw new TypeError(`${quote(text)} is not an http or https URL`);
+});
 
 /** Host names separated by commas. */
 export const hostListSchema = parsedBy((text) => text.split(",").map((part) => parseHost(part.trim())));

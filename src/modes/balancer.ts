@@ -5,7 +5,6 @@
  */
 import { listenAdmin, type AdminServer } from "../admin/listen.ts";
 import { Balancer } from "../balancer/balancer.ts";
-import type { BalancerControl, BalancerView } from "../balancer/view.ts";
 import { explainSystemError, Failure } from "../cli/errors.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { ListenError } from "../net/listener.ts";
@@ -41,7 +40,7 @@ async function open(run: () => Promise<string>): Promise<string> {
 
 function openAdmin(
   config: BalancerConfig,
-  balancer: BalancerView & BalancerControl,
+  balancer: Balancer,
   token: string | undefined,
 ): AdminServer | undefined {
   const { admin } = config;
@@ -49,7 +48,7 @@ function openAdmin(
   try {
     return listenAdmin(admin, {
       view: balancer,
-      control: balancer,
+      control: balancer.control,
       clock: systemClock,
       token,
       hostNames: config.adminHost ?? [],

@@ -232,7 +232,7 @@ describe("backends", () => {
     await settled("up,up");
     const clients = await connect(20);
     for (const client of clients) await client.ask("one");
-    expect(await balancer.drain(all[0]!.id, { rate: 20, deadlineSeconds: 60 })).toEqual({ ok: true });
+    expect(await balancer.control.drain(all[0]!.id, { rate: 20, deadlineSeconds: 60 })).toEqual({ ok: true });
     const begun = await view(all[0]!.id);
     expect(begun).toMatchObject({
       state: "draining",
@@ -254,7 +254,7 @@ describe("backends", () => {
     const [fresh] = (await connect()) as [Client];
     expect(await fresh.ask("x")).toBe("s2 x");
     expect(await view(all[0]!.id)).toMatchObject({ state: "draining", sessions: { current: 0 } });
-    await balancer.ready(all[0]!.id);
+    await balancer.control.ready(all[0]!.id);
     await settled("up,up");
     expectReconciled(await balancer.snapshot());
   });
@@ -264,7 +264,7 @@ describe("backends", () => {
     const { connect, balancer, settled, view } = await balance(all);
     await settled("up,up");
     for (const client of await connect(40)) await client.ask("one");
-    await balancer.drain(all[0]!.id, { rate: 1, deadlineSeconds: 0 });
+    await balancer.control.drain(all[0]!.id, { rate: 1, deadlineSeconds: 0 });
     await eventually(
       async () => (await view(all[0]!.id)).sessions.current === 0,
       () => "the drain",
@@ -277,7 +277,7 @@ describe("backends", () => {
     await settled("up");
     const [client] = (await connect()) as [Client];
     await client.ask("one");
-    await balancer.drain(all[0]!.id, { deadlineSeconds: 0 });
+    await balancer.control.drain(all[0]!.id, { deadlineSeconds: 0 });
     await Bun.sleep(300);
     expect(await client.ask("two")).toBe("s1 two");
     expect((await view(all[0]!.id)).drain?.remaining).toBe(1);
@@ -305,17 +305,17 @@ describe("backends", () => {
     await settled("up,up");
     const clients = await connect(6);
     for (const client of clients) await client.ask("one");
-    expect(await balancer.add([`${all[2]!.id}*2`])).toEqual({ ok: true });
+    expect(await balancer.control.add([`${all[2]!.id}*2`])).toEqual({ ok: true });
     await settled("up,up,up");
     expect((await view(all[2]!.id)).weight).toBe(2);
-    expect(await balancer.remove(all[0]!.id)).toEqual({ ok: true });
+    expect(await balancer.control.remove(all[0]!.id)).toEqual({ ok: true });
     await settled("up,up");
     for (const client of clients) expect(await client.ask("two")).toMatch(/^s[23] two$/);
     const snapshot = await balancer.snapshot();
     // Its sessions are still counted.
     expect(snapshot.sessions.total).toBe(6);
     expect(snapshot.sessions.current).toBe(6);
-    expect(await balancer.replace([all[0]!.id])).toEqual({ ok: true });
+    expect(await balancer.control.replace([all[0]!.id])).toEqual({ ok: true });
     await settled("up");
     for (const client of clients) expect(await client.ask("three")).toBe("s1 three");
   });
@@ -325,12 +325,12 @@ describe("backends", () => {
     const { balancer, settled } = await balance(all);
     await settled("up");
     for (const entries of [["8001*999"], ["nowhere"], [all[0]!.id], ["0"]]) {
-      expect(await balancer.add(entries)).toMatchObject({ ok: false, problem: "invalid" });
+      expect(await balancer.control.add(entries)).toMatchObject({ ok: false, problem: "invalid" });
     }
     for (const outcome of [
-      await balancer.drain("x", {}),
-      await balancer.ready("x"),
-      await balancer.remove("x"),
+      await balancer.control.drain("x", {}),
+      await balancer.control.ready("x"),
+      await balancer.control.remove("x"),
     ]) {
       expect(outcome).toMatchObject({ ok: false, problem: "not-found" });
     }
@@ -343,16 +343,16 @@ describe("backends", () => {
     await settled("up,up");
     const clients = await connect(4);
     for (const client of clients) await client.ask("one");
-    await balancer.change(all[0]!.id, { state: "maintenance" });
+    await balancer.control.change(all[0]!.id, { state: "maintenance" });
     for (const client of clients) expect(await client.ask("two")).toBe("s2 two");
     await settled("maintenance,up");
     await eventually(
       () => all[0]!.hubs.length === 0,
       () => "the end of its trunk",
     );
-    expect(await balancer.drain(all[0]!.id, {})).toMatchObject({ ok: false, problem: "conflict" });
+    expect(await balancer.control.drain(all[0]!.id, {})).toMatchObject({ ok: false, problem: "conflict" });
     expect((await view(all[0]!.id)).sessions.current).toBe(0);
-    await balancer.change(all[0]!.id, { state: "ready", weight: 3 });
+    await balancer.control.change(all[0]!.id, { state: "ready", weight: 3 });
     await settled("up,up");
     expect((await view(all[0]!.id)).weight).toBe(3);
   });
@@ -363,7 +363,7 @@ describe("backends", () => {
     await settled("up");
     const clients = await connect(20);
     for (const client of clients) await client.ask("one");
-    await balancer.add([all[1]!.id]);
+    await balancer.control.add([all[1]!.id]);
     await eventually(
       async () => {
         const found = (await balancer.snapshot()).backends[1];

@@ -171,6 +171,8 @@ export class Client {
     const from = this.lines.length;
     this.say(line);
     await until(() => this.lines.length > from || this.isClosed);
+    // As clients do: who is dismissed hangs up too.
+    if (this.isClosed) this.stop();
     return this.lines[from] ?? "(closed)";
   }
 

@@ -5,9 +5,19 @@ import { clientMode } from "./client.ts";
 import { peerMode } from "./peer.ts";
 import { serverMode } from "./server.ts";
 import { completionsMode, helpMode, idMode } from "./small.ts";
+import { statusMode } from "./status.ts";
 import { upMode } from "./up.ts";
 
-const working = [upMode, serverMode, balancerMode, clientMode, peerMode, idMode, completionsMode] as const;
+const working = [
+  upMode,
+  serverMode,
+  balancerMode,
+  clientMode,
+  peerMode,
+  statusMode,
+  idMode,
+  completionsMode,
+] as const;
 
 /** All of them, help included. */
 export const allModes: readonly ModeDefinition[] = [...working, helpMode(working.map((mode) => mode.name))];

@@ -1,0 +1,137 @@
+/** Rates, deadlines and shares, on a clock that the test moves. */
+import { describe, expect, test } from "bun:test";
+import type { Backend } from "../../src/balancer/backend.ts";
+import { Mover } from "../../src/balancer/mover.ts";
+import { Pool } from "../../src/balancer/pool.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+function setUp(counts: readonly number[], rebalanceRate = 0) {
+  const clock = new ManualClock();
+  const emptied: Backend[] = [];
+  const pool = new Pool(
+    { clock, random: () => 0.5, policy: "round-robin" },
+    { added: () => {}, changed: () => {}, removed: () => {} },
+  );
+  const join = (port: number, sessions: number, weight = 1): Backend => {
+    const backend = pool.add({ host: "127.0.0.1", port, weight }, true);
+    pool.connected(backend, "c");
+    pool.checked(backend, { code: "L7OK", durationMs: 1, detail: "" });
+    for (let at = 0; at < sessions; at += 1) pool.movedIn(backend);
+    return backend;
+  };
+  const mover = new Mover({
+    pool,
+    clock,
+    rebalanceRate,
+    emptied: (backend) => emptied.push(backend),
+    move: (from, count) => {
+      let moved = 0;
+      for (; moved < count && from.sessions > 0; moved += 1) {
+        const to = pool.selectForHandover(new Set([from]));
+        if (to === undefined) break;
+        pool.movedOut(from);
+        pool.movedIn(to);
+      }
+      return moved;
+    },
+  });
+  const backends = counts.map((sessions, index) => join(index + 1, sessions));
+  return { clock, pool, mover, emptied, backends, join };
+}
+
+describe("a drain", () => {
+  test("moves as many a second as asked for", () => {
+    const { clock, pool, backends } = setUp([100, 0, 0]);
+    const [one, two, three] = backends as [Backend, Backend, Backend];
+    pool.drain(one, { cause: "operator", rate: 15 });
+    const left: number[] = [];
+    for (let second = 0; second < 7; second += 1) {
+      clock.advance(1_000);
+      left.push(one.sessions);
+    }
+    expect(left).toEqual([85, 70, 55, 40, 25, 10, 0]);
+    expect([two.sessions, three.sessions]).toEqual([50, 50]);
+    expect(one.drain).toMatchObject({ total: 100, left: 100 });
+  });
+
+  test("moves all that is left at its deadline", () => {
+    const { clock, pool, backends } = setUp([100, 0]);
+    const [one] = backends as [Backend];
+    pool.drain(one, { cause: "operator", rate: 1, deadlineMs: 5_000 });
+    clock.advance(4_900);
+    expect(one.sessions).toBe(96);
+    clock.advance(200);
+    expect(one.sessions).toBe(0);
+  });
+
+  test("goes at least fast enough to be done in half of the time a stopping server gives", () => {
+    const { clock, pool, backends } = setUp([1_000, 0]);
+    const [one] = backends as [Backend];
+    pool.drain(one, { cause: "hub" });
+    clock.advance(2_600);
+    expect(one.sessions).toBe(0);
+  });
+
+  test("leaves sessions where they are while nobody else serves, and does not make up for it in one go", () => {
+    const { clock, pool, backends } = setUp([50, 0]);
+    const [one, two] = backends as [Backend, Backend];
+    pool.maintain(two);
+    pool.drain(one, { cause: "operator", rate: 10 });
+    clock.advance(20_000);
+    expect(one.sessions).toBe(50);
+    pool.ready(two);
+    pool.checked(two, { code: "L7OK", durationMs: 1, detail: "" });
+    clock.advance(100);
+    expect(one.sessions).toBeGreaterThanOrEqual(40);
+  });
+
+  test("ends where it is when it is undone", () => {
+    const { clock, pool, backends } = setUp([50, 0]);
+    const [one] = backends as [Backend];
+    pool.drain(one, { cause: "operator", rate: 10 });
+    clock.advance(2_000);
+    pool.ready(one);
+    const left = one.sessions;
+    clock.advance(10_000);
+    expect(one.sessions).toBe(left);
+  });
+
+  test("before a removal ends with the removal", () => {
+    const { clock, pool, backends, emptied } = setUp([20, 0]);
+    const [one] = backends as [Backend];
+    pool.drain(one, { cause: "removal", rate: 10 });
+    clock.advance(1_900);
+    expect(emptied).toEqual([]);
+    clock.advance(200);
+    expect(emptied[0]).toBe(one);
+  });
+});
+
+describe("a rebalance", () => {
+  test("moves a newcomer's share to it, at its rate, from the fullest, and then no more", () => {
+    const { clock, mover, backends, join } = setUp([60, 30], 10);
+    const fresh = join(3, 0);
+    mover.joined(fresh);
+    clock.advance(1_000);
+    expect(fresh.sessions).toBe(10);
+    expect(backends.map(({ sessions }) => sessions)).toEqual([50, 30]);
+    clock.advance(60_000);
+    expect([...backends, fresh].map(({ sessions }) => sessions)).toEqual([30, 30, 30]);
+  });
+
+  test("respects weights", () => {
+    const { clock, mover, backends, join } = setUp([60, 60], 100);
+    const fresh = join(3, 0, 2);
+    mover.joined(fresh);
+    clock.advance(10_000);
+    expect(fresh.sessions).toBe(60);
+    expect(backends.map(({ sessions }) => sessions)).toEqual([30, 30]);
+  });
+
+  test("does nothing unless asked for", () => {
+    const { clock, mover, backends, join } = setUp([60, 60], 0);
+    mover.joined(join(3, 0));
+    clock.advance(10_000);
+    expect(backends.map(({ sessions }) => sessions)).toEqual([60, 60]);
+  });
+});
