@@ -13,7 +13,7 @@ import { systemClock } from "../protocol/clock.ts";
 import { pipeLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
-import { noPaint, paintFor } from "../tui/colours.ts";
+import { paintFor } from "../tui/colours.ts";
 import type { Paint } from "../tui/colours.ts";
 import { eventLines } from "../tui/line/event-lines.ts";
 import { LineFormat } from "../tui/line/format.ts";
@@ -30,8 +30,10 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   const words = wordsFor(languageOf(context.environment));
   const client = makeClient(config);
   const { stdin, stdout } = process;
-  if (!config.json && stdin.isTTY && stdout.isTTY) await runTerminal(client, config, context, words);
-  else await runInPipe(client, config, context, words);
+  if (config.json || !stdin.isTTY || !stdout.isTTY) await runInPipe(client, config, context, words);
+  else if (config.plain || context.environment["TERM"] === "dumb") {
+    await runLines(client, config, context, words);
+  } else await runFullScreen(client, config, context, words);
 });
 
 /** What the environment says of the person's language, in the order of POSIX. */
@@ -58,12 +60,41 @@ function makeClient(config: ClientConfig): Client {
 }
 
 function paintOf(environment: Environment): Paint {
-  const { stdout } = process;
-  if (!stdout.isTTY || (environment["NO_COLOR"] ?? "") !== "") return noPaint;
-  return paintFor(2 ** stdout.getColorDepth());
+  return paintFor(coloursOf(environment));
 }
 
-async function runTerminal(
+function coloursOf(environment: Environment): number {
+  const { stdout } = process;
+  if (!stdout.isTTY || (environment["NO_COLOR"] ?? "") !== "") return 2;
+  return 2 ** stdout.getColorDepth();
+}
+
+async function runFullScreen(
+  client: Client,
+  config: ClientConfig,
+  context: ModeContext,
+  words: Words,
+): Promise<void> {
+  // Ink and React are loaded by those who look at them: a pipe starts without.
+  const { runScreen } = await import("../tui/screen/run.ts");
+  const { environment } = context;
+  const { closed, unacknowledged } = await runScreen({
+    backend: client,
+    words,
+    clock: systemClock,
+    room: config.room,
+    suggest,
+    input: process.stdin,
+    output: process.stdout,
+    environment,
+    abilities: { colours: coloursOf(environment), links: environment["TERM"] !== "linux" },
+    stopped: context.stopped(),
+  });
+  if (closed !== undefined) throw new Failure(closed);
+  if (unacknowledged > 0) throw new Failure(words.pipeUnacknowledged(unacknowledged));
+}
+
+async function runLines(
   client: Client,
   config: ClientConfig,
   context: ModeContext,

@@ -54,3 +54,33 @@ export const pipeLimits = {
   /** Bytes that a reader of stdout may be behind; beyond it the run ends rather than eat the machine's memory. */
   stdoutBytes: 64 * MiB,
 } as const;
+
+/** The full screen. */
+export const screenLimits = {
+  /** Messages kept in memory over all rooms; older ones are fetched again by scrolling up. About 100 MB at most. */
+  messages: 100_000,
+  /** Sent lines that Up brings back, a room. */
+  history: 200,
+  /** States of the line being typed that undo goes back over. */
+  undo: 200,
+  /** Killed texts that yank-pop goes round. */
+  kills: 20,
+  /** Rows of the input line; longer texts scroll in it. */
+  inputRows: 6,
+  /** Lines of a paste from which on it is asked whether it is meant. */
+  pasteLines: 2,
+  /** Messages of one page when scrolling up. */
+  pageMessages: 100,
+  /** Between two pictures for what others do; what oneself types is shown at once. */
+  frameMs: 40,
+  /** After an Escape byte: nothing more came, so it was the key. Longer than a slow line's gap, shorter than patience. */
+  escapeMs: 60,
+  /** From this width on there are columns for rooms and members. */
+  panelColumns: 110,
+  /** Columns of such a panel. */
+  panelWidth: 20,
+  /** Nicks remembered for completion beyond a room's members. */
+  recentNicks: 100,
+  /** Mentions kept in their list. */
+  mentions: 200,
+} as const;

@@ -106,9 +106,9 @@ describe("on a terminal", () => {
   const size = { columns: 80, rows: 24 };
 
   test("two people talk, one leaves with Ctrl-D", async () => {
-    const ana = await lab.terminalWith(plain, size, ...client("--nick", "ana"));
+    const ana = await lab.terminalWith(plain, size, ...client("--nick", "ana", "--plain"));
     await ana.see(/you are in lobby, alone so far/);
-    const bob = await lab.terminalWith(plain, size, ...client("--nick", "bob"));
+    const bob = await lab.terminalWith(plain, size, ...client("--nick", "bob", "--plain"));
     await bob.see(/with 2 people/);
     ana.type("hello bob");
     ana.press("enter");
@@ -124,7 +124,7 @@ describe("on a terminal", () => {
   });
 
   test("what is being typed survives what is printed and a reconnect", async () => {
-    const ana = await lab.terminalWith(plain, size, ...client("--nick", "ana"));
+    const ana = await lab.terminalWith(plain, size, ...client("--nick", "ana", "--plain"));
     await ana.see(/alone so far/);
     ana.type("half a sen");
     await ana.see(/half a sen$/);

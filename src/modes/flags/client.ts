@@ -21,6 +21,7 @@ export const clientMode = defineMode({
     json: toggle({
       summary: "print every event as one line of JSON; take text or protocol objects on stdin",
     }),
+    plain: toggle({ summary: "on a terminal: lines below each other instead of the full screen" }),
     follow: toggle({ summary: "stay when stdin ends", short: "f" }),
   },
   examples: [

@@ -68,6 +68,30 @@ export const english = {
     `the connection to ${address} is gone for ${seconds}: ${reason}`,
   pipeNothing: "there was nothing to send on stdin",
 
+  screen: {
+    offline: "offline",
+    connecting: "connecting",
+    reconnecting: (seconds: string) => `reconnecting in ${seconds}`,
+    noTopic: "no topic",
+    below: (count: number) => (count === 1 ? "1 message below" : `${count} messages below`),
+    newFrom: "new from here",
+    sending: "sending",
+    failed: (reason: string) => `not sent: ${reason}; Alt+R sends it again, Alt+X drops it`,
+    pasted: (lines: number, pieces: number) =>
+      pieces > 1
+        ? `${lines} lines pasted: Enter sends them as ${pieces} messages, e edits them first, Esc forgets them`
+        : `${lines} lines pasted: Enter sends them as one message, e edits them first, Esc forgets them`,
+    tooSmall: "the terminal is too small: 30 columns and 8 rows are the least",
+    loading: "fetching older messages",
+    beginning: (room: string) => `the beginning of ${room}`,
+    rooms: "rooms",
+    quitAgain: "press Ctrl-C again to quit, or write /quit",
+    nickQuestion: "What shall others call you?",
+    nickHint: "letters, digits, - and _; it is remembered, and /nick changes it",
+    directTitle: (nick: string) => `conversation with ${nick}`,
+    alone: "nobody else",
+  },
+
   commands: {
     join: ["/join ROOM", "enter a room and write there"],
     leave: ["/leave [ROOM]", "leave this room or another"],

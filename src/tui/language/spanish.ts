@@ -66,6 +66,30 @@ export const spanish: Words = {
   pipeLost: (address, reason, seconds) => `sin conexión con ${address} desde hace ${seconds}: ${reason}`,
   pipeNothing: "no había nada que enviar en la entrada",
 
+  screen: {
+    offline: "sin conexión",
+    connecting: "conectando",
+    reconnecting: (seconds) => `nuevo intento en ${seconds}`,
+    noTopic: "sin tema",
+    below: (count) => `${mensajes(count)} más abajo`,
+    newFrom: "nuevo desde aquí",
+    sending: "enviando",
+    failed: (reason) => `no enviado: ${reason}; Alt+R lo envía otra vez, Alt+X lo quita`,
+    pasted: (lines, pieces) =>
+      pieces > 1
+        ? `${lines} líneas pegadas: Intro las envía en ${pieces} mensajes, e las edita antes, Esc las olvida`
+        : `${lines} líneas pegadas: Intro las envía en un mensaje, e las edita antes, Esc las olvida`,
+    tooSmall: "la terminal es demasiado pequeña: al menos 30 columnas y 8 filas",
+    loading: "trayendo mensajes anteriores",
+    beginning: (room) => `el principio de ${room}`,
+    rooms: "salas",
+    quitAgain: "pulsa Ctrl-C otra vez para salir, o escribe /quit",
+    nickQuestion: "¿Cómo quieres que te llamen?",
+    nickHint: "letras, cifras, - y _; queda recordado, y /nick lo cambia",
+    directTitle: (nick) => `conversación con ${nick}`,
+    alone: "nadie más",
+  },
+
   commands: {
     join: ["/join SALA", "entrar en una sala y escribir en ella"],
     leave: ["/leave [SALA]", "salir de esta sala o de otra"],

@@ -1,0 +1,391 @@
+/**
+ * The chat as a screen shows it: rooms in order, what each shows, what is unread, and what is on its way.
+ *
+ * Hears the client's events and keeps what they add up to; knows nothing of rows, columns or keys. Everything in it is
+ * as it came: sanitising belongs to whoever draws.
+ *
+ * Invariants: a room is listed from when it is wanted until it is left; `unread` counts messages of others above
+ * `readSeq`; a message that was typed is in exactly one place: on its way (`pending`), in the log, or failed and shown
+ * as such until it is sent again or dropped.
+ */
+import type { ClientEvent, ConnectionState, SendOutcome } from "../../client/events.ts";
+import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
+import { screenLimits } from "../../protocol/limits.client.ts";
+import { INBOX } from "../../protocol/messages.ts";
+import type { Joined, Message, Presence, ServerMessage } from "../../protocol/messages.ts";
+import { nameKey } from "../../protocol/names.ts";
+import type { ChatBackend, RoomView } from "../backend.ts";
+import type { Words } from "../language/words.ts";
+import { mentions } from "./mentions.ts";
+import { RoomModel } from "./room-model.ts";
+
+/** Somebody spoke to this person. */
+export interface Alert {
+  readonly room: string;
+  readonly from: string;
+  readonly text: string;
+}
+
+export interface ChatModelOptions {
+  readonly backend: ChatBackend;
+  readonly words: Words;
+  readonly now: () => number;
+  /** Something that is shown has changed. */
+  readonly changed: () => void;
+  /** Called for mentions and direct messages of others, as they come. */
+  readonly alert: (alert: Alert) => void;
+  /** How far a room was read in an earlier run, if that is known. */
+  readonly remembered?: (room: string, epoch: string) => number | undefined;
+}
+
+export class ChatModel {
+  readonly #options: ChatModelOptions;
+  readonly #rooms = new Map<string, RoomModel>();
+  readonly #recent = new Map<string, true>();
+  /** The room in front. */
+  #active: string;
+  /** The person looks at the end of the room in front. */
+  #looking = true;
+  #wasOnline = false;
+  #messages = 0;
+  #closed: string | undefined;
+
+  constructor(options: ChatModelOptions, room: string) {
+    this.#options = options;
+    this.#active = options.backend.session.join(room).name;
+    this.#open(this.#active);
+    options.backend.on((event) => {
+      this.#hear(event);
+      options.changed();
+    });
+  }
+
+  get rooms(): readonly RoomModel[] {
+    return [...this.#rooms.values()];
+  }
+  get active(): RoomModel {
+    return this.#open(this.#active);
+  }
+  get connection(): ConnectionState {
+    return this.#options.backend.connection;
+  }
+  get me(): string {
+    return this.#options.backend.session.nick;
+  }
+  /** What the server knows of a room; undefined for conversations. */
+  view(room: RoomModel): RoomView | undefined {
+    return this.#options.backend.session.rooms.get(room.name);
+  }
+  /** Why the chat is over, if it is. */
+  get closed(): string | undefined {
+    return this.#closed;
+  }
+
+  /** Nicks to complete with: who spoke last first, then the members of the room in front. */
+  nicks(): string[] {
+    const members = this.view(this.active)?.members.values() ?? [];
+    const mine = nameKey(this.me);
+    const all = [...[...this.#recent.keys()].reverse(), ...members];
+    const seen = new Set<string>();
+    return all.filter((nick) => {
+      const key = nameKey(nick);
+      if (key === mine || seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+  }
+
+  #open(name: string): RoomModel {
+    let room = this.#rooms.get(name);
+    if (room === undefined) {
+      room = new RoomModel(name);
+      this.#rooms.set(name, room);
+    }
+    return room;
+  }
+
+  /** `@Bob` and `@bob` are one conversation. */
+  #direct(name: string): RoomModel {
+    const key = nameKey(name);
+    for (const room of this.#rooms.values()) if (room.isDirect && nameKey(room.name) === key) return room;
+    return this.#open(name);
+  }
+
+  #find(name: string): RoomModel | undefined {
+    return name.startsWith("@") ? this.#direct(name) : this.#rooms.get(name);
+  }
+
+  /** Brings a room or conversation to the front. */
+  focus(name: string): void {
+    const room = name.startsWith("@") ? this.#direct(name) : this.#open(name);
+    if (room.name === this.#active) return;
+    const before = this.#rooms.get(this.#active);
+    if (before !== undefined) before.markerSeq = undefined;
+    this.#active = room.name;
+    room.markerSeq = room.unread > 0 ? room.readSeq : undefined;
+    this.#read(room);
+    this.#options.changed();
+  }
+
+  /** A room was left, or a conversation closed. */
+  forget(name: string): void {
+    this.#rooms.delete(name);
+    if (this.#active === name) {
+      const next = this.rooms[0]?.name;
+      if (next === undefined) this.#open(this.#active);
+      else this.focus(next);
+    }
+    this.#options.changed();
+  }
+
+  /**
+   * Whether the person looks: the terminal has the focus, and the end of the room is on the screen. What comes while
+   * nobody looks is unread, below the marker.
+   */
+  look(looking: boolean): void {
+    if (looking === this.#looking) return;
+    this.#looking = looking;
+    const room = this.active;
+    if (looking) this.#read(room);
+    else if (room.unread === 0) room.markerSeq = room.readSeq;
+  }
+
+  #read(room: RoomModel): void {
+    if (!this.#looking) return;
+    room.unread = 0;
+    room.mentions = 0;
+    room.readSeq = room.log.newestSeq ?? room.readSeq;
+  }
+
+  /** Sends to a room or `@nick`, and shows it as on its way. */
+  send(target: string, text: string): void {
+    const room = this.#find(target) ?? this.#open(target);
+    const taken = this.#options.backend.session.send(room.name, text);
+    const base = { id: taken.ok ? taken.id : `unsent-${room.pending.length}`, text };
+    room.pending = [
+      ...room.pending,
+      taken.ok
+        ? { ...base, state: "sending", reason: "" }
+        : { ...base, state: "failed", reason: taken.message },
+    ];
+    room.markerSeq = undefined;
+    this.#options.changed();
+  }
+
+  /** Sends again what failed in a room. @returns how many */
+  retry(room: RoomModel): number {
+    const failed = room.pending.filter(({ state }) => state === "failed");
+    room.pending = room.pending.filter(({ state }) => state !== "failed");
+    for (const { text } of failed) this.send(room.name, text);
+    return failed.length;
+  }
+
+  /** Gives up what failed in a room. @returns the texts */
+  dropFailed(room: RoomModel): string[] {
+    const failed = room.pending.filter(({ state }) => state === "failed");
+    room.pending = room.pending.filter(({ state }) => state !== "failed");
+    this.#options.changed();
+    return failed.map(({ text }) => text);
+  }
+
+  /** Says something in the room in front. */
+  note(text: string, warning = false, room: RoomModel = this.active): void {
+    room.log.add({ kind: "note", text, at: this.#options.now(), warning });
+    this.#options.changed();
+  }
+
+  /** Asks for messages before the oldest that is kept. Does nothing while that is under way or there are none. */
+  loadOlder(room: RoomModel): void {
+    if (room.loading || !room.more) return;
+    const before = room.log.oldestSeq;
+    const bound = before === undefined ? {} : { before };
+    const limit = screenLimits.pageMessages;
+    const request = { type: "history", room: room.name, limit, ...bound } as const;
+    room.loading = true;
+    const taken = this.#options.backend.session.request(request, (answer) => {
+      room.loading = false;
+      if (answer.ok && answer.message.type === "history") {
+        this.#messages += room.log.prepend(answer.message.messages);
+        room.more = answer.message.more;
+      }
+      this.#options.changed();
+    });
+    if (!taken.ok) room.loading = false;
+  }
+
+  #hear(event: ClientEvent): void {
+    switch (event.kind) {
+      case "connection":
+        this.#connected(event.connection);
+        break;
+      case "received":
+        this.#received(event.message, event.rejoined);
+        break;
+      case "gap":
+        if (event.gap.room === INBOX) this.note(this.#options.words.gapDirect, true);
+        else this.#gap(event.gap);
+        break;
+      case "sent":
+        this.#sent(event.outcome);
+        break;
+      default:
+    }
+  }
+
+  #gap(gap: Extract<ClientEvent, { kind: "gap" }>["gap"]): void {
+    const room = this.#rooms.get(gap.room);
+    if (room === undefined) return;
+    if (gap.after === undefined) {
+      room.log.forgetMessages();
+      room.readSeq = undefined;
+      room.markerSeq = undefined;
+      room.more = true;
+    }
+    room.log.add({ kind: "gap", gap });
+  }
+
+  #connected(connection: ConnectionState): void {
+    const { words } = this.#options;
+    switch (connection.state) {
+      case "online":
+        if (connection.first) this.note(words.online(connection.server, connection.nick));
+        this.#wasOnline = true;
+        break;
+      case "waiting":
+        if (!this.#wasOnline && connection.attempt === 1) {
+          this.note(words.waiting(connection.address, connection.reason, words.seconds("1")), true);
+          if (connection.code === "ECONNREFUSED") this.note(words.startOne);
+        }
+        break;
+      case "needs-nick":
+        this.note(words.nickRefused(connection.message), true);
+        break;
+      case "closed":
+        if (connection.code !== "closed") this.#closed = connection.message;
+        break;
+      default:
+    }
+  }
+
+  #sent(outcome: SendOutcome): void {
+    const room = this.#find(outcome.room);
+    if (room === undefined) return;
+    room.pending = outcome.ok
+      ? room.pending.filter(({ id }) => id !== outcome.id)
+      : room.pending.map((one) =>
+          one.id === outcome.id ? { ...one, state: "failed", reason: outcome.message } : one,
+        );
+  }
+
+  #received(message: ServerMessage, rejoined: boolean): void {
+    const { words } = this.#options;
+    switch (message.type) {
+      case "message":
+        this.#message(message, true);
+        break;
+      case "joined":
+        this.#joined(message, rejoined);
+        break;
+      case "left":
+        this.forget(message.room);
+        break;
+      case "presence":
+        this.#presence(message);
+        break;
+      case "topic": {
+        const { room, by, text } = message;
+        this.#noteIn(room, text === "" ? words.topicCleared(by, room) : words.topicSet(by, room, text));
+        break;
+      }
+      case "error":
+        // What ends the connection is told by the connection's state.
+        if (!isErrorCode(message.code) || !errorKinds[message.code].closes) this.note(message.message, true);
+        break;
+      case "notice":
+        this.note(words.serverSays(message.message));
+        break;
+      case "going-away":
+        this.note(words.goingAway);
+        break;
+      default:
+    }
+  }
+
+  #noteIn(name: string, text: string): void {
+    const room = this.#rooms.get(name);
+    if (room !== undefined) this.note(text, false, room);
+  }
+
+  #presence(event: Presence): void {
+    const { words } = this.#options;
+    const { nick, room, state, to } = event;
+    if (nameKey(to ?? nick) === nameKey(this.me)) return;
+    const text =
+      state === "rename"
+        ? words.renamed(nick, to ?? "?")
+        : state === "join"
+          ? words.came(nick, room)
+          : words.went(nick, room);
+    this.#noteIn(room, text);
+  }
+
+  #joined(joined: Joined, rejoined: boolean): void {
+    if (joined.room === INBOX) {
+      for (const message of joined.messages) this.#message(message, true);
+      return;
+    }
+    const room = this.#open(joined.room);
+    if (!rejoined) {
+      room.readSeq = this.#options.remembered?.(joined.room, joined.epoch) ?? room.readSeq;
+      room.more = (joined.messages[0]?.seq ?? 1) > 1;
+    }
+    for (const message of joined.messages) this.#message(message, rejoined);
+    if (rejoined || room.name !== this.#active) return;
+    const newest = room.log.newestSeq ?? 0;
+    const read = room.readSeq;
+    room.markerSeq = read !== undefined && read < newest ? read : undefined;
+    this.#read(room);
+  }
+
+  /** @param live news, not history: counts as unread and may alert */
+  #message(message: Message, live: boolean): void {
+    const room = message.room.startsWith("@") ? this.#direct(message.room) : this.#rooms.get(message.room);
+    if (room === undefined) return;
+    room.log.add({ kind: "message", message });
+    this.#count(room);
+    this.#recent.delete(message.from);
+    this.#recent.set(message.from, true);
+    if (this.#recent.size > screenLimits.recentNicks) {
+      const [oldest] = this.#recent.keys();
+      if (oldest !== undefined) this.#recent.delete(oldest);
+    }
+    if (nameKey(message.from) === nameKey(this.me)) {
+      if (message.id !== undefined) room.pending = room.pending.filter(({ id }) => id !== message.id);
+      room.readSeq = message.seq;
+      return;
+    }
+    const spoken = room.isDirect || mentions(message.text, this.me);
+    const beyond = room.readSeq === undefined ? live : message.seq > room.readSeq;
+    if (room.name === this.#active && this.#looking && live) room.readSeq = message.seq;
+    else if (beyond) {
+      room.unread += 1;
+      if (spoken) room.mentions += 1;
+    }
+    if (live && spoken && !room.muted) {
+      this.#options.alert({ room: room.name, from: message.from, text: message.text });
+    }
+  }
+
+  /** Keeps the number of messages in memory within its limit, at the cost of the room that has the most. */
+  #count(room: RoomModel): void {
+    this.#messages += 1;
+    if (this.#messages <= screenLimits.messages) return;
+    let fullest = room;
+    for (const one of this.#rooms.values()) if (one.log.messages > fullest.log.messages) fullest = one;
+    const before = fullest.log.messages;
+    // A tenth at once, so that this is not done for every message.
+    fullest.log.trim(Math.floor(before * 0.9));
+    fullest.more = true;
+    this.#messages -= before - fullest.log.messages;
+  }
+}

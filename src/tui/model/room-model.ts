@@ -1,0 +1,38 @@
+/** What a screen keeps of one room or conversation; chat-model.ts keeps them in step with the chat. */
+import { RoomLog } from "./log.ts";
+
+/** A message that was typed and is not in the log yet. */
+export interface Pending {
+  readonly id: string;
+  readonly text: string;
+  readonly state: "sending" | "failed";
+  /** Why it failed. */
+  readonly reason: string;
+}
+
+/** A room or a conversation with one person, as the screen knows it. */
+export class RoomModel {
+  /** A room's key, or `@nick`. */
+  readonly name: string;
+  readonly log = new RoomLog();
+  pending: readonly Pending[] = [];
+  unread = 0;
+  mentions = 0;
+  /** Everything up to this seq was seen by the person; undefined before anything was. */
+  readSeq: number | undefined;
+  /** Where the line "new from here" stands: after this seq. */
+  markerSeq: number | undefined;
+  /** The server may have older messages than the log's oldest. */
+  more = true;
+  /** A page of older messages is on its way. */
+  loading = false;
+  muted = false;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get isDirect(): boolean {
+    return this.name.startsWith("@");
+  }
+}

@@ -1,0 +1,352 @@
+/**
+ * What keys do to the screen: between the keyboard, the line being typed, the model and the view.
+ *
+ * Makes pictures on demand and tells whoever draws when there is a new one: at once after a key, and at most every
+ * `frameMs` for what others do, so that a busy room does not make typing slow.
+ */
+import type { Clock, Timer } from "../../protocol/clock.ts";
+import { screenLimits } from "../../protocol/limits.client.ts";
+import { cleanOutgoing } from "../../protocol/sanitize.ts";
+import type { ChatBackend } from "../backend.ts";
+import type { CommandContext } from "../commands/command.ts";
+import { parseTyped } from "../commands/parse.ts";
+import { commands, runCommand } from "../commands/table.ts";
+import { complete } from "../completion.ts";
+import type { Completion } from "../completion.ts";
+import type { Action } from "../input/bindings.ts";
+import { Composer } from "../input/composer.ts";
+import type { KeyEvent } from "../input/keys.ts";
+import type { Words } from "../language/words.ts";
+import { ChatModel } from "../model/chat-model.ts";
+import type { Alert } from "../model/chat-model.ts";
+import { splitText } from "../split.ts";
+import { drawFrame, layOut } from "./frame.ts";
+import type { Frame, FrameParts, Layout, ScreenState } from "./frame.ts";
+import { ItemRows } from "./items.ts";
+import { Viewport } from "./viewport.ts";
+import type { Position } from "./viewport.ts";
+
+export interface ControllerOptions {
+  readonly backend: ChatBackend;
+  readonly words: Words;
+  readonly clock: Clock;
+  readonly room: string;
+  readonly bindings: Readonly<Record<string, Action>>;
+  readonly suggest: CommandContext["suggest"];
+  readonly size: { readonly columns: number; readonly rows: number };
+  readonly quit: () => void;
+  /** Somebody spoke to this person while nobody looked. */
+  readonly alert: (alert: Alert) => void;
+  readonly timeZone?: string;
+  readonly remembered?: (room: string, epoch: string) => number | undefined;
+}
+
+export class ScreenController {
+  readonly model: ChatModel;
+  readonly #options: ControllerOptions;
+  readonly #composer: Composer;
+  readonly #viewport: Viewport;
+  readonly #parts: FrameParts;
+  readonly #listeners = new Set<() => void>();
+  #size: { readonly columns: number; readonly rows: number };
+  #position: Position | undefined;
+  #panels = true;
+  /** Lines that were pasted and wait for a decision. */
+  #paste: string | undefined;
+  #hint: string | undefined;
+  /** The terminal has the focus, as far as it tells. */
+  #focused = true;
+  #frame: Frame | undefined;
+  #timer: Timer | undefined;
+  #retryAt = 0;
+  #retryTimer: Timer | undefined;
+  #quitAsked = false;
+
+  constructor(options: ControllerOptions) {
+    const { backend, words, clock, room, remembered } = options;
+    this.#options = options;
+    this.#size = options.size;
+    this.model = new ChatModel(
+      {
+        backend,
+        words,
+        now: () => clock.now(),
+        changed: () => this.#changed(),
+        alert: (alert) => this.#alert(alert),
+        ...(remembered === undefined ? {} : { remembered }),
+      },
+      room,
+    );
+    this.#composer = new Composer(this.model.active.name);
+    this.#viewport = new Viewport(new ItemRows(words, options.timeZone));
+    this.#parts = { model: this.model, viewport: this.#viewport, words };
+    backend.on((event) => {
+      if (event.kind !== "connection") return;
+      const { connection } = event;
+      this.#retryTimer?.stop();
+      if (connection.state !== "waiting") return;
+      this.#retryAt = clock.monotonic() + connection.retryInMs;
+      this.#retryTimer = clock.every(1_000, () => this.#changed());
+    });
+  }
+
+  /** Hears of every new picture. @returns a function that ends it */
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** The picture as of now: the same object until something changes. */
+  picture = (): Frame => (this.#frame ??= drawFrame(this.#parts, this.#state));
+
+  get #state(): ScreenState {
+    const { words, clock } = this.#options;
+    const pasted = this.#paste;
+    const question =
+      pasted === undefined
+        ? this.#hint
+        : words.screen.pasted(pasted.split("\n").length, splitText(pasted).length);
+    return {
+      ...this.#size,
+      position: this.#position,
+      editing: this.#composer.editing,
+      round: this.#composer.round,
+      question,
+      panels: this.#panels,
+      retryInMs: this.#retryAt - clock.monotonic(),
+      typing: [],
+    };
+  }
+
+  /** A new picture is due soon. */
+  #changed(): void {
+    this.#timer ??= this.#options.clock.after(screenLimits.frameMs, () => this.#draw());
+  }
+
+  /** A new picture now. */
+  #draw(): void {
+    this.#timer?.stop();
+    this.#timer = undefined;
+    this.#frame = undefined;
+    this.model.look(this.#focused && this.#position === undefined);
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** The terminal has another size. */
+  resize(columns: number, rows: number): void {
+    this.#size = { columns, rows };
+    this.#draw();
+  }
+
+  /** Stops timers. */
+  stop(): void {
+    this.#timer?.stop();
+    this.#retryTimer?.stop();
+  }
+
+  /** Something was typed. */
+  key(event: KeyEvent): void {
+    this.#hint = undefined;
+    if (event.kind === "focus") {
+      this.#focused = event.focused;
+      this.#draw();
+      return;
+    }
+    const quitAsked = this.#quitAsked;
+    this.#quitAsked = false;
+    if (this.#paste !== undefined) this.#answerPaste(this.#paste, event);
+    else if (event.kind === "text") this.#composer.type(event.text);
+    else if (event.kind === "paste") this.#pasted(event.text);
+    else {
+      const action = Object.hasOwn(this.#options.bindings, event.key)
+        ? this.#options.bindings[event.key]
+        : undefined;
+      if (action === undefined) this.#switchByNumber(event.key);
+      else this.#act(action, quitAsked);
+    }
+    this.#draw();
+  }
+
+  #pasted(text: string): void {
+    const clean = cleanOutgoing(text).replaceAll("\t", "    ");
+    const trimmed = clean.replace(/\n+$/, "");
+    if (trimmed.split("\n").length >= screenLimits.pasteLines) this.#paste = trimmed;
+    else this.#composer.type(trimmed);
+  }
+
+  #answerPaste(pasted: string, event: KeyEvent): void {
+    if (event.kind === "paste") {
+      this.#paste = `${pasted}\n${cleanOutgoing(event.text)}`;
+      return;
+    }
+    const key = event.kind === "text" ? event.text : event.kind === "key" ? event.key : "";
+    if (key === "enter") {
+      this.#paste = undefined;
+      this.#say(pasted);
+    } else if (key === "e") {
+      this.#paste = undefined;
+      this.#composer.type(pasted);
+    } else if (key === "escape" || key === "ctrl-c") this.#paste = undefined;
+  }
+
+  /** Alt+1 to Alt+9: the room at that place. */
+  #switchByNumber(key: string): void {
+    const number = /^alt-([1-9])$/.exec(key)?.[1];
+    const room = number === undefined ? undefined : this.model.rooms[Number(number) - 1];
+    if (room !== undefined) this.#focus(room.name);
+  }
+
+  #act(action: Action, quitAsked: boolean): void {
+    switch (action) {
+      case "send":
+        this.#send();
+        return;
+      case "complete":
+        this.#composer.complete(1, (before) => this.#candidates(before));
+        return;
+      case "complete-back":
+        this.#composer.complete(-1, (before) => this.#candidates(before));
+        return;
+      case "page-up":
+      case "page-down":
+        this.#page(action === "page-up" ? -1 : 1);
+        return;
+      case "scroll-top":
+        this.#scroll(-Number.MAX_SAFE_INTEGER);
+        return;
+      case "scroll-bottom":
+        this.#position = undefined;
+        return;
+      case "next-room":
+      case "previous-room":
+        this.#step(action === "next-room" ? 1 : -1);
+        return;
+      case "next-unread":
+        this.#nextUnread();
+        return;
+      case "retry":
+        this.model.retry(this.model.active);
+        return;
+      case "drop-failed":
+        for (const text of this.model.dropFailed(this.model.active)) this.#composer.remember(text);
+        return;
+      case "panels":
+        this.#panels = !this.#panels;
+        return;
+      case "cancel":
+        this.#cancel(quitAsked);
+        return;
+      case "quit-or-delete":
+        if (this.#composer.editing.text === "") this.#options.quit();
+        else this.#composer.act("delete-right");
+        break;
+      case "redraw":
+        break;
+      default:
+        this.#composer.act(action);
+    }
+  }
+
+  /** Escape and Ctrl-C: one thing less at a time; at last Ctrl-C twice quits. */
+  #cancel(quitAsked: boolean): void {
+    if (this.#composer.round !== undefined) this.#composer.act("undo");
+    else if (this.#position !== undefined) this.#position = undefined;
+    else if (this.#composer.editing.text !== "") this.#composer.clear();
+    else if (quitAsked) this.#options.quit();
+    else {
+      this.#quitAsked = true;
+      this.#hint = this.#options.words.screen.quitAgain;
+    }
+  }
+
+  #candidates(before: string): Completion {
+    const { session } = this.#options.backend;
+    const joined = [...session.rooms.keys()];
+    return complete(before, { commands, nicks: this.model.nicks(), joined, rooms: joined });
+  }
+
+  #send(): void {
+    const typed = parseTyped(cleanOutgoing(this.#composer.editing.text));
+    if (typed.kind === "nothing") return;
+    this.#composer.take();
+    if (typed.kind === "command") runCommand(this.#context, typed.name, typed.rest);
+    else this.#say(typed.text);
+  }
+
+  #say(text: string): void {
+    const room = this.model.active;
+    this.#position = undefined;
+    for (const piece of splitText(text)) this.model.send(room.name, piece);
+  }
+
+  get #context(): CommandContext {
+    const { backend, words, suggest, quit } = this.#options;
+    const { model } = this;
+    return {
+      backend,
+      words,
+      target: model.active.name,
+      focus: (target) => this.#focus(target),
+      say: (...lines) => {
+        for (const line of lines) model.note(line);
+      },
+      complain: (line) => model.note(line, true),
+      send: (target, text) => {
+        this.#focus(target);
+        for (const piece of splitText(text)) model.send(target, piece);
+      },
+      // The screen has its own way to older messages: they come where they belong.
+      showHistory: () => {},
+      oldest: () => undefined,
+      suggest,
+      quit,
+    };
+  }
+
+  #focus(name: string): void {
+    this.model.focus(name);
+    this.#composer.switchTo(this.model.active.name);
+    this.#position = undefined;
+    if (this.model.active.isDirect && this.model.active.log.messages === 0) {
+      this.model.loadOlder(this.model.active);
+    }
+  }
+
+  #step(by: 1 | -1): void {
+    const { rooms, active } = this.model;
+    const at = rooms.indexOf(active);
+    const next = rooms[(at + by + rooms.length) % rooms.length];
+    if (next !== undefined) this.#focus(next.name);
+  }
+
+  /** The next room where somebody spoke to one, else the next with anything unread. */
+  #nextUnread(): void {
+    const { rooms, active } = this.model;
+    const at = rooms.indexOf(active);
+    const round = [...rooms.slice(at + 1), ...rooms.slice(0, at)].filter(({ muted }) => !muted);
+    const next = round.find((room) => room.mentions > 0) ?? round.find(({ unread }) => unread > 0);
+    if (next !== undefined) this.#focus(next.name);
+  }
+
+  get #layout(): Layout {
+    return layOut(this.#parts, this.#state);
+  }
+
+  #page(by: 1 | -1): void {
+    this.#scroll(by * Math.max(1, this.#layout.height - 2));
+  }
+
+  #scroll(by: number): void {
+    const { columns, height } = this.#layout;
+    const room = this.model.active;
+    this.#position = this.#viewport.move(room, this.#position, by, this.model.me, columns, height);
+    if (by < 0 && this.#viewport.isAtTop(room, this.#position, this.model.me, columns, height * 2)) {
+      this.model.loadOlder(room);
+    }
+  }
+
+  #alert(alert: Alert): void {
+    const looking = this.#focused && this.#position === undefined && alert.room === this.model.active.name;
+    if (!looking) this.#options.alert(alert);
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What a room shows, item by item, as rows of spans. The only place of the full screen where other people's text is
+ * sanitised; everything after it works on what comes out of here.
+ */
+import { INBOX } from "../../protocol/messages.ts";
+import type { Message } from "../../protocol/messages.ts";
+import { nameKey } from "../../protocol/names.ts";
+import { sanitizeLine, sanitizeText } from "../../protocol/sanitize.ts";
+import { nickColour } from "../colours.ts";
+import type { Words } from "../language/words.ts";
+import type { Item } from "../model/log.ts";
+import { mentions } from "../model/mentions.ts";
+import type { Pending } from "../model/room-model.ts";
+import { findLinks } from "../text/links.ts";
+import { plain, wrap } from "../text/spans.ts";
+import type { Row, Span, Style } from "../text/spans.ts";
+import { widthOf } from "../text/width.ts";
+
+/** Yellow: what concerns oneself. */
+const MENTION = 3;
+const DIM: Style = { dim: true };
+/** Where a second row of a message begins: under the nick. */
+const INDENT = 6;
+
+/** Items as rows, for one person in one language. */
+export class ItemRows {
+  readonly #words: Words;
+  readonly #clock: Intl.DateTimeFormat;
+  readonly #calendar: Intl.DateTimeFormat;
+  readonly #days: Intl.DateTimeFormat;
+
+  /** @param timeZone IANA name; the machine's own if not given */
+  constructor(words: Words, timeZone?: string) {
+    const zone = timeZone === undefined ? {} : { timeZone };
+    this.#words = words;
+    this.#clock = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit", ...zone });
+    this.#calendar = new Intl.DateTimeFormat(words.locale, { dateStyle: "full", ...zone });
+    this.#days = new Intl.DateTimeFormat("en-CA", { dateStyle: "short", ...zone });
+  }
+
+  /** The day of a moment, to be compared. */
+  day(at: number): string {
+    return this.#days.format(at);
+  }
+
+  /** The line between two days. */
+  dayRow(at: number, columns: number): Row {
+    return ruled(this.#calendar.format(at), columns, DIM);
+  }
+
+  /** The line above what is new. */
+  markerRow(columns: number): Row {
+    return ruled(this.#words.screen.newFrom, columns, { colour: MENTION });
+  }
+
+  item(item: Item, me: string, columns: number): Row[] {
+    switch (item.kind) {
+      case "message":
+        return this.#message(item.message, me, columns);
+      case "gap": {
+        const { room, after, before } = item.gap;
+        const words = this.#words;
+        const text =
+          room === INBOX
+            ? words.gapDirect
+            : after === undefined
+              ? words.gapNew(room)
+              : before === undefined
+                ? words.gap(room)
+                : words.gapCount(before - after - 1, room);
+        return [ruled(sanitizeLine(text), columns, { colour: MENTION })];
+      }
+      case "note": {
+        const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
+        const style: Style = item.warning ? { colour: MENTION } : DIM;
+        return indented(
+          [plain("      "), { text: lead, style }],
+          [{ text: sanitizeLine(item.text), style }],
+          columns,
+        );
+      }
+    }
+  }
+
+  #message(message: Message, me: string, columns: number): Row[] {
+    const mine = nameKey(message.from) === nameKey(me);
+    const spoken = !mine && mentions(message.text, me);
+    const from = sanitizeLine(message.from);
+    const time: Style = spoken ? { colour: MENTION, bold: true } : DIM;
+    return indented(
+      [
+        { text: `${this.#clock.format(message.at)} `, style: time },
+        { text: from, style: { colour: nickColour(message.from), bold: spoken } },
+        { text: ": ", style: DIM },
+      ],
+      textSpans(message.text, spoken ? { bold: true } : {}),
+      columns,
+    );
+  }
+
+  /** A message on its way, or one that did not go. */
+  pending(pending: Pending, me: string, columns: number): Row[] {
+    const { screen } = this.#words;
+    const failed = pending.state === "failed";
+    const mark: Style = failed ? { colour: 1 } : DIM;
+    const rows = indented(
+      [
+        { text: failed ? "  ✗   " : "  …   ", style: mark },
+        { text: sanitizeLine(me), style: { colour: nickColour(me), dim: true } },
+        { text: ": ", style: DIM },
+      ],
+      textSpans(pending.text, DIM),
+      columns,
+    );
+    if (!failed) return rows;
+    const reason = screen.failed(sanitizeLine(pending.reason));
+    return [...rows, ...indented([plain("      ")], [{ text: reason, style: mark }], columns)];
+  }
+}
+
+/** A message's text with its addresses to click. */
+function textSpans(text: string, style: Style): Span[] {
+  return findLinks(sanitizeText(text)).map(({ text: part, link }) => ({
+    text: part,
+    style: link === undefined ? style : { ...style, underline: true, link },
+  }));
+}
+
+/** Text behind a lead, its further rows indented below the lead's nick. */
+function indented(lead: Row, text: Row, columns: number): Row[] {
+  let leadWidth = 0;
+  for (const span of lead) leadWidth += widthOf(span.text);
+  const indent = columns >= 40 ? INDENT : 0;
+  // The first row is shorter by what the lead takes beyond the indent: a space-less stand-in keeps its place.
+  const room = Math.max(8, columns - indent);
+  const standIn = Math.max(0, leadWidth - indent);
+  if (standIn >= room - 4)
+    return [...wrap(lead, columns), ...wrap(text, room).map((row) => [pad(indent), ...row])];
+  const rows = wrap([{ text: "\u2007".repeat(standIn), style: {} }, ...text], room);
+  return rows.map((row, index) =>
+    index === 0 ? [...lead, ...cutStart(row, standIn)] : [pad(indent), ...row],
+  );
+}
+
+function pad(columns: number): Span {
+  return plain(" ".repeat(columns));
+}
+
+/** A row without its first `count` characters, which are the stand-in's. */
+function cutStart(row: Row, count: number): Row {
+  let left = count;
+  return row.flatMap(({ text, style }) => {
+    const cut = Math.min(left, text.length);
+    left -= cut;
+    return cut === text.length ? [] : [{ text: text.slice(cut), style }];
+  });
+}
+
+/** Words in the middle of a line. */
+function ruled(text: string, columns: number, style: Style): Row {
+  const width = widthOf(text);
+  const side = Math.max(1, Math.floor((columns - width - 2) / 2));
+  const rest = Math.max(1, columns - width - 2 - side);
+  return [{ text: `${"─".repeat(side)} ${text} ${"─".repeat(rest)}`, style }];
+}

@@ -1,0 +1,80 @@
+/** The full screen from its start to its end: the pieces put together. */
+import type { ReadStream, WriteStream } from "node:tty";
+import type { Clock } from "../../protocol/clock.ts";
+import type { ChatBackend } from "../backend.ts";
+import type { CommandContext } from "../commands/command.ts";
+import { defaultBindings } from "../input/bindings.ts";
+import type { Action } from "../input/bindings.ts";
+import type { Words } from "../language/words.ts";
+import type { TerminalAbilities } from "../text/ansi.ts";
+import { mountScreen } from "./app.tsx";
+import { ScreenController } from "./controller.ts";
+import { ScreenTerminal, notificationStyle } from "./terminal.ts";
+
+export interface RunScreenOptions {
+  readonly backend: ChatBackend;
+  readonly words: Words;
+  readonly clock: Clock;
+  readonly room: string;
+  readonly suggest: CommandContext["suggest"];
+  readonly input: ReadStream;
+  readonly output: WriteStream;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly abilities: TerminalAbilities;
+  /** Keys beside the defaults. */
+  readonly bindings?: Readonly<Record<string, Action>>;
+  /** Resolves when the program is told to end. */
+  readonly stopped: Promise<unknown>;
+}
+
+/** How the screen ended: why the chat is over, if it is, and how many messages had no acknowledgement. */
+export interface ScreenResult {
+  readonly closed: string | undefined;
+  readonly unacknowledged: number;
+}
+
+/** Shows the chat until the person quits, the chat is over, or the program is told to end. */
+export async function runScreen(options: RunScreenOptions): Promise<ScreenResult> {
+  const { backend, words, clock, room, suggest, input, output, environment, abilities } = options;
+  const over = Promise.withResolvers<void>();
+  const terminal = new ScreenTerminal({
+    input,
+    output,
+    clock,
+    notifications: notificationStyle(environment),
+    key: (event) => controller.key(event),
+    resized: (columns, rows) => controller.resize(columns, rows),
+  });
+  const controller = new ScreenController({
+    backend,
+    words,
+    clock,
+    room,
+    suggest,
+    bindings: { ...defaultBindings, ...options.bindings },
+    size: { columns: output.columns, rows: output.rows },
+    quit: () => over.resolve(),
+    alert: ({ from, text }) => terminal.notify(from, text),
+  });
+  terminal.open();
+  const ink = mountScreen(controller, abilities, output);
+  controller.subscribe(() => {
+    const { rooms, active, closed } = controller.model;
+    const spoken = rooms.reduce((sum, one) => sum + one.mentions, 0);
+    terminal.title(`${spoken > 0 ? `(${spoken}) ` : ""}${active.name} – rtchat`);
+    if (closed !== undefined) over.resolve();
+  });
+  backend.connect();
+  try {
+    await Promise.race([over.promise, options.stopped]);
+  } finally {
+    controller.stop();
+    ink.unmount();
+    await ink.waitUntilExit();
+    terminal.close();
+  }
+  const unacknowledged = backend.session.unacknowledged;
+  const { closed } = controller.model;
+  backend.close();
+  return { closed, unacknowledged };
+}

@@ -1,0 +1,166 @@
+/**
+ * The part of a room that is on the screen, and moving it.
+ *
+ * A position is the item at the bottom and how many of its rows are hidden below the edge; without one the view follows
+ * the end. Items have numbers that stay, so a position stays on its message while messages come at either end, and when
+ * the terminal changes its size the same message stays at the bottom.
+ *
+ * Rows of an item are laid out when they are first needed and remembered for the width they were laid out for, so a
+ * frame costs what it shows and not what was said.
+ */
+import type { Item } from "../model/log.ts";
+import type { RoomModel } from "../model/room-model.ts";
+import type { Row } from "../text/spans.ts";
+import type { ItemRows } from "./items.ts";
+
+/** Where a view stands that does not follow the end. */
+export interface Position {
+  /** The item at the bottom. */
+  readonly number: number;
+  /** Its rows below the edge. */
+  readonly hidden: number;
+}
+
+interface Remembered {
+  readonly columns: number;
+  readonly me: string;
+  readonly rows: readonly Row[];
+}
+
+export class Viewport {
+  readonly #rows: ItemRows;
+  readonly #remembered = new WeakMap<Item, Remembered>();
+
+  constructor(rows: ItemRows) {
+    this.#rows = rows;
+  }
+
+  /** Rows of one item, with the line of its day and the marker above it where they belong. */
+  #rowsOf(
+    room: RoomModel,
+    number: number,
+    marker: number | undefined,
+    me: string,
+    columns: number,
+  ): readonly Row[] {
+    const item = room.log.at(number);
+    if (item === undefined) return [];
+    let known = this.#remembered.get(item);
+    if (known === undefined || known.columns !== columns || known.me !== me) {
+      known = { columns, me, rows: this.#rows.item(item, me, columns) };
+      this.#remembered.set(item, known);
+    }
+    const above: Row[] = [];
+    if (item.kind === "message" && this.#beginsDay(room, number, item.message.at)) {
+      above.push(this.#rows.dayRow(item.message.at, columns));
+    }
+    if (number === marker) above.push(this.#rows.markerRow(columns));
+    return above.length === 0 ? known.rows : [...above, ...known.rows];
+  }
+
+  #beginsDay(room: RoomModel, number: number, at: number): boolean {
+    for (let before = number - 1; before >= room.log.first; before -= 1) {
+      const item = room.log.at(before);
+      if (item?.kind === "message") return this.#rows.day(item.message.at) !== this.#rows.day(at);
+    }
+    return true;
+  }
+
+  #marker(room: RoomModel): number | undefined {
+    if (room.markerSeq === undefined) return undefined;
+    const number = room.log.after(room.markerSeq);
+    return number < room.log.end ? number : undefined;
+  }
+
+  /** The rows on the screen, at most `height`, the last at the bottom. */
+  show(room: RoomModel, at: Position | undefined, me: string, columns: number, height: number): Row[] {
+    const rows: Row[] = [];
+    const marker = this.#marker(room);
+    if (at === undefined) {
+      for (const pending of room.pending.toReversed()) {
+        rows.unshift(...this.#rows.pending(pending, me, columns));
+        if (rows.length >= height) break;
+      }
+    }
+    let hidden = at?.hidden ?? 0;
+    for (let number = at?.number ?? room.log.end - 1; number >= room.log.first; number -= 1) {
+      if (rows.length >= height) break;
+      const item = this.#rowsOf(room, number, marker, me, columns);
+      rows.unshift(...item.slice(0, Math.max(0, item.length - hidden)));
+      hidden = 0;
+    }
+    return rows.slice(-height);
+  }
+
+  /**
+   * Moves by rows, up (negative) or down, not beyond the ends.
+   * @returns the new position; undefined at the end
+   */
+  move(
+    room: RoomModel,
+    at: Position | undefined,
+    by: number,
+    me: string,
+    columns: number,
+    height: number,
+  ): Position | undefined {
+    const marker = this.#marker(room);
+    const count = (number: number) => this.#rowsOf(room, number, marker, me, columns).length;
+    let { number, hidden } = at ?? { number: room.log.end - 1, hidden: 0 };
+    hidden -= by;
+    while (hidden < 0) {
+      number += 1;
+      if (number >= room.log.end) return undefined;
+      hidden += count(number);
+    }
+    while (number > room.log.first && hidden >= count(number)) {
+      hidden -= count(number);
+      number -= 1;
+    }
+    return this.#clamp(room, { number, hidden }, count, height);
+  }
+
+  /** Not so far up that the screen would have empty rows above the first item. */
+  #clamp(
+    room: RoomModel,
+    at: Position,
+    count: (number: number) => number,
+    height: number,
+  ): Position | undefined {
+    let rows = -at.hidden;
+    for (let number = at.number; number >= room.log.first; number -= 1) {
+      rows += count(number);
+      if (rows >= height) return at.number >= room.log.end ? undefined : at;
+    }
+    let missing = height - rows;
+    let { number, hidden } = at;
+    while (missing > 0) {
+      if (hidden > 0) {
+        const less = Math.min(hidden, missing);
+        hidden -= less;
+        missing -= less;
+        continue;
+      }
+      number += 1;
+      if (number >= room.log.end) return undefined;
+      hidden = count(number);
+    }
+    return { number, hidden };
+  }
+
+  /** A position that shows a message in the middle of the screen. */
+  center(room: RoomModel, number: number, me: string, columns: number, height: number): Position | undefined {
+    return this.move(room, { number, hidden: 0 }, Math.floor(height / 2), me, columns, height);
+  }
+
+  /** Whether the first item that is kept is on the screen. */
+  isAtTop(room: RoomModel, at: Position | undefined, me: string, columns: number, height: number): boolean {
+    const marker = this.#marker(room);
+    let rows = -(at?.hidden ?? 0);
+    for (let number = at?.number ?? room.log.end - 1; number >= room.log.first; number -= 1) {
+      rows += this.#rowsOf(room, number, marker, me, columns).length;
+      if (rows > height) return false;
+    }
+    return true;
+  }
+}
