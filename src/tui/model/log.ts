@@ -2,7 +2,7 @@
  * What a room shows, in order: messages, and between them what the screen itself has to say (gaps, joins, answers of
  * commands).
  *
- * Items have absolute numbers that never change while they are kept: new ones are added at the end, pages of older ones
+ * Messages have absolute numbers that never change while they are kept: new ones are added at the end, pages of older ones
  * at the front, and the oldest are forgotten when there are too many. So a place in the log (where somebody scrolled to)
  * is a number that stays right whatever comes or goes.
  *
@@ -67,7 +67,11 @@ export class RoomLog {
   prepend(messages: readonly Message[]): number {
     const oldest = this.oldestSeq ?? Number.POSITIVE_INFINITY;
     const older = messages.filter(({ seq }) => seq < oldest);
-    this.#items = [...older.map((message) => ({ kind: "message" as const, message })), ...this.#items];
+    // What the screen said before the first message, as a greeting, stays above them all.
+    const at = this.#items.findIndex(({ kind }) => kind === "message");
+    const lead = at === -1 ? [] : this.#items.slice(0, at);
+    const added = older.map((message) => ({ kind: "message" as const, message }));
+    this.#items = [...lead, ...added, ...this.#items.slice(lead.length)];
     this.#first -= older.length;
     this.#messages += older.length;
     return older.length;

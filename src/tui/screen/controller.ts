@@ -61,6 +61,8 @@ export class ScreenController {
   #retryAt = 0;
   #retryTimer: Timer | undefined;
   #quitAsked = false;
+  /** Rows to go on upwards when the older messages that were asked for are here. */
+  #wanted = 0;
 
   constructor(options: ControllerOptions) {
     const { backend, words, clock, room, remembered } = options;
@@ -128,6 +130,11 @@ export class ScreenController {
     this.#timer?.stop();
     this.#timer = undefined;
     this.#frame = undefined;
+    if (this.#wanted < 0 && !this.model.active.loading) {
+      const wanted = this.#wanted;
+      this.#wanted = 0;
+      this.#scroll(wanted);
+    }
     this.model.look(this.#focused && this.#position === undefined);
     for (const listener of this.#listeners) listener();
   }
@@ -212,7 +219,7 @@ export class ScreenController {
         this.#page(action === "page-up" ? -1 : 1);
         return;
       case "scroll-top":
-        this.#scroll(-Number.MAX_SAFE_INTEGER);
+        this.#scroll(-this.model.active.log.messages * 100);
         return;
       case "scroll-bottom":
         this.#position = undefined;
@@ -307,6 +314,7 @@ export class ScreenController {
     this.model.focus(name);
     this.#composer.switchTo(this.model.active.name);
     this.#position = undefined;
+    this.#wanted = 0;
     if (this.model.active.isDirect && this.model.active.log.messages === 0) {
       this.model.loadOlder(this.model.active);
     }
@@ -339,9 +347,14 @@ export class ScreenController {
   #scroll(by: number): void {
     const { columns, height } = this.#layout;
     const room = this.model.active;
-    this.#position = this.#viewport.move(room, this.#position, by, this.model.me, columns, height);
-    if (by < 0 && this.#viewport.isAtTop(room, this.#position, this.model.me, columns, height * 2)) {
+    const { me } = this.model;
+    const wasAtTop = this.#viewport.isAtTop(room, this.#position, me, columns, height);
+    this.#position = this.#viewport.move(room, this.#position, by, me, columns, height);
+    if (by > 0) this.#wanted = 0;
+    else if (this.#viewport.isAtTop(room, this.#position, me, columns, height * 2)) {
       this.model.loadOlder(room);
+      // At the very top there is nothing to show yet: go on as soon as there is.
+      if (wasAtTop && room.loading) this.#wanted = by;
     }
   }
 

@@ -1,0 +1,216 @@
+/** The full screen as people see it: the compiled binary on a pseudo-terminal, compared as text. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { listenFake } from "../client/fake-listener.ts";
+import type { Listening } from "../client/fake-listener.ts";
+import { FakeServer } from "../client/fake-server.ts";
+import { openLab } from "../support/lab.ts";
+import { awkward } from "./awkward.ts";
+
+const lab = openLab();
+const small = { columns: 80, rows: 24 };
+const large = { columns: 160, rows: 50 };
+let server: FakeServer;
+let listening: Listening;
+
+beforeEach(() => {
+  server = new FakeServer();
+  listening = listenFake(server);
+});
+afterEach(() => listening.stop());
+
+async function open(nick: string, size = small, ...args: readonly string[]) {
+  const env = { TZ: "UTC", LC_ALL: "C.UTF-8" };
+  const screen = await lab.terminalWith(
+    { env },
+    size,
+    "client",
+    "--connect",
+    String(listening.port),
+    "--nick",
+    nick,
+    ...args,
+  );
+  await screen.see(/● /);
+  return screen;
+}
+
+/** The rows that have something on them, without trailing spaces. */
+const written = (screen: string) => screen.split("\n").filter((line) => line.trim() !== "");
+
+describe("the screen", () => {
+  test("shows two people talking, at 80 × 24", async () => {
+    server.post("lobby", "zoe", "was here before");
+    const ana = await open("ana");
+    await ana.see(/was here before/);
+    const bob = await open("bob");
+    await bob.see(/2 people/);
+    ana.type("hello bob");
+    await ana.see(/ana> hello bob/);
+    ana.press("enter");
+    await bob.see(/ana: hello bob/);
+    bob.type("hello ana\r");
+    const screen = await ana.see(/bob: hello ana/);
+    expect(written(screen)).toEqual([
+      expect.stringMatching(/^ lobby {2}no topic +(1 person|2 people) $/),
+      "      · connected to fake as ana; /help shows the commands",
+      `${"─".repeat(26)} Tuesday, 14 November 2023 ${"─".repeat(27)}`,
+      "22:13 zoe: was here before",
+      "22:13 ana: hello bob",
+      "22:13 bob: hello ana",
+      expect.stringMatching(/^lobby +● ana$/),
+      "ana>",
+    ]);
+    expect(screen.split("\n")).toHaveLength(24);
+    ana.press("ctrl-d");
+    expect(await ana.ended()).toBe(0);
+  });
+
+  test("has panels for rooms and members at 160 × 50, which can be put away", async () => {
+    const ana = await open("ana", large);
+    ana.type("/join ops\r");
+    await ana.see(/ops {2}no topic/);
+    server.post("lobby", "bob", "ana: look");
+    await ana.see(/lobby 1!/);
+    const screen = await ana.see(/│1 person/);
+    expect(screen.split("\n")).toHaveLength(50);
+    expect(screen.split("\n").slice(1, 4)).toEqual([
+      expect.stringMatching(/^rooms {15}│ +│1 person/),
+      expect.stringMatching(/^ lobby 1! +│ +│ ana/),
+      expect.stringMatching(/^ ops +│/),
+    ]);
+    ana.type("\u001bl");
+    await ana.see((shown) => !shown.includes("│"));
+    ana.type("\u001ba");
+    await ana.see(/bob: ana: look/);
+    ana.resize({ columns: 60, rows: 12 });
+    const less = await ana.see((shown) => shown.split("\n").length === 12);
+    expect(less).toMatch(/lobby {2}ops/);
+    ana.resize({ columns: 20, rows: 5 });
+    await ana.see(/the terminal is too/);
+    ana.resize(large);
+    await ana.see(/bob: ana: look/);
+  });
+
+  test("keeps what is typed over a reconnect and sends it once it is back", async () => {
+    const ana = await open("ana");
+    const { port } = listening;
+    listening.stop();
+    await ana.see(/reconnecting in|connecting/);
+    ana.type("written in the dark\r");
+    await ana.see(/… {3}ana: written in the dark/);
+    ana.type("and a draft");
+    listening = listenFake(server, port);
+    server.post("lobby", "bob", "meanwhile");
+    const screen = await ana.see(/22:13 ana: written in the dark/);
+    expect(screen).toMatch(/bob: meanwhile/);
+    expect(screen).toMatch(/ana> and a draft/);
+    expect(screen).not.toContain("…   ana");
+  }, 30_000);
+
+  test("shows what was not sent, sends it again with Alt+R, drops it with Alt+X", async () => {
+    let refuse = true;
+    server.intercept = (connection, request) => {
+      if (request.type !== "send" || !refuse) return false;
+      connection.say({ type: "error", code: "bad-text", message: "not that", id: request.id! });
+      return true;
+    };
+    const ana = await open("ana");
+    ana.type("try\r");
+    await ana.see(/✗ {3}ana: try\n +not sent: not that; Alt\+R/);
+    refuse = false;
+    ana.type("\u001br");
+    await ana.see(/22:13 ana: try/);
+    refuse = true;
+    ana.type("again\r");
+    await ana.see(/✗ {3}ana: again/);
+    ana.type("\u001bx");
+    await ana.see((shown) => !shown.includes("✗"));
+    ana.press("up");
+    await ana.see(/ana> again$/);
+  });
+
+  test("asks before it sends a paste of many lines", async () => {
+    const ana = await open("ana");
+    ana.type("\u001b[200~one\ntwo\nthree\n\u001b[201~");
+    await ana.see(/3 lines pasted: Enter sends them as one message/);
+    expect(server.log("lobby")).toEqual([]);
+    ana.press("escape");
+    await ana.see((shown) => !shown.includes("pasted"));
+    ana.type("\u001b[200~four\nfive\u001b[201~");
+    await ana.see(/2 lines pasted/);
+    ana.type("e");
+    await ana.see(/ana> four\n {5}five/);
+    ana.type("!");
+    ana.press("enter");
+    await ana.see(/22:13 ana: four\n {6}five!/);
+    expect(server.log("lobby").map(({ text }) => text)).toEqual(["four\nfive!"]);
+    ana.type("\u001b[200~one line\u001b[201~");
+    await ana.see(/ana> one line$/);
+  });
+
+  test("writes several lines with Alt+Enter, and completes commands and nicks with Tab", async () => {
+    const ana = await open("ana");
+    server.post("lobby", "barbara", "hi");
+    server.post("lobby", "basil", "hi");
+    await ana.see(/basil: hi/);
+    ana.type("/he\t");
+    await ana.see(/ana> \/help$/);
+    ana.press("ctrl-u");
+    ana.type("ba\t");
+    await ana.see(/ana> ba(rbara|sil): $|basil {2}barbara|ana> basil/);
+    ana.type("\t");
+    await ana.see(/ana> (barbara|basil):/);
+    ana.press("ctrl-u");
+    ana.type("first\u001b\rsecond");
+    await ana.see(/ana> first\n {5}second$/);
+    ana.press("enter");
+    await ana.see(/ana: first\n {6}second/);
+  });
+
+  test("fetches older messages when one scrolls up, and comes back to the end", async () => {
+    for (let n = 1; n <= 300; n += 1) server.post("lobby", "bob", `message ${n}`);
+    const ana = await open("ana");
+    await ana.see(/message 300/);
+    for (;;) {
+      const before = ana.screen();
+      if (/message 1\n/.test(before)) break;
+      ana.press("page-up");
+      await ana.see((shown) => shown !== before);
+    }
+    server.post("lobby", "bob", "a new one");
+    await ana.see(/messages below/);
+    ana.press("escape");
+    await ana.see(/a new one/);
+  });
+
+  test("marks where the new messages begin when it was away", async () => {
+    const ana = await open("ana");
+    server.post("lobby", "bob", "seen");
+    await ana.see(/bob: seen/);
+    ana.type("\u001b[Ox");
+    await ana.see(/ana> x/);
+    server.post("lobby", "bob", "ana: are you there?");
+    await ana.see(/new from here/);
+    expect(ana.raw).toContain("\u0007");
+    expect(ana.raw).toContain("\u001b]2;(1) lobby – rtchat");
+    ana.type("\u001b[I");
+    const screen = await ana.see(/new from here/);
+    expect(written(screen).slice(-4, -2)).toEqual([
+      expect.stringContaining("new from here"),
+      "22:13 bob: ana: are you there?",
+    ]);
+  });
+
+  test("shows sixty awkward strings, and no control character of theirs reaches the terminal", async () => {
+    const ana = await open("ana");
+    for (const [index, [, text]] of awkward.entries()) {
+      server.post("lobby", "bob", `${text}\u0007 «${index}»`);
+      await ana.see(new RegExp(`␇ «${index}»`));
+    }
+    // What the screen itself sends has none of these; what people wrote had them all.
+    for (const sequence of ["\u001b]0;", "\u009b", "\u202e", "\u2067", "\u200b", "\b", "\u0000", "\f"]) {
+      expect(ana.raw.includes(sequence)).toBeFalse();
+    }
+    expect(ana.raw.split("\u0007")).toHaveLength(1);
+  });
+});
