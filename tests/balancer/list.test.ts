@@ -59,7 +59,7 @@ describe("a list of backends", () => {
     pool.movedIn(one!);
     await set("8002*5,8004");
     expect(ids()).toEqual(["127.0.0.1:8001 removal", "127.0.0.1:8002", "127.0.0.1:8004"]);
-    expect(pool.get("127.0.0.1:8002")).toBe(two!);
+    expect(pool.get("127.0.0.1:8002")).toBe(two);
     expect(two!.weight).toBe(5);
     await set("8001,8002");
     expect(ids()).toEqual(["127.0.0.1:8001", "127.0.0.1:8002"]);
