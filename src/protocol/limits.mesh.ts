@@ -61,6 +61,10 @@ export const syncLimits = {
   entriesPerFrame: 256,
   /** Encoded entries in one page of an answer; small enough that chat between two pages is not held up. */
   pageBytes: 64 * KiB,
+  /** Own entries named in a wish for one chain; with gaps growing four-fold, 16 reach back 2^32 entries. (protocol) */
+  locatorMost: 32,
+  /** The same in one frame: with 2,048 tips missing, two each still fit. */
+  locatorsMost: 4_096,
   /** Between two rounds of anti-entropy on one link. */
   antiEntropyMs: 30_000,
   /** A round starts up to this much earlier, by chance, so that fifty peers do not speak at once. */

@@ -25,10 +25,13 @@ export interface Tip {
   readonly hash: EntryHash;
 }
 
-/** "Send me the chain that ends with `tip`, from sequence `from` on." */
+/**
+ * "Send me the chain that ends with `tip`, after the last of these entries that is on it": `locator` names some entries
+ * that the sender has of that chain, in any order.
+ */
 export interface Wish {
   readonly tip: EntryHash;
-  readonly from: number;
+  readonly locator: readonly EntryHash[];
 }
 
 /** A decoded frame. */
@@ -73,13 +76,15 @@ export function encodeHave(full: boolean, answer: boolean, tips: readonly Tip[])
 
 /** Encodes a request for a page. `page` is 1 to 2^32 - 1. */
 export function encodeWant(page: number, wishes: readonly Wish[]): Uint8Array {
-  const bytes = Buffer.alloc(7 + wishes.length * 36);
+  const hashes = wishes.reduce((sum, { locator }) => sum + 1 + locator.length, 0);
+  const bytes = Buffer.alloc(7 + wishes.length + hashes * 32);
   bytes.writeUInt8(frameTypes.want, 0);
   bytes.writeUInt32BE(page, 1);
   let at = bytes.writeUInt16BE(wishes.length, 5);
   for (const wish of wishes) {
     at += bytes.write(wish.tip, at, "hex");
-    at = bytes.writeUInt32BE(wish.from, at);
+    at = bytes.writeUInt8(wish.locator.length, at);
+    for (const hash of wish.locator) at += bytes.write(hash, at, "hex");
   }
   return bytes;
 }
@@ -154,7 +159,9 @@ function decodeByType(type: number, reader: ByteReader): Frame | undefined {
       if (page === 0) throw new FormatError("want asks for page 0");
       const wishes = repeat(reader.u16("wishes"), logLimits.tipsMost, "wishes", () => ({
         tip: reader.hex(32, "tip"),
-        from: reader.u32("from"),
+        locator: repeat(reader.u8("locator"), syncLimits.locatorMost, "locator hashes", () =>
+          reader.hex(32, "hash"),
+        ),
       }));
       return { type: "want", page, wishes };
     }

@@ -177,16 +177,40 @@ export function isHeld(author: Author, node: Node): boolean {
 }
 
 /**
- * The nodes of one chain that lead to `tip`, from sequence `from` on, oldest first, as runs within segments: each run is
- * `nodes[first]` up to and including `nodes[last]`.
+ * The nodes of one chain that lead to `tip`, after the last of `known` that is among them, oldest first. Each run is
+ * `nodes[first]` up to and including `nodes[last]` of one segment.
  */
-export function runsTo(tip: Node, from: number): { nodes: readonly Node[]; first: number; last: number }[] {
+export function runsAfter(
+  tip: Node,
+  known: Iterable<Node>,
+): { nodes: readonly Node[]; first: number; last: number }[] {
+  const upTo = new Map<Segment, number>();
+  for (let at: Node | undefined = tip; at !== undefined; at = at.segment.base)
+    upTo.set(at.segment, at.sequence);
+  let after = 0;
+  for (const { segment, sequence } of known)
+    if (sequence <= (upTo.get(segment) ?? 0)) after = Math.max(after, sequence);
   const runs: { nodes: readonly Node[]; first: number; last: number }[] = [];
-  let at: Node | undefined = tip;
-  while (at !== undefined && at.sequence >= from) {
-    const { nodes, start, base }: Segment = at.segment;
-    runs.unshift({ nodes, first: Math.max(from - start, 0), last: at.sequence - start });
-    at = base;
-  }
+  for (const [{ nodes, start }, sequence] of upTo)
+    if (sequence > after)
+      runs.unshift({ nodes, first: Math.max(after + 1 - start, 0), last: sequence - start });
   return runs;
+}
+
+/** The nodes of one chain from `tip` back to its first, one of every few: steps of 4, 16, 64, … entries. */
+export function* samples(tip: Node): Generator<Node> {
+  let at: Node | undefined = tip;
+  for (let step = 4; at !== undefined; step *= 4) {
+    const wanted: number = at.sequence - step;
+    if (at.sequence > 1 && wanted < 1) at = nodeAt(at, 1);
+    else at = wanted < 1 ? undefined : nodeAt(at, wanted);
+    if (at !== undefined) yield at;
+  }
+}
+
+/** The node with this sequence on the way back from `tip`. */
+function nodeAt(tip: Node, sequence: number): Node | undefined {
+  let { segment } = tip;
+  while (sequence < segment.start && segment.base !== undefined) segment = segment.base.segment;
+  return segment.nodes[sequence - segment.start];
 }

@@ -7,7 +7,7 @@
 import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, SendFrame } from "./api.ts";
 import type { Frame, Tip } from "./frames.ts";
-import type { Author, Segment } from "./graph.ts";
+import type { Author, Node, Segment } from "./graph.ts";
 
 /** A token bucket: `perSecond` sustained, `burst` at once. */
 export class Bucket {
@@ -51,8 +51,8 @@ export class PeerLink {
   readonly missing = new Map<EntryHash, Tip>();
   /** Chains of which the peer has entries that are held back for their clock, and until when (monotonic ms). */
   readonly heldBack = new Map<string, number>();
-  /** How many steps back a request for a chain has to start, because it branches before what we have. */
-  readonly stepsBack = new Map<string, number>();
+  /** Entries on the way to a missing tip that pages have shown us, where the usual locator named none near enough. */
+  readonly onPath = new Map<EntryHash, Set<Node>>();
   /** Chains of which the peer will be told how far we have them. */
   readonly receipts = new Set<Segment>();
   /** Version of our log that the peer was last told of in full. */

@@ -41,7 +41,8 @@ export interface Batch {
 
 /** What became of one offered entry. */
 export type Verdict =
-  | { readonly status: "accepted" | "known" | "refused" }
+  | { readonly status: "accepted" | "refused" }
+  | { readonly status: "known"; readonly node: Node }
   | { readonly status: "waiting"; readonly entry: Entry; readonly missing: EntryHash }
   | { readonly status: "held"; readonly entry: Entry };
 
@@ -51,7 +52,6 @@ export function meshIdOf(founder: Uint8Array, nonce: Uint8Array): Uint8Array {
 }
 
 const accepted = { status: "accepted" } as const;
-const known = { status: "known" } as const;
 const refused = { status: "refused" } as const;
 
 /** The log of one mesh, in memory. */
@@ -79,7 +79,8 @@ export class Log {
     let arrival: Arrival;
     try {
       const hash = hashOf(bytes);
-      if (this.graph.nodes.has(hash)) return known;
+      const node = this.graph.nodes.get(hash);
+      if (node !== undefined) return { status: "known", node };
       const waits = this.waiting.get(hash);
       if (waits !== undefined) return { status: "waiting", ...waits };
       const entry = decodeEntry(bytes, hash);

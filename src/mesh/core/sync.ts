@@ -6,8 +6,9 @@
  * comes back to a mesh of fifty fetches its gap once and not 49 times. The answering side sends a page in the mesh's total
  * order, in which nothing comes before what it builds on, so pages need no sorting room on the other side.
  *
- * A wish names the tip and the first number wanted. Where a chain branches before what we have, the page starts with an
- * entry whose previous one is unknown; the next wish then starts further back, 16, 64, 256, … entries.
+ * A wish names a tip and a few entries that we have of its chain (a locator, with gaps that grow four-fold), so that the
+ * other side finds where the two part even when the author has forked. Where it finds only a place far back, the page
+ * starts with entries that we have; the last of them is named in the next wish, which so gets nearer.
  */
 import { floodLimits, logLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { CoreRandom, EntryHash } from "./api.ts";
@@ -20,7 +21,16 @@ import {
   type Tip,
   type Wish,
 } from "./frames.ts";
-import { compareNodes, lastOf, markHeld, runsTo, type Graph, type Node, type Segment } from "./graph.ts";
+import {
+  compareNodes,
+  lastOf,
+  markHeld,
+  runsAfter,
+  samples,
+  type Graph,
+  type Node,
+  type Segment,
+} from "./graph.ts";
 import type { PeerLink } from "./link.ts";
 import type { Verdict } from "./log.ts";
 import type { ReasonCode } from "./reasons.ts";
@@ -46,8 +56,6 @@ interface Pull {
   readonly link: PeerLink;
   readonly page: number;
   readonly deadline: number;
-  /** First number asked for, a chain. */
-  readonly from: ReadonlyMap<string, number>;
 }
 
 /** Sync over all links of one core. */
@@ -159,16 +167,14 @@ export class Sync {
 
   /** The page that was asked for has been offered to the log, with these verdicts. Asks on. */
   onPage(link: PeerLink, verdicts: readonly Verdict[]): void {
-    const from = this.#pull?.from ?? new Map<string, number>();
     this.#pull = undefined;
     const before = link.missing.size;
+    const nearer = this.#noteOnPath(link, verdicts);
     this.#settle(link);
-    let progress = link.missing.size < before;
+    let progress = nearer || link.missing.size < before;
     for (const verdict of verdicts) {
       if (verdict.status === "accepted") progress = true;
       else if (verdict.status === "held") progress = this.#holdBack(link, chainOf(verdict.entry)) || progress;
-      else if (verdict.status === "waiting" && verdict.missing === verdict.entry.previous)
-        progress = stepBack(link, from, verdict.entry) || progress;
     }
     if (progress) link.emptyPages = 0;
     else this.#distrust(link);
@@ -203,31 +209,45 @@ export class Sync {
     const now = this.#host.monotonic();
     if (link.missing.size === 0 || link.behind || now < link.pausedUntil) return false;
     this.#settle(link);
-    const from = new Map<string, number>();
-    const wishes: Wish[] = [];
-    for (const tip of link.missing.values()) {
-      if ((link.heldBack.get(chainOf(tip)) ?? 0) > now) continue;
-      const first = this.#firstWanted(link, tip);
-      from.set(chainOf(tip), first);
-      wishes.push({ tip: tip.hash, from: first });
-    }
+    const tips = [...link.missing.values()].filter((tip) => (link.heldBack.get(chainOf(tip)) ?? 0) <= now);
+    const most = Math.min(syncLimits.locatorMost, Math.floor(syncLimits.locatorsMost / tips.length));
+    const wishes = tips.map((tip): Wish => ({
+      tip: tip.hash,
+      locator: this.#locator(link, tip).slice(0, most),
+    }));
     if (wishes.length === 0) return false;
     this.#pages = (this.#pages % 0xffff_ffff) + 1;
     if (!link.send(encodeWant(this.#pages, wishes))) return false;
     this.#lastAsked = link.key;
-    this.#pull = { link, page: this.#pages, deadline: now + syncLimits.pageMs, from };
+    this.#pull = { link, page: this.#pages, deadline: now + syncLimits.pageMs };
     return true;
   }
 
-  /** The number after the last we have of this chain; further back when the chain branches before. */
-  #firstWanted(link: PeerLink, tip: Tip): number {
-    let last = 0;
-    for (const segment of this.#host.graph().authors.get(tip.author)?.segments ?? [])
-      if (segment.chain === tip.chain) last = Math.max(last, lastOf(segment).sequence);
-    if (tip.sequence <= last && !link.stepsBack.has(chainOf(tip))) link.stepsBack.set(chainOf(tip), 1);
-    const steps = link.stepsBack.get(chainOf(tip)) ?? 0;
-    const first = Math.min(last + 1, tip.sequence);
-    return steps === 0 ? first : Math.max(1, first - 4 ** (steps + 1));
+  /** Entries we have of a tip's chain: the end of each branch, the longest first, then further and further back. */
+  #locator(link: PeerLink, tip: Tip): EntryHash[] {
+    const segments = this.#host.graph().authors.get(tip.author)?.segments ?? [];
+    const ends = segments.filter(({ chain }) => chain === tip.chain).map(lastOf);
+    ends.sort((a, b) => b.sequence - a.sequence);
+    const shown = [...(link.onPath.get(tip.hash) ?? [])].reverse();
+    const back = ends.flatMap((end) => [...samples(end)]);
+    return [...new Set([...ends.slice(0, 1), ...shown, ...ends, ...back].map(({ hash }) => hash))];
+  }
+
+  /** Entries of a page that we had already are on the way to the tips asked for. True when that is news. */
+  #noteOnPath(link: PeerLink, verdicts: readonly Verdict[]): boolean {
+    const lastShown = new Map<Segment, Node>();
+    for (const verdict of verdicts)
+      if (verdict.status === "known") lastShown.set(verdict.node.segment, verdict.node);
+    let isNews = false;
+    for (const { chain, author, hash } of lastShown.size === 0 ? [] : link.missing.values()) {
+      const shown = link.onPath.get(hash) ?? new Set();
+      const before = shown.size;
+      for (const [segment, node] of lastShown)
+        if (segment.chain === chain && segment.author.key === author) shown.add(node);
+      link.onPath.set(hash, shown);
+      isNews ||= shown.size > before;
+    }
+    return isNews;
   }
 
   #sendHave(link: PeerLink, answer: boolean): void {
@@ -248,7 +268,7 @@ export class Sync {
       markHeld(link.author, node);
       this.#host.holdsMore();
     }
-    if (link.missing.size === 0) link.stepsBack.clear();
+    if (link.missing.size === 0) link.onPath.clear();
   }
 
   #holdBack(link: PeerLink, chain: string): boolean {
@@ -280,26 +300,14 @@ function chainOf(of: { author: string; chain: string }): string {
   return of.author + of.chain;
 }
 
-/** When the page began with an entry that does not fit what we have, the next wish starts further back. */
-function stepBack(
-  link: PeerLink,
-  from: ReadonlyMap<string, number>,
-  entry: { author: string; chain: string; sequence: number },
-): boolean {
-  const chain = chainOf(entry);
-  const first = from.get(chain) ?? 1;
-  if (first === 1 || entry.sequence !== first) return false;
-  link.stepsBack.set(chain, (link.stepsBack.get(chain) ?? 0) + 1);
-  return true;
-}
-
 /** Nodes of the wished chains, merged into total order, without repetition. */
 function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Node> {
   const cursors = new Map<readonly Node[], { readonly nodes: readonly Node[]; next: number; last: number }>();
-  for (const { tip, from } of wishes) {
+  for (const { tip, locator } of wishes) {
     const node = graph.nodes.get(tip);
     if (node === undefined) continue;
-    for (const { nodes, first, last } of runsTo(node, from)) {
+    const known = locator.flatMap((hash) => graph.nodes.get(hash) ?? []);
+    for (const { nodes, first, last } of runsAfter(node, known)) {
       const cursor = cursors.get(nodes);
       if (cursor === undefined) cursors.set(nodes, { nodes, next: first, last });
       else {

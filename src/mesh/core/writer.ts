@@ -98,8 +98,11 @@ export class Writer {
     const secret = this.#parts.random.bytes(32);
     return this.#sign("remove", "", () => {
       const stay = membership.active().filter((other) => other !== key);
-      const seal = (other: string) => this.#parts.seals.sealSecret(log.graph.author(other).bytes, secret);
-      const secrets = Object.fromEntries(stay.map((other) => [other, seal(other)]));
+      const secrets: Record<string, string> = {};
+      for (const other of stay) {
+        const sealed = this.#sealSecret(log.graph.author(other).bytes, secret);
+        if (sealed !== undefined) secrets[other] = sealed;
+      }
       return encodeJson("remove", { member: key, check: secretCheck(secret), secrets });
     });
   }
@@ -135,6 +138,16 @@ export class Writer {
         return this.#sign("addresses", "", () =>
           encodeJson("addresses", { addresses: [...draft.addresses] }),
         );
+    }
+  }
+
+  /** Undefined for a member whose key is no point of the curve: such a member must not be able to block a removal. */
+  #sealSecret(to: Uint8Array, secret: Uint8Array): string | undefined {
+    try {
+      return this.#parts.seals.sealSecret(to, secret);
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
     }
   }
 

@@ -1,6 +1,6 @@
 /**
  * Cheap stand-ins for signatures and seals, so that a simulation of millions of entries spends its time in the mesh. A
- * signature is a keyed hash that everybody in the simulation can check; a seal is the plain text with a tag. The real ones
+ * signature is a keyed hash that everybody in the simulation can check; a seal is the plain text with a tag, and the key of only ones stands for all keys that are none. The real ones
  * are tested in tests/mesh/seal.test.ts and used by tests/mesh/real-crypto.test.ts.
  */
 import { hash } from "node:crypto";
@@ -42,7 +42,10 @@ export function simulatedSealer(self: Uint8Array): Sealer {
     return hash("sha256", Buffer.concat([...pair, context]), "buffer").subarray(0, 16);
   };
   return {
-    seal: (peer, plain, context) => Buffer.concat([Buffer.alloc(16), plain, tag(peer, context)]),
+    seal(peer, plain, context) {
+      if (peer.every((byte) => byte === 0xff)) throw new RangeError("not a usable key");
+      return Buffer.concat([Buffer.alloc(16), plain, tag(peer, context)]);
+    },
     open(peer, sealed, context) {
       const end = sealed.length - 16;
       return tag(peer, context).equals(sealed.subarray(end)) ? sealed.subarray(16, end) : undefined;

@@ -22,7 +22,7 @@ export interface WorldSize {
   readonly durationMs: number;
 }
 
-/** The size that the issue of the mesh asks for. */
+/** A busy five minutes of a large mesh. */
 export const fullSize: WorldSize = { peers: 20, messages: 10_000, durationMs: 300_000 };
 
 /** What a run did, for people who want to see that it did something. */
@@ -66,6 +66,8 @@ export class World {
   readonly #maybeLost = new Set<string>();
   /** Unasked entries by sender's run and receiver: nobody may send one twice on the same link. */
   readonly #pushed = new Map<string, Set<number>>();
+  /** Devices that went on from an old disk: only these may fork. */
+  readonly #restored = new Set<string>();
   readonly #oldDisks = new Map<SimPeer, MemoryStore>();
   #groups: number[] = [];
   #isHealed = false;
@@ -292,6 +294,7 @@ export class World {
     this.#oldDisks.delete(peer);
     if (peer.isRemoved) return;
     this.#counts.oldDisks += 1;
+    this.#restored.add(peer.id);
     this.#restart(peer, disk);
   }
 
@@ -377,6 +380,8 @@ export class World {
       if (about(peer.core) !== about(first)) throw new WorldError(`members differ at ${peer.id}`);
       const secret = (of: typeof first) => String(of.secrets()[0]?.secret);
       if (secret(peer.core) !== secret(first)) throw new WorldError(`the secret differs at ${peer.id}`);
+      const fork = peer.forks.find((peerId) => !this.#restored.has(peerId));
+      if (fork !== undefined) throw new WorldError(`${fork} forked, and never had an old disk`);
       const bad = peer.faults.find(({ code }) => code !== "removed-member" && reasons[code].fate !== "hold");
       if (bad !== undefined)
         throw new WorldError(`${peer.id} blames ${bad.peerId}: ${bad.code} ${bad.detail}`);

@@ -1,0 +1,176 @@
+/** One suite for every form of the store, and what only the file can do. */
+import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { Database } from "bun:sqlite";
+import { hash } from "node:crypto";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { MeshStore, StoredEntry } from "../../src/mesh/core/api.ts";
+import { StoreError } from "../../src/mesh/core/store-error.ts";
+import { MemoryStore } from "../../src/mesh/store/memory.ts";
+import { SqliteStore } from "../../src/mesh/store/sqlite.ts";
+
+let folder: string;
+const opened: MeshStore[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "rtchat-mesh-store-"));
+});
+
+afterEach(() => {
+  for (const store of opened.splice(0)) store.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const file = (): string => join(folder, "deep", "mesh.db");
+
+function sqlite(): SqliteStore {
+  const store = new SqliteStore(file());
+  opened.push(store);
+  return store;
+}
+
+function entry(i: number): StoredEntry {
+  const bytes = Buffer.from(`entry ${i}`);
+  return { hash: hash("sha256", bytes, "hex"), bytes, receivedAt: 1_700_000_000_000 + i };
+}
+
+const entries = (from: number, to: number): StoredEntry[] =>
+  Array.from({ length: to - from }, (_, i) => entry(from + i));
+
+function texts(store: MeshStore): string[] {
+  return [...store.entries()].map(({ bytes }) => Buffer.from(bytes).toString());
+}
+
+describe.each([
+  ["memory", () => new MemoryStore()],
+  ["SQLite", sqlite],
+] as const)("a store in %s", (_name, make) => {
+  test("gives back what was appended, in the order of appending", () => {
+    const store = make();
+    store.append([entry(3), entry(1)]);
+    store.append([]);
+    store.append([entry(2)]);
+    expect(texts(store)).toEqual(["entry 3", "entry 1", "entry 2"]);
+    const [first] = store.entries();
+    expect(first?.hash).toBe(entry(3).hash);
+    expect(first?.receivedAt).toBe(entry(3).receivedAt);
+  });
+
+  test("finds one entry by its hash", () => {
+    const store = make();
+    store.append(entries(0, 5));
+    expect(Buffer.from(store.get(entry(4).hash)!.bytes).toString()).toBe("entry 4");
+    expect(store.get(entry(4).hash)?.receivedAt).toBe(1_700_000_000_004);
+    expect(store.get(entry(5).hash)).toBeUndefined();
+  });
+
+  test("passes over what it has, and keeps the first time", () => {
+    const store = make();
+    store.append([entry(1)]);
+    store.append([{ ...entry(1), receivedAt: 9 }, entry(2), entry(2)]);
+    expect(texts(store)).toEqual(["entry 1", "entry 2"]);
+    expect(store.get(entry(1).hash)?.receivedAt).toBe(1_700_000_000_001);
+  });
+
+  test("keeps notes, replaces and deletes them", () => {
+    const store = make();
+    expect(store.note("chain")).toBeUndefined();
+    store.setNote("chain", "aa");
+    store.setNote("other", "Zürich 👋");
+    store.setNote("chain", "bb");
+    expect(store.note("chain")).toBe("bb");
+    store.setNote("chain", undefined);
+    store.setNote("never there", undefined);
+    expect(store.note("chain")).toBeUndefined();
+    expect(store.note("other")).toBe("Zürich 👋");
+  });
+
+  test("can be appended to while it is being read", () => {
+    const store = make();
+    store.append(entries(0, 3));
+    const seen: string[] = [];
+    for (const { bytes } of store.entries()) {
+      seen.push(Buffer.from(bytes).toString());
+      if (seen.length === 1) store.append([entry(9)]);
+    }
+    expect(seen.slice(0, 3)).toEqual(["entry 0", "entry 1", "entry 2"]);
+    expect(texts(store)).toHaveLength(4);
+  });
+});
+
+describe("a store in a file", () => {
+  test("is there again after closing, in a folder and a file that only the owner can read", () => {
+    const store = sqlite();
+    store.append(entries(0, 100));
+    store.setNote("chain", "cc");
+    expect(statSync(file()).mode & 0o777).toBe(0o600);
+    expect(statSync(join(folder, "deep")).mode & 0o777).toBe(0o700);
+    store.close();
+    const again = sqlite();
+    expect(texts(again)).toHaveLength(100);
+    expect(again.note("chain")).toBe("cc");
+  });
+
+  test("closes a file that had been left open to others", () => {
+    sqlite().close();
+    chmodSync(file(), 0o644);
+    sqlite();
+    expect(statSync(file()).mode & 0o777).toBe(0o600);
+  });
+
+  test("cannot be opened twice, and says what to do", () => {
+    sqlite().append(entries(0, 1));
+    expect(() => new SqliteStore(file())).toThrow("another rtchat uses it");
+    expect(() => new SqliteStore(file())).toThrow(StoreError);
+  });
+
+  test("is refused when it is damaged, is something else, or of another version", () => {
+    sqlite().close();
+    const path = file();
+    writeFileSync(path, "this is not a database, and long enough to be looked at as one".repeat(20));
+    expect(() => new SqliteStore(path)).toThrow("the file is damaged; move it away");
+    rmSync(path);
+    const foreign = new Database(path);
+    foreign.run("CREATE TABLE theirs (x)");
+    foreign.close();
+    expect(() => new SqliteStore(path)).toThrow("is a database of something else");
+    rmSync(path);
+    sqlite().close();
+    const later = new Database(path);
+    later.run("PRAGMA user_version = 99");
+    later.close();
+    expect(() => new SqliteStore(path)).toThrow("another version of rtchat");
+  });
+
+  test("stores all of an append or nothing", () => {
+    const store = sqlite();
+    store.append(entries(0, 2));
+    const broken = { ...entry(4), bytes: null as unknown };
+    expect(() => store.append([entry(3), broken as StoredEntry])).toThrow(StoreError);
+    expect(texts(store)).toEqual(["entry 0", "entry 1"]);
+    store.append([entry(5)]);
+    expect(texts(store)).toHaveLength(3);
+  });
+
+  test("has lost nothing it had promised when its process is killed", async () => {
+    const child = Bun.spawn([process.execPath, join(import.meta.dir, "store-child.ts"), file()], {
+      stdout: "pipe",
+      stderr: "inherit",
+    });
+    // Each line of the child names an append that has returned.
+    let promised = 0;
+    let rest = "";
+    for await (const chunk of child.stdout) {
+      rest += Buffer.from(chunk).toString();
+      promised = rest.split("\n").length - 1;
+      if (promised >= 50) child.kill("SIGKILL");
+    }
+    await child.exited;
+    const found = texts(sqlite());
+    expect(promised).toBeGreaterThanOrEqual(50);
+    expect(found.length).toBeGreaterThanOrEqual(promised * 3);
+    expect(found.length % 3).toBe(0);
+    expect(found).toEqual(entries(0, found.length).map(({ bytes }) => Buffer.from(bytes).toString()));
+  });
+});
