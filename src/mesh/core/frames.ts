@@ -12,11 +12,6 @@ import { ByteReader, FormatError, viewOf, writeU53 } from "./bytes.ts";
 /** Frame types. */
 export const frameTypes = { digest: 0x10, have: 0x11, want: 0x12, entries: 0x13, links: 0x14 } as const;
 
-/** True for a type byte that belongs to the core. */
-export function isMeshFrame(type: number): boolean {
-  return type >= 0x10 && type <= 0x1f;
-}
-
 /** The end of one chain or branch. Hex strings. */
 export interface Tip {
   readonly author: string;
