@@ -139,7 +139,7 @@ export class Edge {
       accept: (connection) => this.#accept(connection),
       refuse: (address) => {
         const message = "no more connections can be taken now; try again later";
-        this.#observer.refused?.(address, { admitted: false, reason: "total", message });
+        this.#observer.refused?.(address, { admitted: false, reason: "edge", message });
         return errorLine("too-many-connections", message);
       },
     });

@@ -173,7 +173,7 @@ async function runClients(): Promise<void> {
   say("started");
 }
 
-async function lines(stream: ReadableStream<Uint8Array>): Promise<() => Promise<string>> {
+function linesOf(stream: ReadableStream<Uint8Array>): () => Promise<string> {
   const reader = stream.getReader();
   let held = "";
   return async () => {
@@ -191,7 +191,7 @@ async function lines(stream: ReadableStream<Uint8Array>): Promise<() => Promise<
 
 async function main(): Promise<void> {
   const children: Bun.Subprocess[] = [];
-  const spawn = async (role: string, port: string, extra: string[] = []) => {
+  const spawn = (role: string, port: string, extra: string[] = []) => {
     const args = ["--role", role, "--port", port, "--trunk", values.trunk, "--members", String(members)];
     const child = Bun.spawn([process.execPath, ...extra, self, ...args, "--window", values.window], {
       stdin: "pipe",
@@ -199,12 +199,12 @@ async function main(): Promise<void> {
       stderr: "inherit",
     });
     children.push(child);
-    return { child, next: await lines(child.stdout) };
+    return { child, next: linesOf(child.stdout) };
   };
-  const hub = values.trunk === "tcp" ? await spawn("hub", "0") : undefined;
+  const hub = values.trunk === "tcp" ? spawn("hub", "0") : undefined;
   const hubPort = hub === undefined ? "0" : await hub.next();
-  const edge = await spawn("edge", hubPort);
-  const clients = await spawn("clients", await edge.next());
+  const edge = spawn("edge", hubPort);
+  const clients = spawn("clients", await edge.next());
   await clients.next();
   const sample = async () => {
     void edge.child.stdin.write("now\n");
