@@ -44,7 +44,7 @@ class LoopHub implements HubHost {
     edge.define(1, "lobby", { epoch: "e", seq: 0 }, 0);
     const finished = new Map<number, number>();
     const port: HubPort = {
-      open: (session) => edge.join(session, 1),
+      open: (session) => edge.join(session, 1, new Uint8Array(0), 0),
       resume: () => {},
       close: () => {},
       lines: (session, lines) => {
