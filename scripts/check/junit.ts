@@ -6,6 +6,8 @@ export interface TestTotals {
   readonly failed: number;
   /** "file: name" of each skipped test. */
   readonly skipped: readonly string[];
+  /** Seconds each file took. */
+  readonly seconds: ReadonlyMap<string, number>;
 }
 
 function unescapeXml(text: string): string {
@@ -37,12 +39,18 @@ export function readTotals(xml: string, files: readonly string[], exitCode: numb
   const skipped = [...xml.matchAll(/(<testcase\b[^>]*[^/])>\s*<skipped/g)].map(
     ([, tag = ""]) => `${attribute(tag, "file")}: ${attribute(tag, "name")}`,
   );
-  const ran = new Set([...xml.matchAll(/<testsuite\b[^>]*>/g)].map(([tag]) => attribute(tag, "file")));
-  const unloaded = files.filter((file) => !ran.has(file)).length;
+  const seconds = new Map<string, number>();
+  for (const [tag] of xml.matchAll(/<testsuite\b[^>]*>/g)) {
+    const file = attribute(tag, "file");
+    // A describe block is a testsuite inside its file's; the file's own is the longest.
+    seconds.set(file, Math.max(seconds.get(file) ?? 0, Number(attribute(tag, "time"))));
+  }
+  const unloaded = files.filter((file) => !seconds.has(file)).length;
   const counted = failures + unloaded;
   return {
     passed: total - failures - skippedCount,
     failed: exitCode !== 0 && counted === 0 ? 1 : counted,
     skipped,
+    seconds,
   };
 }

@@ -13,6 +13,8 @@ import { readTotals, type TestTotals } from "./junit.ts";
 const repository = resolve(import.meta.dir, "../..");
 /** A test that says nothing else and takes longer than this has hung. */
 const testTimeoutMs = 30_000;
+/** Files that take longer are named at the end, so that the run stays as short as it is meant to be. */
+const slowSeconds = 15;
 /** The whole run is meant to take less than ten minutes; after this many it is stopped, so that CI sees why. */
 const runTimeoutMs = 15 * 60_000;
 
@@ -47,12 +49,12 @@ async function runChecks(): Promise<TestTotals> {
     }
   };
   await Promise.all([lane(), lane()]);
-  return { passed, failed: checks.length - passed, skipped: [] };
+  return { passed, failed: checks.length - passed, skipped: [], seconds: new Map() };
 }
 
 /** Runs test files with `lanes` worker processes and adds up the report. */
 async function runTests(files: readonly string[], lanes: number, folder: string): Promise<TestTotals> {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: [] };
+  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], seconds: new Map() };
   const report = join(folder, `${lanes}.xml`);
   const options = `--parallel=${lanes} --no-orphans --timeout=${testTimeoutMs} --only-failures --reporter=junit`;
   const child = Bun.spawn(
@@ -89,7 +91,8 @@ const folder = mkdtempSync(join(tmpdir(), "rtchat-test-"));
 const results: TestTotals[] = [];
 try {
   if (patterns.length === 0) results.push(await runChecks());
-  else results.push({ passed: 0, failed: (await runCheck(...build)) ? 0 : 1, skipped: [] });
+  else
+    results.push({ passed: 0, failed: (await runCheck(...build)) ? 0 : 1, skipped: [], seconds: new Map() });
   const files = findTests(patterns);
   const alone = files.filter((file) => file.includes(".alone.test."));
   const together = files.filter((file) => !alone.includes(file));
@@ -97,7 +100,7 @@ try {
   results.push(await runTests(alone, 1, folder));
   if (files.length === 0) {
     console.log(`no test file has ${patterns.join(" or ")} in its path`);
-    results.push({ passed: 0, failed: 1, skipped: [] });
+    results.push({ passed: 0, failed: 1, skipped: [], seconds: new Map() });
   }
 } finally {
   rmSync(folder, { recursive: true, force: true });
@@ -105,6 +108,15 @@ try {
 
 const skipped = results.flatMap((result) => result.skipped);
 if (skipped.length > 0) console.log(`\nskipped:\n${skipped.map((name) => `  ${name}`).join("\n")}`);
+const slowest = results
+  .flatMap((result) => [...result.seconds])
+  .filter(([, seconds]) => seconds >= slowSeconds)
+  .sort(([, a], [, b]) => b - a);
+if (slowest.length > 0) {
+  console.log(
+    `\nslowest:\n${slowest.map(([file, seconds]) => `  ${seconds.toFixed(1)} s ${file}`).join("\n")}`,
+  );
+}
 const sum = (of: "passed" | "failed") => results.reduce((total, result) => total + result[of], 0);
 console.log(`\n${sum("passed")} passed, ${sum("failed")} failed`);
 process.exit(sum("failed") === 0 ? 0 : 1);

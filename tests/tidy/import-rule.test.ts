@@ -133,7 +133,7 @@ beforeAll(async () => {
   const [output, errors] = await Promise.all([oxlint.stdout.text(), oxlint.stderr.text()]);
   expect(errors).toBe("");
   report = reportSchema.parse(JSON.parse(output));
-});
+}, 60_000);
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
