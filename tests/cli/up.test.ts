@@ -1,0 +1,97 @@
+/** `rtchat up` with the compiled binary: a conversation over a real cluster, one of whose servers is killed. */
+import { expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
+import { eventually } from "../support/deadline.ts";
+import { openLab, type Running } from "../support/lab.ts";
+
+const lab = openLab();
+
+/** Process IDs of the direct children, by the words of their command lines (proc(5)). */
+function childrenOf(pid: number): Map<string, number> {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8")
+    .split(" ")
+    .map(Number)
+    .filter(Boolean);
+  return new Map(
+    children.map((child) => [readFileSync(`/proc/${child}/cmdline`, "utf8").replaceAll("\0", " "), child]),
+  );
+}
+
+/** The texts a client has printed, in its order. */
+function heard(client: Running): string[] {
+  const lines = client.output.stdout.split("\n").slice(0, -1);
+  const events = lines.map((line): { type?: string; text?: string } => JSON.parse(line));
+  return events.filter((event) => event.type === "message").map((event) => event.text ?? "");
+}
+
+/** States of the backends as the admin endpoint tells them. */
+async function states(admin: string): Promise<string[]> {
+  const response = await fetch(`http://${admin}/health`);
+  const body = (await response.json()) as { backends: { state: string }[] };
+  return body.backends.map((backend) => backend.state);
+}
+
+test("a conversation goes on while one of its servers is killed and started again", async () => {
+  const cluster = await lab.start("up", "--servers", "2", "--port", "0", "--admin", "127.0.0.1:0");
+  const facts = await cluster.ready();
+  const admin = facts["admin"]!;
+  await eventually(
+    async () => (await states(admin)).every((state) => state === "up"),
+    () => `two servers that are up; ${cluster.output.stderr}`,
+  );
+
+  const person = (nick: string) =>
+    lab.start("client", "--connect", facts["listen"]!, "--nick", nick, "--json", "--follow");
+  const people = [await person("ana"), await person("ben")];
+  for (const one of people) await one.line(/"type":"joined"/);
+  const said: string[] = [];
+  const say = async (who: Running, text: string) => {
+    said.push(text);
+    who.write(`${text}\n`);
+    for (const one of people)
+      await eventually(
+        () => heard(one).includes(text),
+        () => `"${text}" in ${one.output.stdout}`,
+      );
+  };
+  await say(people[0]!, "before");
+  await say(people[1]!, "all is well");
+
+  const victim = [...childrenOf(cluster.pid)].find(([command]) => command.includes("--name server-1"));
+  process.kill(victim![1], "SIGKILL");
+  await say(people[0]!, "did you notice");
+  await say(people[1]!, "notice what");
+
+  await cluster.line(/died, starting it again child=server-1 how="signal SIGKILL"/, "stderr");
+  await eventually(
+    async () => (await states(admin)).every((state) => state === "up"),
+    () => `two servers that are up again; ${cluster.output.stderr}`,
+  );
+  await say(people[1]!, "after");
+  for (const one of people) {
+    expect(heard(one)).toEqual(said);
+    expect(one.output.stdout.match(/"type":"connection","state":"online"/g)).toHaveLength(1);
+  }
+
+  expect((await cluster.stop("SIGINT")).code).toBe(0);
+  for (const one of people) one.kill("SIGTERM");
+});
+
+test("killed with -9 itself, it leaves no process behind", async () => {
+  const cluster = await lab.start("up", "--servers", "2", "--port", "0", "--no-admin");
+  await cluster.ready();
+  const children = [...childrenOf(cluster.pid).values()];
+  expect(children).toHaveLength(3);
+  await cluster.stop("SIGKILL");
+  const alive = (pid: number) => {
+    try {
+      return process.kill(pid, 0);
+    } catch {
+      return false;
+    }
+  };
+  await eventually(
+    () => !children.some(alive),
+    () => `the end of ${children.filter(alive).join(", ")}`,
+  );
+});
