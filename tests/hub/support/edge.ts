@@ -258,6 +258,12 @@ export class TestClient {
     return groups.map(({ name }) => name).filter((name) => name !== INBOX);
   }
 
+  /** The session's name, as its token has it. */
+  get session(): string {
+    const [payload = ""] = this.handover().token.split(".");
+    return (JSON.parse(Buffer.from(payload, "base64url").toString()) as { s: string }).s;
+  }
+
   handover(): Handover {
     return this.edge.handover(this.id);
   }
