@@ -154,7 +154,7 @@ describe("a hand-over", () => {
     for (const call of ["claim", "subscribe", "enter", "history"]) second.backplane.failing.add(call);
     const [anaMoved] = handovers.map((handover) => second.edge.resume(handover));
     anaMoved?.say(send("lobby", "hi", "1"));
-    for (let second_ = 0; second_ < 10; second_ += 1) {
+    for (let round = 0; round < 10; round += 1) {
       world.settle();
       world.clock.advance(1_000);
     }
