@@ -158,7 +158,7 @@ export interface Backplane {
    *   session's last changes nothing and fails as `stale`: a server that was paused wakes up and acts for a connection
    *   that has long gone on elsewhere.
    */
-  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>, fence: number): void;
+  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void;
   /** Ends a session: its nick is free and its rooms hear that it left. Ignored if another server has taken it over. */
   release(session: string): void;
   /** Who owns a nick, in or out of grace. */

@@ -18,6 +18,12 @@ export function nickTaken(nick: string): BackplaneFailure {
   return { ok: false, code: "nick-taken", message: `the nick ${quote(nick)} is taken; choose another` };
 }
 
+/** The session has gone on over a later connection. */
+export function stale(session: string): BackplaneFailure {
+  const message = `session ${quote(session)} has gone on over a later connection; use that one`;
+  return { ok: false, code: "stale", message };
+}
+
 /** The session has not claimed a nick here, or another server has taken it over. */
 export function notHere(session: string): BackplaneFailure {
   return refused(`session ${quote(session)} is not on this server; claim a nick for it first`);

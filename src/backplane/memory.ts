@@ -113,15 +113,11 @@ export class MemoryStore {
     this.logs.clear();
     this.#state = this.#newState();
     const servers = new Set<MemoryBackplane>();
-    for (const { session, nick, rooms, server, owner } of before.sessions) {
-      this.#state.restore(
-        session,
-        nick,
-        owner,
-        [...rooms].map((room) => room.name),
-      );
+    for (const { session, nick, rooms, server, owner, fence } of before.sessions) {
+      const names = [...rooms].map((room) => room.name);
+      this.#state.restore({ session, nick, owner, fence, rooms: names });
       if (server === undefined) continue;
-      this.#state.claim(server, session, nick);
+      this.#state.claim(server, session, nick, fence);
       servers.add(server);
     }
     for (const room of before.loaded) for (const server of room.subscribers) servers.add(server);
@@ -277,8 +273,8 @@ export class MemoryBackplane implements Backplane {
     this.#store.state.unsubscribe(this, room);
   }
 
-  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>): void {
-    this.#answer("claim", done, () => this.#store.state.claim(this, session, nick));
+  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+    this.#answer("claim", done, () => this.#store.state.claim(this, session, nick, fence));
   }
 
   release(session: string): void {

@@ -20,7 +20,7 @@ import type {
   RoomSummary,
   Snapshot,
 } from "./backplane.ts";
-import { nickTaken, notHere } from "./failures.ts";
+import { nickTaken, notHere, stale } from "./failures.ts";
 
 /** A session of the cluster. */
 export interface Session<S> {
@@ -30,6 +30,8 @@ export interface Session<S> {
   server: S | undefined;
   /** The id of the server that holds it, or held it before grace. */
   owner: string;
+  /** Of the last claim (see Backplane.claim). */
+  fence: number;
   readonly rooms: Set<Room<S>>;
   /** Monotonic ms at which grace ends; meaningless with a server. */
   graceUntil: number;
@@ -103,10 +105,16 @@ export interface ClusterOptions {
 
 const memberOf = ({ session, nick }: Member): Member => ({ session, nick });
 
+/** What the store keeps of a session. */
+export interface StoredSession extends Pick<Session<never>, "session" | "nick" | "owner" | "fence"> {
+  readonly rooms: Iterable<string>;
+}
+
 /** What a server that came back says of one of its sessions. */
 export interface Announced {
   readonly session: string;
   readonly nick: string;
+  readonly fence: number;
   readonly rooms: readonly string[];
   /** A claim for it is under way again: it may be here already, in whatever rooms. */
   readonly pending: boolean;
@@ -145,8 +153,16 @@ export class ClusterState<S extends { readonly id: string }> {
   }
 
   /** Puts back what was stored; announces and stores nothing. The session is in grace from now on. */
-  restore(session: string, nick: string, owner: string, rooms: Iterable<string>): void {
-    const restored: Session<S> = { session, nick, server: undefined, owner, rooms: new Set(), graceUntil: 0 };
+  restore({ session, nick, owner, fence, rooms }: StoredSession): void {
+    const restored: Session<S> = {
+      session,
+      nick,
+      server: undefined,
+      owner,
+      fence,
+      rooms: new Set(),
+      graceUntil: 0,
+    };
     this.#startGrace(restored);
     this.#sessions.set(session, restored);
     this.#nicks.set(nameKey(nick), restored);
@@ -221,24 +237,32 @@ export class ClusterState<S extends { readonly id: string }> {
   }
 
   /** @returns the rooms the session is in, or why it cannot have the nick */
-  claim(server: S, name: string, nick: string): BackplaneFailure | { ok: true; rooms: string[] } {
+  claim(
+    server: S,
+    name: string,
+    nick: string,
+    fence: number,
+  ): BackplaneFailure | { ok: true; rooms: string[] } {
+    const known = this.#sessions.get(name);
+    if (known !== undefined && fence < known.fence) return stale(name);
     const key = nameKey(nick);
     const owner = this.#nicks.get(key);
     if (owner !== undefined && owner.session !== name) {
       return nickTaken(nick);
     }
-    const known = this.#sessions.get(name);
     const session = known ?? {
       session: name,
       nick,
       server,
       owner: server.id,
+      fence,
       rooms: new Set<Room<S>>(),
       graceUntil: 0,
     };
     const before = session.server;
     if (known === undefined) this.#sessions.set(name, session);
-    const moved = session.owner !== server.id;
+    const moved = session.owner !== server.id || session.fence !== fence;
+    session.fence = fence;
     this.#hold(session, server);
     if (before !== undefined && before !== server) this.#announce.taken(before, name);
     const old = session.nick;
@@ -277,8 +301,8 @@ export class ClusterState<S extends { readonly id: string }> {
     }
   }
 
-  #takeBack(server: S, { session, nick, rooms }: Announced): void {
-    const claimed = this.claim(server, session, nick);
+  #takeBack(server: S, { session, nick, fence, rooms }: Announced): void {
+    const claimed = this.claim(server, session, nick, fence);
     // Its grace was over and the nick is somebody else's: it is gone for good.
     if (!claimed.ok) return this.#announce.taken(server, session);
     for (const room of claimed.rooms) if (!rooms.includes(room)) this.leave(server, room, session);

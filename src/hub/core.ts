@@ -84,7 +84,7 @@ export class Core {
       else this.#claims.delete(name);
       done(result);
     };
-    this.backplane.claim(name, nick, answered, fence);
+    this.backplane.claim(name, nick, fence, answered);
   }
 
   /** A claim has succeeded: this connection speaks for its session from now on. */

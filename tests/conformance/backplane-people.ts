@@ -96,7 +96,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
     promise("are unique in the cluster by their key", async ([a, b]) => {
       await a!.claim("s1", "Straße");
       for (const nick of ["Straße", "STRASSE", "ｓtrasse"]) {
-        const result = await answer((done) => b!.plane.claim("s2", nick, done, 1));
+        const result = await answer((done) => b!.plane.claim("s2", nick, 1, done));
         expect(result).toMatchObject({ ok: false, code: "nick-taken" });
         expect(await b!.owner(nick)).toBe("s1");
       }
@@ -111,7 +111,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
       const results = await Promise.all(
         servers.flatMap((server, s) =>
           [1, 2, 3, 4, 5].map((i) =>
-            answer((done) => server.plane.claim(`s${s}-${i}`, i % 2 ? "ana" : "ANA", done, 1)),
+            answer((done) => server.plane.claim(`s${s}-${i}`, i % 2 ? "ana" : "ANA", 1, done)),
           ),
         ),
       );
@@ -132,7 +132,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
     promise("a failed change keeps the old one", async ([a, b]) => {
       await a!.claim("s1", "ana");
       await b!.claim("s2", "bob");
-      expect(await answer((done) => b!.plane.claim("s2", "Ana", done, 1))).toMatchObject({
+      expect(await answer((done) => b!.plane.claim("s2", "Ana", 1, done))).toMatchObject({
         code: "nick-taken",
       });
       expect(await a!.owner("bob")).toBe("s2");
@@ -210,6 +210,26 @@ export function peopleConformance(driver: string, promise: Declare): void {
       expect(b!.takenSessions).toEqual([]);
     });
 
+    promise("of two connections the later one has the session, whichever claims last", async ([a, b]) => {
+      const here = await a!.follow("lobby");
+      await a!.claim("s1", "ana", 5);
+      await a!.enter("lobby", "s1");
+      await b!.claim("s1", "ana", 7);
+      for (const nick of ["ana", "bea"]) {
+        const late = await answer((done) => a!.plane.claim("s1", nick, 6, done));
+        expect(late).toMatchObject({ ok: false, code: "stale" });
+      }
+      await b!.enter("lobby", "s1");
+      await b!.claim("s1", "bob", 7);
+      await here.hears("rename ana bob");
+      expect(here.presences).toEqual(["join ana", "rename ana bob"]);
+      expect(b!.takenSessions).toEqual([]);
+      b!.plane.release("s1");
+      await here.hears("leave bob");
+      // A session that ended may begin again.
+      await a!.claim("s1", "ana", 1);
+    });
+
     promise("a takeover may change the nick", async ([a, b]) => {
       const here = await a!.follow("lobby");
       await a!.claim("s1", "ana");
@@ -229,7 +249,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
           await a!.enter("lobby", `s-${nick}`);
         }
         await cluster.vanish(a!.plane);
-        expect(await answer((done) => b!.plane.claim("s3", "ana", done, 1))).toMatchObject({
+        expect(await answer((done) => b!.plane.claim("s3", "ana", 1, done))).toMatchObject({
           code: "nick-taken",
         });
         expect(await c!.claim("s-ana", "ana")).toEqual(["lobby"]);
@@ -338,7 +358,7 @@ export function peopleConformance(driver: string, promise: Declare): void {
         answer((done) => a!.plane.publish({ room: "lobby", key: "k", body }, done)),
         answer((done) => a!.plane.history({ room: "lobby", limit: 1, maxBytes: 1 }, done)),
         answer((done) => a!.plane.subscribe("lobby", new Follower(), done)),
-        answer((done) => a!.plane.claim("s", "n", done, 1)),
+        answer((done) => a!.plane.claim("s", "n", 1, done)),
         answer((done) => a!.plane.lookup("n", done)),
         answer((done) => a!.plane.enter("lobby", "s", done)),
         answer((done) => a!.plane.leave("lobby", "s", done)),

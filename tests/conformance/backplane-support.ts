@@ -216,8 +216,8 @@ export class Server extends Watched {
   }
 
   /** @returns the rooms the session is in already */
-  async claim(session: string, nick: string): Promise<readonly string[]> {
-    return (await good<{ rooms: readonly string[] }>((done) => this.plane.claim(session, nick, done, 1)))
+  async claim(session: string, nick: string, fence = 1): Promise<readonly string[]> {
+    return (await good<{ rooms: readonly string[] }>((done) => this.plane.claim(session, nick, fence, done)))
       .rooms;
   }
 

@@ -293,15 +293,15 @@ export class KeeperBackplane implements Backplane {
     if (this.#inbound.unsubscribe(room)) this.#link.writer?.begin(Op.Unsubscribe).text(room).end();
   }
 
-  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>): void {
+  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
     this.#sessions.claiming(session);
     this.#ask<{ rooms: readonly string[] }>(
       (result) => {
-        if (result.ok) this.#sessions.claimed(session, nick, result.rooms);
+        if (result.ok) this.#sessions.claimed(session, nick, fence, result.rooms);
         else this.#sessions.notClaimed(session);
         done(result);
       },
-      (writer, number) => writer.begin(Op.Claim).u32(number).field(session).text(nick).end(),
+      (writer, number) => writer.begin(Op.Claim).u32(number).f64(fence).field(session).text(nick).end(),
     );
   }
 

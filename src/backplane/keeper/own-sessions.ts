@@ -9,6 +9,7 @@ import type { Announced } from "../state.ts";
 interface Own {
   /** Undefined until its first claim has been answered. */
   nick: string | undefined;
+  fence: number;
   readonly rooms: Set<string>;
   /** Claims under way. */
   pending: number;
@@ -18,17 +19,23 @@ export class OwnSessions {
   readonly #sessions = new Map<string, Own>();
 
   claiming(session: string): void {
-    const own = this.#sessions.get(session) ?? { nick: undefined, rooms: new Set<string>(), pending: 0 };
+    const own = this.#sessions.get(session) ?? {
+      nick: undefined,
+      fence: 0,
+      rooms: new Set<string>(),
+      pending: 0,
+    };
     own.pending += 1;
     this.#sessions.set(session, own);
   }
 
-  claimed(session: string, nick: string, rooms: readonly string[]): void {
+  claimed(session: string, nick: string, fence: number, rooms: readonly string[]): void {
     const own = this.#sessions.get(session);
     if (own === undefined) return;
     own.pending -= 1;
     if (own.nick === undefined) for (const room of rooms) own.rooms.add(room);
     own.nick = nick;
+    own.fence = Math.max(own.fence, fence);
   }
 
   notClaimed(session: string): void {
@@ -56,8 +63,9 @@ export class OwnSessions {
   }
 
   announce(): Announced[] {
-    return [...this.#sessions].map(([session, { nick, rooms, pending }]) => ({
+    return [...this.#sessions].map(([session, { nick, fence, rooms, pending }]) => ({
       session,
+      fence,
       nick: nick ?? "",
       rooms: [...rooms],
       pending: pending > 0,

@@ -162,7 +162,8 @@ function answer(state: ClusterState<Peer>, peer: Peer, reader: FrameReader, numb
       return;
     }
     case Op.Claim: {
-      const result = state.claim(peer, reader.field(), reader.text());
+      const fence = reader.f64();
+      const result = state.claim(peer, reader.field(), reader.text(), fence);
       if (result.ok) peer.answer(number, { rooms: result.rooms });
       else peer.fail(number, result);
       return;

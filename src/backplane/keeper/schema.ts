@@ -50,7 +50,12 @@ const schema = `
   CREATE TABLE journal (id INTEGER PRIMARY KEY, batch BLOB NOT NULL);
   -- Hashes of idempotency keys, a compaction a row (key-window.ts).
   CREATE TABLE keys (id INTEGER PRIMARY KEY, block BLOB NOT NULL);
-  CREATE TABLE sessions (session TEXT PRIMARY KEY, nick TEXT NOT NULL, server TEXT NOT NULL) WITHOUT ROWID;
+  CREATE TABLE sessions (
+    session TEXT PRIMARY KEY,
+    nick TEXT NOT NULL,
+    server TEXT NOT NULL,
+    fence INTEGER NOT NULL
+  ) WITHOUT ROWID;
   CREATE TABLE members (session TEXT NOT NULL, room INTEGER NOT NULL, PRIMARY KEY (session, room)) WITHOUT ROWID;
   CREATE TABLE records (
     room INTEGER NOT NULL,

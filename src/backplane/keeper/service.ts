@@ -92,8 +92,7 @@ export class KeeperService {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
     });
-    for (const { session, nick, owner, rooms } of store.sessions())
-      state.restore(session, nick, owner, rooms);
+    for (const stored of store.sessions()) state.restore(stored);
     for (const peer of this.#peers) {
       if (peer.id !== "") state.rebind(peer);
       for (const room of peer.rooms) state.subscribe(peer, room);

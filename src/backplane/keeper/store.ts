@@ -10,7 +10,7 @@
  */
 import type { Database } from "bun:sqlite";
 import type { LogEntry } from "../backplane.ts";
-import type { ClusterStore, Room, Session, StoredRoom } from "../state.ts";
+import type { ClusterStore, Room, Session, StoredRoom, StoredSession } from "../state.ts";
 import { JournalTail, JournalWriter, readBatch } from "./journal.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
@@ -197,8 +197,8 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     this.#statements.putRecord.run(room.id, key, value);
   }
 
-  putSession({ session, nick, owner }: Session<StoredServer>): void {
-    this.#statements.putSession.run(session, nick, owner);
+  putSession({ session, nick, owner, fence }: Session<StoredServer>): void {
+    this.#statements.putSession.run(session, nick, owner, fence);
   }
 
   dropSession({ session, rooms }: Session<StoredServer>): void {
@@ -216,7 +216,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   }
 
   /** All sessions with the rooms they are in. */
-  *sessions(): Generator<{ session: string; nick: string; owner: string; rooms: string[] }> {
+  *sessions(): Generator<StoredSession> {
     const rooms = new Map<string, string[]>();
     const places = this.db.query<{ session: string; name: string }, []>(
       "SELECT session, name FROM members JOIN rooms ON rooms.id = members.room",
@@ -226,11 +226,11 @@ export class KeeperStore implements ClusterStore<StoredServer> {
       if (list === undefined) rooms.set(session, [name]);
       else list.push(name);
     }
-    const sessions = this.db.query<{ session: string; nick: string; server: string }, []>(
+    const sessions = this.db.query<{ session: string; nick: string; server: string; fence: number }, []>(
       "SELECT * FROM sessions",
     );
-    for (const { session, nick, server } of sessions.all()) {
-      yield { session, nick, owner: server, rooms: rooms.get(session) ?? [] };
+    for (const { session, nick, server, fence } of sessions.all()) {
+      yield { session, nick, owner: server, fence, rooms: rooms.get(session) ?? [] };
     }
   }
 }
@@ -255,7 +255,9 @@ function prepare(db: Database) {
       "SELECT key, value FROM records WHERE room = ?",
     ),
     putRecord: statement<never, [number, string, string]>("REPLACE INTO records VALUES (?, ?, ?)"),
-    putSession: statement<never, [string, string, string]>("REPLACE INTO sessions VALUES (?, ?, ?)"),
+    putSession: statement<never, [string, string, string, number]>(
+      "REPLACE INTO sessions VALUES (?, ?, ?, ?)",
+    ),
     dropSession: statement<never, [string]>("DELETE FROM sessions WHERE session = ?"),
     putMember: statement<never, [string, number]>("REPLACE INTO members VALUES (?, ?)"),
     dropMember: statement<never, [string, number]>("DELETE FROM members WHERE session = ? AND room = ?"),

@@ -280,7 +280,7 @@ export class FakeBackplane implements Backplane {
     if (!this.#cluster.log(room).subscribers.delete(this)) throw new Error(`${room} was not subscribed`);
   }
 
-  claim(session: string, nick: string, done: Done<{ rooms: readonly string[] }>, fence: number): void {
+  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
     this.#answer<{ rooms: readonly string[] }>("claim", nick, "ordered", done, () => {
       const { sessions } = this.#cluster;
       for (const [name, other] of sessions) {
