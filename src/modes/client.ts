@@ -1,67 +1,65 @@
 /**
- * `rtchat client`: a headless client with lines around it. On a terminal one types and reads; in a pipe stdin is sent
- * and the exit code tells.
+ * `rtchat client`: a headless client with a screen, lines or a pipe around it. On a terminal one types and reads; in a
+ * pipe stdin is sent and the exit code tells.
  */
-import { version } from "../../package.json";
 import { Failure } from "../cli/errors.ts";
 import type { Config, Environment } from "../cli/flag.ts";
 import { modeStarter, type ModeContext, type StartMode } from "../cli/run.ts";
 import { suggest } from "../cli/suggest.ts";
-import { Client } from "../client/client.ts";
-import { netDial } from "../client/net-dial.ts";
+import type { Client } from "../client/client.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { pipeLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
-import type { Paint } from "../tui/colours.ts";
 import { eventLines } from "../tui/line/event-lines.ts";
 import { LineFormat } from "../tui/line/format.ts";
 import { LineChat } from "../tui/line/line-chat.ts";
 import { runPipe } from "../tui/line/pipe.ts";
 import { LineTerminal } from "../tui/line/terminal.ts";
-import { wordsFor } from "../tui/language/words.ts";
 import type { Words } from "../tui/language/words.ts";
+import { askNick } from "./client/ask-nick.ts";
+import { addressesOf, makeClient, wordsOf, writeAddresses } from "./client/connect.ts";
+import { Memory } from "./client/memory.ts";
 import { clientMode } from "./flags/client.ts";
+import { loginNick } from "./flags/common.ts";
 
 type ClientConfig = Config<(typeof clientMode)["flags"]>;
 
+/** What every way to chat needs. */
+interface Chat {
+  readonly client: Client;
+  readonly config: ClientConfig;
+  readonly context: ModeContext;
+  readonly words: Words;
+  readonly memory: Memory;
+}
+
 export const start: StartMode = modeStarter(clientMode, async (config, context) => {
-  const words = wordsFor(languageOf(context.environment));
-  const client = makeClient(config);
+  const { environment } = context;
+  const words = wordsOf(config.lang, environment);
+  const memory = new Memory(environment);
+  const addresses = addressesOf(config.connect, memory);
   const { stdin, stdout } = process;
-  if (config.json || !stdin.isTTY || !stdout.isTTY) await runInPipe(client, config, context, words);
-  else if (config.plain || context.environment["TERM"] === "dumb") {
-    await runLines(client, config, context, words);
-  } else await runFullScreen(client, config, context, words);
-});
-
-/** What the environment says of the person's language, in the order of POSIX. */
-function languageOf(environment: Environment): string | undefined {
-  return ["LC_ALL", "LC_MESSAGES", "LANG"].map((name) => environment[name]).find((value) => value);
-}
-
-function makeClient(config: ClientConfig): Client {
-  // Unique over all runs of all programs of this session: 40 random bits, then a count.
-  const run = Buffer.from(crypto.getRandomValues(new Uint8Array(5))).toString("hex");
-  let count = 0;
-  return new Client({
-    addresses: config.connect,
-    nick: config.nick,
-    client: `rtchat/${version}`,
-    dial: netDial(systemClock),
-    clock: systemClock,
-    random: Math.random,
-    newId: () => {
-      count += 1;
-      return `${run}-${count}`;
-    },
+  const person = !config.json && stdin.isTTY && stdout.isTTY;
+  const login = loginNick(environment);
+  const nick = config.nick ?? memory.nick ?? (person ? await askNick(words, login) : login);
+  if (nick === undefined) return;
+  const client = makeClient(addresses, nick);
+  const chat = { client, config, context, words, memory };
+  if (!person) {
+    await runInPipe(chat);
+    return;
+  }
+  client.on((event) => {
+    if (event.kind !== "connection" || event.connection.state !== "online") return;
+    memory.nick = event.connection.nick;
+    memory.connect = writeAddresses(addresses);
+    memory.save();
   });
-}
-
-function paintOf(environment: Environment): Paint {
-  return paintFor(coloursOf(environment));
-}
+  if (config.plain || environment["TERM"] === "dumb") await runLines(chat);
+  else await runFullScreen(chat);
+});
 
 function coloursOf(environment: Environment): number {
   const { stdout } = process;
@@ -69,15 +67,14 @@ function coloursOf(environment: Environment): number {
   return 2 ** stdout.getColorDepth();
 }
 
-async function runFullScreen(
-  client: Client,
-  config: ClientConfig,
-  context: ModeContext,
-  words: Words,
-): Promise<void> {
+async function runFullScreen({ client, config, context, words, memory }: Chat): Promise<void> {
   // Ink and React are loaded by those who look at them: a pipe starts without.
   const { runScreen } = await import("../tui/screen/run.ts");
   const { environment } = context;
+  let cluster = "";
+  client.on((event) => {
+    if (event.kind === "received" && event.message.type === "welcome") ({ cluster } = event.message);
+  });
   const { closed, unacknowledged } = await runScreen({
     backend: client,
     words,
@@ -88,18 +85,23 @@ async function runFullScreen(
     output: process.stdout,
     environment,
     abilities: { colours: coloursOf(environment), links: environment["TERM"] !== "linux" },
+    remembered: (room, epoch) => {
+      const position = memory.position(cluster, room);
+      return position?.epoch === epoch ? position.seq : undefined;
+    },
+    read: (room, seq) => {
+      const epoch = client.session.rooms.get(room)?.position?.epoch;
+      if (epoch !== undefined) memory.setPosition(cluster, room, { epoch, seq });
+    },
     stopped: context.stopped(),
   });
+  memory.nick = client.session.nick;
+  memory.save();
   if (closed !== undefined) throw new Failure(closed);
   if (unacknowledged > 0) throw new Failure(words.pipeUnacknowledged(unacknowledged));
 }
 
-async function runLines(
-  client: Client,
-  config: ClientConfig,
-  context: ModeContext,
-  words: Words,
-): Promise<void> {
+async function runLines({ client, config, context, words }: Chat): Promise<void> {
   const quit = Promise.withResolvers<void>();
   const terminal = new LineTerminal({
     input: process.stdin,
@@ -112,7 +114,7 @@ async function runLines(
     backend: client,
     screen: terminal,
     words,
-    paint: paintOf(context.environment),
+    paint: paintFor(coloursOf(context.environment)),
     room: config.room,
     suggest,
     quit: () => quit.resolve(),
@@ -127,14 +129,9 @@ async function runLines(
   if (unsent > 0) throw new Failure(words.pipeUnacknowledged(unsent));
 }
 
-async function runInPipe(
-  client: Client,
-  config: ClientConfig,
-  context: ModeContext,
-  words: Words,
-): Promise<void> {
+async function runInPipe({ client, config, context, words }: Chat): Promise<void> {
   const { stdin, stdout, stderr } = process;
-  const format = new LineFormat(words, paintOf(context.environment));
+  const format = new LineFormat(words, paintFor(coloursOf(context.environment)));
   const tooSlow = Promise.withResolvers<void>();
   const result = await runPipe({
     backend: client,

@@ -51,6 +51,12 @@ export const pipeLimits = {
   firstConnectMs: 5_000,
   /** Without a connection after there was one: a machine's reboot. */
   offlineMs: 60_000,
+  /** Characters of stdin that `rtchat send` takes as one text: 16 messages; what is longer is a file. */
+  wholeCharacters: 128 * 1_024,
+  /** Messages of one page when a log is read from end to end. */
+  exportPage: 200,
+  /** Times that a page is asked for again before an export gives up. */
+  exportAttempts: 5,
   /** Bytes that a reader of stdout may be behind; beyond it the run ends rather than eat the machine's memory. */
   stdoutBytes: 64 * MiB,
 } as const;

@@ -1,7 +1,7 @@
 /** Every mode's command line, in the order of the help page. */
 import type { ModeDefinition } from "../../cli/flag.ts";
 import { balancerMode } from "./balancer.ts";
-import { clientMode } from "./client.ts";
+import { clientMode, exportMode, sendMode, tailMode } from "./client.ts";
 import { peerMode } from "./peer.ts";
 import { serverMode } from "./server.ts";
 import { completionsMode, helpMode, idMode } from "./small.ts";
@@ -13,6 +13,9 @@ const working = [
   serverMode,
   balancerMode,
   clientMode,
+  sendMode,
+  tailMode,
+  exportMode,
   peerMode,
   statusMode,
   idMode,

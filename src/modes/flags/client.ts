@@ -1,7 +1,45 @@
-/** The command line of `rtchat client`. */
+/** The command lines of the modes that talk to a server: client, send, tail, export. */
 import { defineMode, flag, toggle } from "../../cli/flag.ts";
-import { addressListSchema, roomSchema } from "../../cli/schemas.ts";
-import { chatPort, nickFlag } from "./common.ts";
+import {
+  addressListSchema,
+  choiceSchema,
+  countSchema,
+  durationSchema,
+  nickSchema,
+  pathSchema,
+  roomSchema,
+} from "../../cli/schemas.ts";
+import { chatPort } from "./common.ts";
+
+/** Languages of the screens, by their codes. */
+const languages = ["en", "es"] as const;
+
+const langFlag = flag(choiceSchema(languages), {
+  hint: "CODE",
+  summary: "speak this language (default: as LANG says)",
+  choices: languages,
+});
+
+const connectFlag = flag(addressListSchema({ port: chatPort }), {
+  hint: "LIST",
+  summary: `connect to the first of these addresses that answers (default: the last one used, else 127.0.0.1:${chatPort})`,
+  short: "c",
+});
+
+const nickFlag = flag(nickSchema, {
+  hint: "NICK",
+  summary: "be called this (default: asked for once on a terminal, else your login name)",
+  short: "n",
+});
+
+const roomFlag = flag(roomSchema, {
+  hint: "ROOM",
+  summary: "join this room",
+  fallback: "lobby",
+  short: "r",
+});
+
+const shared = { connect: connectFlag, nick: nickFlag, room: roomFlag, lang: langFlag };
 
 export const clientMode = defineMode({
   name: "client",
@@ -10,14 +48,7 @@ export const clientMode = defineMode({
     "Connects to a balancer or straight to a server. On a terminal it is a chat window; in a pipe each line of stdin " +
     "is sent, and the exit code is 0 only if every one was acknowledged.",
   flags: {
-    connect: flag(addressListSchema({ port: chatPort }), {
-      hint: "LIST",
-      summary: "connect to the first of these addresses that answers",
-      fallback: `127.0.0.1:${chatPort}`,
-      short: "c",
-    }),
-    nick: nickFlag,
-    room: flag(roomSchema, { hint: "ROOM", summary: "join this room", fallback: "lobby", short: "r" }),
+    ...shared,
     json: toggle({
       summary: "print every event as one line of JSON; take text or protocol objects on stdin",
     }),
@@ -35,5 +66,67 @@ export const clientMode = defineMode({
       command: "rtchat client --nick reader --json --follow < /dev/null",
       does: "every event, for a program",
     },
+  ],
+});
+
+export const sendMode = defineMode({
+  name: "send",
+  summary: "send one message; the exit code tells whether it is safe",
+  description:
+    "Sends its argument, or all of stdin as one message, and exits 0 when it is in the log. Without --nick, a nick that " +
+    "is taken gets a suffix.",
+  flags: shared,
+  positional: { hint: "TEXT", summary: "the message; without it stdin is", choices: [], required: false },
+  examples: [
+    { command: 'rtchat send --room ops "deploy done"', does: "tell the room" },
+    { command: "uptime | rtchat send --room ops --nick web1", does: "what a command says, as one message" },
+  ],
+});
+
+export const tailMode = defineMode({
+  name: "tail",
+  summary: "print the last messages of a room, and stay if asked",
+  description:
+    "Prints messages as lines, or as the protocol's JSON; with --follow it stays and prints what comes.",
+  flags: {
+    ...shared,
+    since: flag(durationSchema, { hint: "TIME", summary: "those of the last 10m, 2h, 7d" }),
+    lines: flag(countSchema(1, 1_000_000), {
+      hint: "N",
+      summary: "at most this many (default: 10, or all of --since)",
+    }),
+    follow: toggle({ summary: "stay and print what comes", short: "f" }),
+    json: toggle({ summary: "as one object a line" }),
+  },
+  examples: [
+    { command: "rtchat tail --room ops --since 10m", does: "what happened in the last ten minutes" },
+    { command: "rtchat tail --room ops --follow --json | jq .text", does: "for a program" },
+  ],
+});
+
+const formats = ["jsonl", "md", "html"] as const;
+
+export const exportMode = defineMode({
+  name: "export",
+  summary: "write all messages of a room as JSON lines, Markdown or HTML",
+  description: "Reads the whole log from its beginning. Exits 1 if it could not be read to the end.",
+  flags: {
+    ...shared,
+    format: flag(choiceSchema(formats), {
+      hint: "FORMAT",
+      summary: "jsonl, md or html",
+      fallback: "jsonl",
+      choices: formats,
+    }),
+    out: flag(pathSchema, {
+      hint: "FILE",
+      summary: "write to this file, which appears when it is complete (default: stdout)",
+      short: "o",
+      completes: "file",
+    }),
+  },
+  examples: [
+    { command: "rtchat export --room ops --format html --out ops.html", does: "a page to keep" },
+    { command: "rtchat export --room ops | gzip > ops.jsonl.gz", does: "an archive" },
   ],
 });

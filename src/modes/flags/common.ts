@@ -2,7 +2,7 @@
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { type Environment, flag } from "../../cli/flag.ts";
-import { addressSchema, hostSchema, nickSchema, pathSchema } from "../../cli/schemas.ts";
+import { addressSchema, hostSchema, pathSchema } from "../../cli/schemas.ts";
 import { parseNick } from "../../protocol/names.ts";
 
 /** Port people connect to: the balancer's. */
@@ -20,7 +20,7 @@ function defaultDataFolder(environment: Environment): string {
 }
 
 /** The login name where it can be a nick, else `guest`. */
-function defaultNick(environment: Environment): string {
+export function loginNick(environment: Environment): string {
   try {
     return parseNick(environment["USER"] ?? environment["USERNAME"] ?? "guest");
   } catch {
@@ -50,13 +50,4 @@ export const adminFlag = flag(addressSchema(), {
   summary: "serve the HTTP admin endpoint here",
   fallback: "8080",
   negative: "serve no admin endpoint",
-});
-
-/** How others see the person. */
-export const nickFlag = flag(nickSchema, {
-  hint: "NICK",
-  summary: "be called this",
-  fallback: defaultNick,
-  fallbackShown: "your login name",
-  short: "n",
 });

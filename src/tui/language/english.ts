@@ -68,6 +68,11 @@ export const english = {
     `the connection to ${address} is gone for ${seconds}: ${reason}`,
   pipeNothing: "there was nothing to send on stdin",
 
+  pipeTooLong: (most: number) => `the text is over ${most} characters; send it as a file`,
+  pipeNick: "choose another with --nick",
+  exported: (count: number, room: string) => `${count === 1 ? "1 message" : `${count} messages`} of ${room}`,
+  exportFailed: (room: string, reason: string) => `cannot read all of ${room}: ${reason}`,
+
   screen: {
     offline: "offline",
     connecting: "connecting",

@@ -66,6 +66,11 @@ export const spanish: Words = {
   pipeLost: (address, reason, seconds) => `sin conexión con ${address} desde hace ${seconds}: ${reason}`,
   pipeNothing: "no había nada que enviar en la entrada",
 
+  pipeTooLong: (most) => `el texto tiene más de ${most} caracteres; envíalo como archivo`,
+  pipeNick: "elige otro con --nick",
+  exported: (count, room) => `${mensajes(count)} de ${room}`,
+  exportFailed: (room, reason) => `no se puede leer todo ${room}: ${reason}`,
+
   screen: {
     offline: "sin conexión",
     connecting: "conectando",

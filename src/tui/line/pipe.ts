@@ -40,6 +40,10 @@ export interface PipeOptions {
   readonly warn: (line: string) => void;
   /** With `follow` and without `json`: an event as lines. */
   readonly format: (event: ClientEvent) => readonly string[];
+  /** All of stdin is one message, line breaks included. */
+  readonly whole?: boolean;
+  /** Another nick to try when one is taken; undefined to give up. */
+  readonly otherNick?: () => string | undefined;
   /** Resolves when the run shall end early. */
   readonly stopped: Promise<unknown>;
 }
@@ -83,14 +87,31 @@ class PipeRun {
     return this.#result.promise;
   }
 
-  async #read(): Promise<void> {
-    const lines = new StdinLines(clientLimits.lineBytes);
-    try {
-      for await (const chunk of this.#options.input) {
-        for (const line of lines.push(chunk)) await this.#line(line);
-        if (this.#ended) return;
+  /** All of stdin as one text, cut where nobody could mean it as a message any more. */
+  async #readWhole(): Promise<void> {
+    const decoder = new TextDecoder();
+    let text = "";
+    for await (const chunk of this.#options.input) {
+      text += decoder.decode(chunk, { stream: true });
+      if (text.length > pipeLimits.wholeCharacters) {
+        throw new RangeError(this.#options.words.pipeTooLong(pipeLimits.wholeCharacters));
       }
-      for (const line of lines.end()) await this.#line(line);
+    }
+    await this.#text((text + decoder.decode()).replace(/[\r\n]+$/, ""));
+  }
+
+  async #readLines(): Promise<void> {
+    const lines = new StdinLines(clientLimits.lineBytes);
+    for await (const chunk of this.#options.input) {
+      for (const line of lines.push(chunk)) await this.#line(line);
+      if (this.#ended) return;
+    }
+    for (const line of lines.end()) await this.#line(line);
+  }
+
+  async #read(): Promise<void> {
+    try {
+      await (this.#options.whole === true ? this.#readWhole() : this.#readLines());
     } catch (error) {
       this.#refuse("internal", error instanceof Error ? error.message : String(error));
     }
@@ -223,9 +244,12 @@ class PipeRun {
         this.#reason = reason;
         return;
       }
-      case "needs-nick":
-        this.#end({ ok: false, message: connection.message, hint: "" });
+      case "needs-nick": {
+        const other = this.#options.otherNick?.();
+        if (other === undefined) this.#end({ ok: false, message: connection.message, hint: words.pipeNick });
+        else this.#options.backend.changeNick(other);
         return;
+      }
       case "closed":
         if (connection.code !== "closed") this.#end({ ok: false, message: connection.message, hint: "" });
         break;

@@ -23,6 +23,10 @@ export interface RunScreenOptions {
   readonly abilities: TerminalAbilities;
   /** Keys beside the defaults. */
   readonly bindings?: Readonly<Record<string, Action>>;
+  /** How far a room was read in an earlier run, in that epoch. */
+  readonly remembered?: (room: string, epoch: string) => number | undefined;
+  /** Told at the end: how far a room was read. */
+  readonly read?: (room: string, seq: number) => void;
   /** Resolves when the program is told to end. */
   readonly stopped: Promise<unknown>;
 }
@@ -55,6 +59,7 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     size: { columns: output.columns, rows: output.rows },
     quit: () => over.resolve(),
     alert: ({ from, text }) => terminal.notify(from, text),
+    ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
   });
   terminal.open();
   const ink = mountScreen(controller, abilities, output);
@@ -72,6 +77,9 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     ink.unmount();
     await ink.waitUntilExit();
     terminal.close();
+  }
+  for (const { name, readSeq, isDirect } of controller.model.rooms) {
+    if (readSeq !== undefined && !isDirect) options.read?.(name, readSeq);
   }
   const unacknowledged = backend.session.unacknowledged;
   const { closed } = controller.model;

@@ -1,0 +1,59 @@
+/** What the modes that talk to a server have in common: a client as the flags say, and its language. */
+import { version } from "../../../package.json";
+import type { Environment } from "../../cli/flag.ts";
+import { Client } from "../../client/client.ts";
+import { netDial } from "../../client/net-dial.ts";
+import { formatAddress, parseAddressList } from "../../protocol/address.ts";
+import type { Address } from "../../protocol/address.ts";
+import { systemClock } from "../../protocol/clock.ts";
+import { wordsFor } from "../../tui/language/words.ts";
+import type { Words } from "../../tui/language/words.ts";
+import { chatPort } from "../flags/common.ts";
+import type { Memory } from "./memory.ts";
+
+/** The language that was asked for, else what the environment says, in the order of POSIX. */
+export function wordsOf(lang: string | undefined, environment: Environment): Words {
+  const named = ["LC_ALL", "LC_MESSAGES", "LANG"].map((name) => environment[name]).find((value) => value);
+  return wordsFor(lang ?? named);
+}
+
+/** Where to connect: as said, else as last time, else this machine. */
+export function addressesOf(said: readonly Address[] | undefined, memory: Memory): readonly Address[] {
+  if (said !== undefined) return said;
+  try {
+    if (memory.connect !== undefined) return parseAddressList(memory.connect);
+  } catch {
+    // Written by another version, or by hand.
+  }
+  return [{ host: "127.0.0.1", port: chatPort }];
+}
+
+/** Addresses as {@link addressesOf} reads them again. */
+export function writeAddresses(addresses: readonly Address[]): string {
+  return addresses.map((address) => formatAddress(address)).join(",");
+}
+
+/** A client, not connected yet. */
+export function makeClient(addresses: readonly Address[], nick: string): Client {
+  // Unique over all runs of all programs of this session: 40 random bits, then a count.
+  const run = Buffer.from(crypto.getRandomValues(new Uint8Array(5))).toString("hex");
+  let count = 0;
+  return new Client({
+    addresses,
+    nick,
+    client: `rtchat/${version}`,
+    dial: netDial(systemClock),
+    clock: systemClock,
+    random: Math.random,
+    newId: () => {
+      count += 1;
+      return `${run}-${count}`;
+    },
+  });
+}
+
+/** `nick` with a suffix that nobody has: for programs that nobody talks to. */
+export function nickWithSuffix(nick: string): string {
+  const suffix = Buffer.from(crypto.getRandomValues(new Uint8Array(3))).toString("hex");
+  return `${[...nick].slice(0, 25).join("")}-${suffix}`;
+}

@@ -1,0 +1,86 @@
+/**
+ * What `rtchat client` remembers from one run to the next: the nick, where it was connected, and how far each room was
+ * read. Kept in `$XDG_STATE_HOME/rtchat/client.json`
+ * (https://specifications.freedesktop.org/basedir-spec/latest/), readable by its owner only.
+ *
+ * Losing it costs a question and a line on the screen, so a file that cannot be read is as good as none, and one that
+ * cannot be written is no reason to stop chatting.
+ */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, isAbsolute, join } from "node:path";
+import { z } from "zod";
+import type { Environment } from "../../cli/flag.ts";
+import type { Position } from "../../protocol/messages.ts";
+
+const positionSchema = z.object({ epoch: z.string(), seq: z.number().int().min(0) });
+const memorySchema = z.object({
+  nick: z.string().optional(),
+  connect: z.string().optional(),
+  /** By cluster, then by room. */
+  read: z.record(z.string(), z.record(z.string(), positionSchema)).default({}),
+});
+
+/** Clusters remembered: more are those of tests and demonstrations. */
+const CLUSTERS_MOST = 50;
+
+/** See the head of this file. */
+export class Memory {
+  readonly #path: string;
+  readonly #data: z.infer<typeof memorySchema>;
+
+  constructor(environment: Environment) {
+    const base = environment["XDG_STATE_HOME"] ?? "";
+    const home = environment["HOME"] ?? homedir();
+    this.#path = join(isAbsolute(base) ? base : join(home, ".local", "state"), "rtchat", "client.json");
+    this.#data = this.#read();
+  }
+
+  #read(): z.infer<typeof memorySchema> {
+    try {
+      return memorySchema.parse(JSON.parse(readFileSync(this.#path, "utf8")));
+    } catch {
+      return { read: {} };
+    }
+  }
+
+  get nick(): string | undefined {
+    return this.#data.nick;
+  }
+  set nick(nick: string) {
+    this.#data.nick = nick;
+  }
+
+  /** Addresses as they were written. */
+  get connect(): string | undefined {
+    return this.#data.connect;
+  }
+  set connect(connect: string) {
+    this.#data.connect = connect;
+  }
+
+  /** How far a room was read. */
+  position(cluster: string, room: string): Position | undefined {
+    const rooms = Object.hasOwn(this.#data.read, cluster) ? this.#data.read[cluster] : undefined;
+    return rooms !== undefined && Object.hasOwn(rooms, room) ? rooms[room] : undefined;
+  }
+
+  setPosition(cluster: string, room: string, position: Position): void {
+    const { [cluster]: rooms = {}, ...others } = this.#data.read;
+    // The latest cluster last: the first are forgotten.
+    const kept = Object.entries(others).slice(-(CLUSTERS_MOST - 1));
+    this.#data.read = { ...Object.fromEntries(kept), [cluster]: { ...rooms, [room]: position } };
+  }
+
+  /** Writes it, in one step. */
+  save(): void {
+    try {
+      mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
+      const next = `${this.#path}.${process.pid}`;
+      writeFileSync(next, `${JSON.stringify(this.#data, undefined, 2)}\n`, { mode: 0o600 });
+      renameSync(next, this.#path);
+    } catch {
+      // See above: not a reason to stop.
+    }
+  }
+}
