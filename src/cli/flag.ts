@@ -93,6 +93,8 @@ export interface Positional {
   /** The words it may be; none where the mode itself checks what it is. */
   readonly choices: readonly string[];
   readonly required: boolean;
+  /** All words that are no flags, joined by spaces, as for a text that nobody quoted. */
+  readonly rest?: true;
 }
 
 /** A command line with what it does, for help. */

@@ -149,6 +149,7 @@ function checkForm(name: string, row: Flag, value: string | boolean, args: reado
 
 function takePositional(mode: ModeDefinition, words: readonly string[]): string | undefined {
   const { positional } = mode;
+  if (positional?.rest === true && words.length > 0) return words.join(" ");
   const [first, ...rest] = words;
   const extra = positional === undefined ? first : rest[0];
   if (extra !== undefined) {

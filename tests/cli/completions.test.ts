@@ -33,7 +33,7 @@ async function printed(command: readonly string[]): Promise<string[]> {
 
 /** What a line completes to: `line` as typed, the last word being completed. */
 const cases: readonly (readonly [line: string, words: readonly string[]])[] = [
-  ["rtchat se", ["server"]],
+  ["rtchat se", ["send", "server"]],
   ["rtchat server --ba", ["--backplane"]],
   ["rtchat server --backplane ", ["keeper", "memory"]],
   ["rtchat server --backplane k", ["keeper"]],

@@ -15,14 +15,14 @@ describe("awkward strings", () => {
     expect(awkward.length).toBeGreaterThanOrEqual(60);
   });
 
-  test.each(awkward.map((one) => [...one]))("%s", (_, text, shown, width) => {
-    const safe = sanitizeLine(text as string);
-    expect(safe).toBe(shown as string);
-    expect(widthOf(safe)).toBe(width as number);
+  test.each(awkward)("%s", (_, text, shown, width) => {
+    const safe = sanitizeLine(text);
+    expect(safe).toBeshown;
+    expect(widthOf(safe)).toBe(width);
     for (const columns of [20, 33, 80]) {
       const rows = wrap([plain(safe)], columns);
       for (const row of rows) expect(rowWidth(row)).toBeLessThanOrEqual(columns);
-      expect(rows.map(rowText).join("")).toBe((shown as string).replace(/ +$/, ""));
+      expect(rows.map(rowText).join("")).toBe(shown.replace(/ +$/, ""));
       expect(widthOf(pad(safe, columns))).toBe(columns);
       expect(rowWidth(fitRow([plain(safe)], columns))).toBe(columns);
       expect(widthOf(fit(safe, columns))).toBeLessThanOrEqual(columns);

@@ -76,7 +76,13 @@ export const sendMode = defineMode({
     "Sends its argument, or all of stdin as one message, and exits 0 when it is in the log. Without --nick, a nick that " +
     "is taken gets a suffix.",
   flags: shared,
-  positional: { hint: "TEXT", summary: "the message; without it stdin is", choices: [], required: false },
+  positional: {
+    hint: "TEXT",
+    summary: "the message; without it stdin is",
+    choices: [],
+    required: false,
+    rest: true,
+  },
   examples: [
     { command: 'rtchat send --room ops "deploy done"', does: "tell the room" },
     { command: "uptime | rtchat send --room ops --nick web1", does: "what a command says, as one message" },

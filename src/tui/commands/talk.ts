@@ -1,5 +1,5 @@
 /** Commands that change where one is, who one is, and to whom one speaks. */
-import { nameKey, parseNick, parseRoom } from "../../protocol/names.ts";
+import { parseNick, parseRoom } from "../../protocol/names.ts";
 import type { Command, CommandContext, CommandName } from "./command.ts";
 import { roomName, splitWords } from "./command.ts";
 
@@ -101,8 +101,3 @@ export const quitCommand: Command = {
     context.quit();
   },
 };
-
-/** `@Bob` and `@bob` are the same person. */
-export function sameTarget(one: string, other: string): boolean {
-  return nameKey(one) === nameKey(other);
-}

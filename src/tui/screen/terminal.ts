@@ -29,7 +29,7 @@ export function notificationStyle(
 }
 
 /** The bytes of a notification; title and body hold no control characters afterwards. */
-export function notification(style: NotificationStyle, title: string, body: string): string {
+function notification(style: NotificationStyle, title: string, body: string): string {
   const [head, text] = [title, body].map((part) => sanitizeLine(part).replaceAll(";", ",").slice(0, 200));
   switch (style) {
     case "osc9":
