@@ -157,7 +157,7 @@ export class Lab {
   deliver(): void {
     for (let left = true; left;) {
       left = false;
-      for (const { from, to, frames } of [...this.directions]) {
+      for (const { from, to, frames } of this.directions) {
         const frame = frames.shift();
         if (frame === undefined) continue;
         left = true;
