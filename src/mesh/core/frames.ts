@@ -1,6 +1,6 @@
 /**
- * Frames of the mesh on a link, as bytes. The first byte is the type; the core owns 0x10 to 0x1f, and the rest of the
- * numbers belong to the link below it (hello, ping) and to other users of a link (files).
+ * Frames of the mesh on a link, as bytes. The first byte is the type; the link below carries each as one frame of its own
+ * and knows nothing of what is in it.
  *
  * A frame arrives whole: the link below cuts the stream into frames. Decoding is strict, and bounds every count before it
  * makes room for it. PROTOCOL.md has the layouts.

@@ -32,7 +32,6 @@ export const reasons = {
   "clock-order": { fate: "close", text: "an entry claims to be older than what it builds on" },
   "not-admitted": { fate: "close", text: "a chain starts without naming the entry that admitted its author" },
   "clock-ahead": { fate: "hold", text: "an entry's clock is too far ahead; it is held back until then" },
-  "missing-parent": { fate: "hold", text: "an entry builds on one not yet here" },
   "too-many-chains": { fate: "drop", text: "an author has started too many chains" },
   // Links and callers
   "not-a-member": { fate: "answer", text: "the key is not a member of this mesh" },
