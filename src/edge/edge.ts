@@ -117,6 +117,11 @@ export class Edge {
     return this.#placement.held;
   }
 
+  /** Sessions whose outbox is above the soft limit: they have a while to catch up. */
+  get slowReaders(): number {
+    return this.#slow.size;
+  }
+
   /** Every client that has said something, in the order they came. */
   get sessions(): Iterable<Session> {
     return this.#sessions.values();
