@@ -113,6 +113,7 @@ export interface StoredSession extends Pick<Session<never>, "session" | "nick" |
 /** What a server that came back says of one of its sessions. */
 export interface Announced {
   readonly session: string;
+  /** Empty while its first claim is under way. */
   readonly nick: string;
   readonly fence: number;
   readonly rooms: readonly string[];
@@ -292,7 +293,10 @@ export class ClusterState<S extends { readonly id: string }> {
     for (const announced of sessions) {
       said.add(announced.session);
       const known = this.#sessions.get(announced.session);
-      if (known !== undefined && known.owner !== server.id) this.#announce.taken(server, announced.session);
+      const elsewhere = known !== undefined && known.owner !== server.id;
+      // Whoever is about to claim a session does not hold it yet: that it is elsewhere is no news to it.
+      if (elsewhere && announced.nick === "") continue;
+      if (elsewhere) this.#announce.taken(server, announced.session);
       else if (!announced.pending) this.#takeBack(server, announced);
       else if (known !== undefined) this.#hold(known, server);
     }

@@ -88,7 +88,7 @@ describe("the judge", () => {
   });
 
   test("sees presence noise once everybody is there", () => {
-    const presence: RunEvent = { e: "presence", t: 1, c: 1, room: "r", state: "leave" };
+    const presence: RunEvent = { e: "presence", t: 1, c: 1, room: "r", nick: "n", state: "leave" };
     expect(judge(presence).noise).toBe(0);
     expect(judge({ e: "steady", t: 0 }, presence).noise).toBe(1);
   });

@@ -48,11 +48,13 @@ export type RunEvent =
       readonly t: number;
       readonly c: number;
       readonly room: string;
+      readonly nick: string;
       readonly state: string;
     }
   | { readonly e: "disconnect"; readonly t: number; readonly c: number; readonly why: string }
   | { readonly e: "fault"; readonly t: number; readonly what: string }
-  | { readonly e: "steady"; readonly t: number }
+  /** From here on, or up to here, nobody comes or goes. */
+  | { readonly e: "steady" | "calm"; readonly t: number }
   | {
       readonly e: "log";
       readonly room: string;
@@ -134,7 +136,7 @@ export class Checker {
         if (this.#steady && event.state !== "rename") {
           this.#verdict.noise += 1;
           this.#say(
-            `client ${event.c} saw ${event.state} in ${event.room} at ${event.t} ms while everybody stayed`,
+            `client ${event.c} saw ${event.nick} ${event.state} in ${event.room} at ${event.t} ms while everybody stayed`,
           );
         }
         return;
@@ -145,7 +147,8 @@ export class Checker {
         this.#verdict.faults += 1;
         return;
       case "steady":
-        this.#steady = true;
+      case "calm":
+        this.#steady = event.e === "steady";
         return;
       case "log":
         this.#logged(event.room, event.seq, event.id, event.text);

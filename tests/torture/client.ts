@@ -38,6 +38,7 @@ interface ServerLine {
   readonly code?: string;
   readonly message?: string;
   readonly state?: string;
+  readonly nick?: string;
   readonly resume?: string;
   readonly recovered?: boolean;
   readonly messages?: readonly { readonly seq: number; readonly id?: string; readonly text: string }[];
@@ -195,7 +196,7 @@ export class Witness {
         this.#unacked.delete(line.id ?? "");
         return;
       case "presence":
-        this.#run.record({ e: "presence", t, c, room, state: line.state ?? "" });
+        this.#run.record({ e: "presence", t, c, room, nick: line.nick ?? "", state: line.state ?? "" });
         return;
       case "error":
         this.#error(line);

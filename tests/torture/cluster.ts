@@ -6,7 +6,7 @@
  * in `#processes` until it has exited, and `stop` leaves none behind.
  */
 import { Database } from "bun:sqlite";
-import { closeSync, mkdirSync, openSync, readFileSync } from "node:fs";
+import { closeSync, mkdirSync, openSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Subprocess } from "bun";
 import type { Random } from "../../src/protocol/clock.ts";
@@ -99,6 +99,8 @@ export class Cluster {
   private constructor(folder: string) {
     this.#folder = folder;
     this.#data = join(folder, "data");
+    // What an earlier run left in the same folder would be judged as this run's.
+    rmSync(this.#data, { recursive: true, force: true });
     mkdirSync(this.#data, { recursive: true, mode: 0o700 });
   }
 

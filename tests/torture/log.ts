@@ -37,6 +37,7 @@ export async function readLog(
     await ask({ type: "hello", version: 1, nick: "the-log-reader" }, "welcome");
     for (const room of rooms) {
       let after = 0;
+      await ask({ type: "join", room, history: 0 }, "joined", room);
       for (;;) {
         const page = await ask({ type: "history", room, after, limit: PAGE }, "history", room);
         for (const { seq, id, text } of page.messages ?? []) {

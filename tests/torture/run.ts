@@ -66,6 +66,7 @@ export async function torture(
     await talk(options, cluster, witnesses, random, elapsed, record, say);
     const quiet = !(await until(() => witnesses.every((witness) => witness.unacked === 0), QUIET_MS));
     if (!quiet) say("some messages were never acknowledged");
+    record({ e: "calm", t: elapsed() });
     const lastSeq = await readLog(cluster.doors, rooms, record);
     await until(() => checker.behind(lastSeq) === 0, QUIET_MS);
   } finally {

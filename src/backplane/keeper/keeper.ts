@@ -100,7 +100,7 @@ export class KeeperBackplane implements Backplane {
     this.#candidate = new Candidate(this.#settings, this.#clock, this.#log);
     this.#inbound = new Inbound(this.#calls, this.#reader, this.#log, {
       taken: (session) => {
-        this.#sessions.gone(session);
+        this.#sessions.taken(session);
         this.#listener?.taken(session);
       },
       told: (session, payload) => this.#listener?.told(session, payload),
@@ -306,7 +306,7 @@ export class KeeperBackplane implements Backplane {
   }
 
   release(session: string): void {
-    this.#sessions.gone(session);
+    this.#sessions.released(session);
     this.#link.writer?.begin(Op.Release).text(session).end();
   }
 

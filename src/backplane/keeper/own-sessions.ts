@@ -53,9 +53,18 @@ export class OwnSessions {
     this.#sessions.get(session)?.rooms.delete(room);
   }
 
-  /** It was released, or taken over by another server. */
-  gone(session: string): void {
+  /** It was released. */
+  released(session: string): void {
     this.#sessions.delete(session);
+  }
+
+  /** Another server has taken it over; a claim of ours that is under way may bring it back. */
+  taken(session: string): void {
+    const own = this.#sessions.get(session);
+    if (own === undefined) return;
+    own.nick = undefined;
+    own.rooms.clear();
+    if (own.pending === 0) this.#sessions.delete(session);
   }
 
   has(session: string): boolean {
