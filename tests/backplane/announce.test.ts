@@ -31,14 +31,16 @@ function cluster(): { state: ClusterState<Server>; said: string[] } {
 describe("a session that is claimed while the keeper changes", () => {
   test("is not taken from the server that is about to have it", () => {
     const { state, said } = cluster();
-    state.restore("s", "ana", dead.id, ["lobby"]);
+    state.restore({ session: "s", nick: "ana", owner: dead.id, fence: 1, rooms: ["lobby"] });
     const own = new OwnSessions();
     own.claiming("s");
     state.announce(heir, own.announce());
     expect(said).toEqual([]);
-    expect(state.claim(heir, "s", "ana")).toEqual({ ok: true, rooms: ["lobby"] });
-    own.claimed("s", "ana", ["lobby"]);
-    expect(own.announce()).toEqual([{ session: "s", nick: "ana", rooms: ["lobby"], pending: false }]);
+    expect(state.claim(heir, "s", "ana", 2)).toEqual({ ok: true, rooms: ["lobby"] });
+    own.claimed("s", "ana", 2, ["lobby"]);
+    expect(own.announce()).toEqual([
+      { session: "s", fence: 2, nick: "ana", rooms: ["lobby"], pending: false },
+    ]);
     expect(said).toEqual([]);
   });
 
@@ -46,9 +48,9 @@ describe("a session that is claimed while the keeper changes", () => {
     const own = new OwnSessions();
     own.claiming("s");
     own.taken("s");
-    own.claimed("s", "ana", ["lobby"]);
+    own.claimed("s", "ana", 2, ["lobby"]);
     const { state, said } = cluster();
-    state.restore("s", "ana", heir.id, ["lobby"]);
+    state.restore({ session: "s", nick: "ana", owner: heir.id, fence: 1, rooms: ["lobby"] });
     state.announce(heir, own.announce());
     expect(said).toEqual([]);
   });
@@ -56,9 +58,9 @@ describe("a session that is claimed while the keeper changes", () => {
   test("is known to be gone when it was held here and another server has it now", () => {
     const own = new OwnSessions();
     own.claiming("s");
-    own.claimed("s", "ana", ["lobby"]);
+    own.claimed("s", "ana", 2, ["lobby"]);
     const { state, said } = cluster();
-    state.restore("s", "ana", "another", ["lobby"]);
+    state.restore({ session: "s", nick: "ana", owner: "another", fence: 1, rooms: ["lobby"] });
     state.announce(heir, own.announce());
     expect(said).toEqual(["taken s from heir"]);
     own.taken("s");
