@@ -17,7 +17,7 @@ describe("awkward strings", () => {
 
   test.each(awkward)("%s", (_, text, shown, width) => {
     const safe = sanitizeLine(text);
-    expect(safe).toBeshown;
+    expect(safe).toBe(shown);
     expect(widthOf(safe)).toBe(width);
     for (const columns of [20, 33, 80]) {
       const rows = wrap([plain(safe)], columns);
