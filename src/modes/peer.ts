@@ -38,6 +38,7 @@ export const start: StartMode = modeStarter(peerMode, async (config, context) =>
     id: peer.node.self,
   });
   if (!config.json) greet(peer.node, config, invite);
+  peer.console.start();
   const inputEnded = readInput(peer);
   const reason = await Promise.race([
     peer.left,
@@ -85,6 +86,7 @@ async function compose(config: PeerConfig, invite: Invite | undefined): Promise<
       fallbackNick: loginName(),
       listen: config.listen,
       connect: config.connect ?? [],
+      announce: config.announce,
       invite,
       inviteOnly: config.inviteOnly,
       onEvent: (event) => console.event(event),

@@ -66,6 +66,8 @@ export const peerNodeLimits = {
 
 /** A peer's line and JSON mode. */
 export const peerConsoleLimits = {
+  /** Earlier messages of the room shown at the start: a screenful or two. */
+  historyAtStart: 50,
   /** After the end of stdin: how long to wait until somebody else holds what was written. Several rounds of dialling. */
   heldMs: 30_000,
 } as const;

@@ -10,7 +10,9 @@ import type { Address } from "../../src/protocol/address.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import type { Cleanup } from "./support.ts";
 
-export interface PeerOptions extends Partial<Pick<NodeOptions, "nick" | "invite" | "inviteOnly" | "clock">> {
+export interface PeerOptions extends Partial<
+  Pick<NodeOptions, "nick" | "invite" | "inviteOnly" | "clock" | "announce">
+> {
   readonly connect?: readonly (TestPeer | Address)[];
   readonly directory?: string;
   readonly port?: number;
@@ -84,6 +86,7 @@ export async function startPeer(cleanup: Cleanup, options: PeerOptions = {}): Pr
     tls: await makeCredentials(identity),
     nick: undefined,
     fallbackNick: "guest",
+    announce: undefined,
     invite: undefined,
     inviteOnly: false,
     listen: { host: "127.0.0.1", port },

@@ -7,6 +7,7 @@
 import { formatPeerId, type PeerId } from "../../identity/peer-id.ts";
 import { AddressError, parseAddress } from "../../protocol/address.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
+import { peerConsoleLimits } from "../../protocol/limits.peer.ts";
 import { parseNick, parseRoom } from "../../protocol/names.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
 import type { Draft, EntryHash, Holding, Place, TimelineItem } from "../core/api.ts";
@@ -51,6 +52,16 @@ export class PeerConsole {
     };
   }
 
+  /** Shows what was said here before. */
+  start(): void {
+    const items = this.#node.core.timeline(this.#target, peerConsoleLimits.historyAtStart);
+    if (items.length > 0)
+      this.event({
+        type: "inserted",
+        insertions: items.map((item, index) => ({ item, index, earlier: false })),
+      });
+  }
+
   /** Own messages that nobody else is known to hold. */
   get unheld(): number {
     let count = this.#node.isWaitingToWrite ? 1 : 0;
@@ -60,7 +71,7 @@ export class PeerConsole {
 
   /** Something happened. */
   event(event: NodeEvent): void {
-    if (event.type !== "inserted" && event.type !== "holdings") this.#views = undefined;
+    if (event.type !== "holdings") this.#views = undefined;
     if (event.type === "inserted") this.#follow(event.insertions.map(({ item }) => item));
     if (event.type === "holdings") this.#holdings();
     if (this.#options.json) {

@@ -269,13 +269,14 @@ export class Belonging {
       if (this.#isWaitingForLog && this.#options.clock.monotonic() > this.#giveUpAt) this.#startAnew();
       return;
     }
+    // First who we are, so that nobody reads a message of somebody without a name.
+    if (!this.#announced) this.#introduce();
     while (this.#drafts[0] !== undefined) {
       const published = this.core.publish(this.#drafts[0]);
       if (!published.ok && published.code === "no-previous") return;
       this.#drafts.shift();
       // What the core does not take now it will never take; it was checked when it was written.
     }
-    if (!this.#announced) this.#introduce();
   }
 
   /** Who let us in moved on before we had the log, and nobody else has it: back to a mesh of our own. */

@@ -16,7 +16,7 @@ import type { TlsIdentity } from "../../net/tls-dial.ts";
 import type { TlsFailure } from "../../net/tls-failure.ts";
 import { listenTls, type TlsListener } from "../../net/tls-listen.ts";
 import type { TlsSocket } from "../../net/tls-socket.ts";
-import type { Address } from "../../protocol/address.ts";
+import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Random, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
@@ -55,6 +55,8 @@ export interface NodeOptions {
   readonly invite: Invite | undefined;
   /** Let in only who has an invite. */
   readonly inviteOnly: boolean;
+  /** Announced instead of the machine's own addresses, where a port is forwarded; undefined: the own ones. */
+  readonly announce: readonly Address[] | undefined;
   readonly interfaces?: () => Interfaces;
   onEvent(event: NodeEvent): void;
 }
@@ -148,6 +150,8 @@ export class MeshNode implements LinkOwner {
 
   /** Addresses under which others can reach this device, best first. */
   addresses(): readonly string[] {
+    const { announce } = this.#options;
+    if (announce !== undefined) return announce.map(formatAddress);
     const port = this.#listener?.port ?? this.#options.listen.port;
     return ownAddresses({ host: this.#options.listen.host, port }, this.#interfaces());
   }

@@ -1,6 +1,5 @@
 /** The command line of `rtchat peer`. */
 import { defineMode, flag, toggle } from "../../cli/flag.ts";
-import { logFlags } from "../../cli/log.ts";
 import { addressListSchema, addressSchema, nickSchema, roomSchema } from "../../cli/schemas.ts";
 import { dataFlag, peerPort } from "./common.ts";
 
@@ -22,6 +21,10 @@ export const peerMode = defineMode({
       summary: "connect to these peers, trusting on first use the key that answers",
       short: "c",
     }),
+    announce: flag(addressListSchema({ port: peerPort }), {
+      hint: "LIST",
+      summary: "tell others these addresses and not this machine's own, where a port is forwarded",
+    }),
     nick: flag(nickSchema, {
       hint: "NICK",
       summary: "be called this; otherwise what you were called last, or your login name",
@@ -36,7 +39,6 @@ export const peerMode = defineMode({
     json: toggle({ summary: "print every event as one line of JSON, and take JSON on stdin" }),
     follow: toggle({ summary: "stay after the end of stdin", short: "f" }),
     data: dataFlag,
-    ...logFlags,
   },
   positional: {
     hint: "INVITE",
