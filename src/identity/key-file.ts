@@ -15,7 +15,7 @@ import { peerIdOf, type PeerId } from "./peer-id.ts";
 import { codeOf, createPrivateFile, readPrivateFile, type PrivateFileKind } from "./private-file.ts";
 
 /** Name of the key's file in the data directory. */
-export const identityFile = "identity.pem";
+const identityFile = "identity.pem";
 
 /** A device's key pair. `privateKey` is handed on only to make the TLS certificate. */
 export interface Identity {

@@ -17,12 +17,11 @@ import { quote } from "../protocol/names.ts";
 export type PeerId = `rt1${string}`;
 
 /** Bytes in an Ed25519 public key. */
-export const publicKeyBytes = 32;
+const publicKeyBytes = 32;
 
 const prefix = "rt";
 const idVersion = 1;
 const canonicalLength = 62;
-const groupLength = 5;
 
 /** What is wrong with a text that should have been a peer ID; the message is written for the person who typed it. */
 export class PeerIdError extends Error {
@@ -50,11 +49,6 @@ export function publicKeyOf(peerId: PeerId): Uint8Array {
 export function formatPeerId(peerId: PeerId): string {
   const symbols = peerId.slice(prefix.length + 1);
   return [`${prefix}1`, ...(symbols.match(/.{1,5}/g) ?? [])].join("-");
-}
-
-/** The first groups of an ID, to tell people apart in a list. Never enough to trust somebody by. */
-export function shortPeerId(peerId: PeerId): string {
-  return `${formatPeerId(peerId).slice(0, 4 + 2 * groupLength + 1)}…`;
 }
 
 /**

@@ -318,7 +318,7 @@ function heldWords(holding: Holding | undefined): string {
 }
 
 /** JSON in one line, with what a terminal or a line reader would obey escaped. */
-export function jsonLine(object: object): string {
+function jsonLine(object: object): string {
   return JSON.stringify(object).replaceAll(
     /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
     (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,

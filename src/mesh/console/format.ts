@@ -19,12 +19,12 @@ export type Look = (peerId: PeerId) => PeerView | undefined;
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
 
 /** `12:03`. */
-export function timeOfDay(at: number): string {
+function timeOfDay(at: number): string {
   return clock.format(at);
 }
 
 /** A name, or the head of the ID of somebody unknown. */
-export function nameOf(peerId: PeerId, look: Look): string {
+function nameOf(peerId: PeerId, look: Look): string {
   const peer = look(peerId);
   return peer === undefined ? `~${formatPeerId(peerId).slice(4, 9)}` : shownName(peer);
 }
@@ -117,7 +117,7 @@ function keyChangedLines(address: Address, known: PeerId, found: PeerId): string
 }
 
 /** A failure in words: our sentence, and what they said or the system said where it adds something. */
-export function failureWords({ code, detail }: LinkFailure): string {
+function failureWords({ code, detail }: LinkFailure): string {
   const sentence = explainFailure(code);
   const more = sanitizeLine(detail);
   return more === "" || more.includes(sentence) || sentence === more ? sentence : `${sentence} (${more})`;

@@ -12,7 +12,7 @@ import type { PeerId } from "../core/api.ts";
 import type { PeerView } from "../node/views.ts";
 
 /** The head of an ID that tells namesakes apart: the first group. */
-export function idHead(peerId: PeerId): string {
+function idHead(peerId: PeerId): string {
   return formatPeerId(peerId).split("-")[1] ?? "";
 }
 

@@ -78,9 +78,3 @@ export function explainFailure(code: FailureCode): string {
   if (Object.hasOwn(tlsSentences, code)) return tlsSentences[code as TlsFailureCode];
   return reasons[code as ReasonCode].text;
 }
-
-/** Failures after which dialling the same address again by itself is pointless. */
-export function isFinal(code: FailureCode): boolean {
-  const final: readonly FailureCode[] = ["version", "changed-key", "own-key", "removed", "different-mesh"];
-  return final.includes(code) || code === "not-invited" || code.startsWith("invite-");
-}

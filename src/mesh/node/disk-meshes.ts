@@ -70,7 +70,7 @@ export class DiskMeshes implements MeshOpener {
 }
 
 /** RFC 8032 verification with the platform's own Ed25519. */
-export const verifyEd25519: Verify = (publicKey, message, signature) => {
+const verifyEd25519: Verify = (publicKey, message, signature) => {
   try {
     // An Ed25519 SubjectPublicKeyInfo is a fixed head and the key (RFC 8410).
     const spki = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), publicKey]);

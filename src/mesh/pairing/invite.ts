@@ -13,7 +13,7 @@
  * once; who reads the invite first can use it, so it is as secret as the way it travels.
  */
 import { createHash } from "node:crypto";
-import { formatPeerId, parsePeerId, PeerIdError, type PeerId } from "../../identity/peer-id.ts";
+import { parsePeerId, PeerIdError, type PeerId } from "../../identity/peer-id.ts";
 import { AddressError, formatAddress, parseAddressList, type Address } from "../../protocol/address.ts";
 import { quote } from "../../protocol/names.ts";
 
@@ -116,9 +116,4 @@ function readPeerId(text: string): PeerId {
       throw new InviteError(`The invite's peer ID cannot be used: ${error.message}`);
     throw error;
   }
-}
-
-/** Who invites, for people: the ID in groups. */
-export function inviter(invite: Invite): string {
-  return formatPeerId(invite.peerId);
 }
