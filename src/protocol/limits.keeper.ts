@@ -15,10 +15,17 @@ export const keeperLimits = {
   callBytesUnderWay: 64 * MiB,
   /** The keeper is heard at least this often, however quiet it is. */
   beatMs: 250,
-  /** A keeper that was not heard for so many beats in a row hangs: another is elected. */
+  /** A keeper that was not heard for so many beats in a row, and is stopped or gone or cannot be seen, hangs: another is
+   * elected. */
   silentBeats: 4,
-  /** From dialling to the keeper's welcome. */
-  helloMs: 1_000,
+  /** The same for one whose process is seen to run: a slow disk can make a commit take seconds. */
+  patientBeats: 20,
+  /** From dialling to the keeper's welcome. A new one loads a million keys first. */
+  helloMs: 5_000,
+  /** Without a keeper for this long a server says that it is down; shorter pauses are takeovers. */
+  downMs: 2_000,
+  /** How long a stopping server waits for its last answers. */
+  lingerMs: 1_000,
   /** A server pings this often; also how often the round trip is measured. */
   pingMs: 1_000,
   /** A server that was not heard for this long hangs: its sessions go into grace, for other servers to take over. */

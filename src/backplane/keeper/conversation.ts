@@ -24,6 +24,8 @@ export interface ConversationHandlers {
   welcomed(welcome: Welcome, conversation: Conversation): void;
   frame(reader: FrameReader): void;
   measured(roundTripMs: number): void;
+  /** Whether the keeper's process is seen to run, and only slow. */
+  running(): boolean;
 }
 
 export class Conversation {
@@ -69,13 +71,13 @@ export class Conversation {
     limits: KeeperLimits,
     handlers: ConversationHandlers,
   ): Promise<Conversation | undefined> {
-    const { outboxBytes, helloMs } = limits;
+    const { outboxBytes, helloMs, lingerMs } = limits;
     let conversation: Conversation | undefined;
     try {
       await dial({
         to: { path },
         timeoutMs: helloMs,
-        settings: { clock, limits: { outboxBytes, highWaterBytes: outboxBytes / 2, lingerMs: helloMs } },
+        settings: { clock, limits: { outboxBytes, highWaterBytes: outboxBytes / 2, lingerMs } },
         opened: (connection) => {
           conversation = new Conversation(connection, clock, limits, handlers);
           return conversation.#begin(hello());
@@ -144,13 +146,14 @@ export class Conversation {
   }
 
   #listen(): void {
-    const { beatMs, silentBeats } = this.#limits;
+    const { beatMs, silentBeats, patientBeats } = this.#limits;
     const now = this.#clock.monotonic();
     const asleep = now - this.#beatAt > 2 * beatMs;
     this.#beatAt = now;
     this.#silentBeats = this.#heard || asleep ? 0 : this.#silentBeats + 1;
     this.#heard = false;
-    if (this.#silentBeats >= silentBeats) this.close("silent");
+    const hangs = this.#silentBeats >= silentBeats && !this.#handlers.running();
+    if (hangs || this.#silentBeats >= patientBeats) this.close("silent");
   }
 
   /** Whether the keeper missed its last beat. */

@@ -161,10 +161,7 @@ export class KeeperBackplane implements Backplane {
     this.#calls.expire();
     const { writer } = this.#link;
     if (writer !== undefined) this.#inbound.retry(writer);
-    if (
-      this.#lostAt !== undefined &&
-      this.#clock.monotonic() - this.#lostAt > 2 * this.#settings.limits.helloMs
-    ) {
+    if (this.#lostAt !== undefined && this.#clock.monotonic() - this.#lostAt > this.#settings.limits.downMs) {
       this.#report("down", this.#health.detail);
     }
   }
@@ -178,7 +175,7 @@ export class KeeperBackplane implements Backplane {
         .end();
       // The keeper answers what came before, then closes; one that hangs is not waited for.
       const late = Promise.withResolvers<void>();
-      const timer = this.#clock.after(this.#settings.limits.helloMs, late.resolve);
+      const timer = this.#clock.after(this.#settings.limits.lingerMs, late.resolve);
       await Promise.race([this.#link.ended(), late.promise]);
       timer.stop();
     }

@@ -12,12 +12,13 @@ import type { ConversationHandlers } from "./conversation.ts";
 import type { Candidate } from "./candidate.ts";
 import { problemOf } from "./problem.ts";
 import type { StoreProblem } from "./problem.ts";
-import type { LogReader } from "./reader.ts";
+import { stateOf } from "./process-identity.ts";
+import type { Holder, LogReader } from "./reader.ts";
 import type { KeeperLimits } from "./tenure.ts";
 import type { Hello } from "./wire.ts";
 
 /** What the owner of a link is told. */
-export interface LinkHandlers extends ConversationHandlers {
+export interface LinkHandlers extends Omit<ConversationHandlers, "running"> {
   /** Says hello; asked at each connecting. */
   readonly hello: () => Hello;
   /** The connection is gone; another is looked for. */
@@ -82,7 +83,7 @@ export class KeeperLink {
       if (attempt === "busy" || (reader.holder()?.term ?? 0) === term) await this.#pause(limits.candidateMs);
       return dead;
     }
-    const conversation = await this.#open(holder.socket);
+    const conversation = await this.#open(holder);
     if (conversation === undefined) return term;
     const since = clock.monotonic();
     const watch = clock.every(limits.beatMs, () => this.#doubt(conversation, term));
@@ -96,11 +97,12 @@ export class KeeperLink {
     return dead;
   }
 
-  async #open(path: string): Promise<Conversation | undefined> {
+  async #open(holder: Holder): Promise<Conversation | undefined> {
     const { clock, limits } = this.#parts;
     let early: Conversation | undefined;
-    const conversation = await Conversation.open(path, this.#handlers.hello, clock, limits, {
+    const conversation = await Conversation.open(holder.socket, this.#handlers.hello, clock, limits, {
       ...this.#handlers,
+      running: () => stateOf(holder) === "running",
       welcomed: (welcome, by) => {
         early = by;
         this.#conversation = by;

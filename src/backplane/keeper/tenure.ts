@@ -53,7 +53,7 @@ function connectionSettings(clock: Clock, limits: KeeperLimits) {
     limits: {
       outboxBytes: limits.outboxBytes,
       highWaterBytes: limits.outboxBytes / 2,
-      lingerMs: limits.helloMs,
+      lingerMs: limits.lingerMs,
     },
   };
 }
