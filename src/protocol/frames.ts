@@ -65,8 +65,6 @@ export const Op = {
 const HEADER = 5;
 /** A buffer that grew beyond this in a burst is not kept. */
 const KEEP_BYTES = 256 * 1024;
-/** Half the cost of a TextDecoder and a view for it, and it keeps a byte order mark. */
-const { utf8Slice } = Buffer.prototype;
 
 /**
  * Appends frames to one buffer. `begin`, then fields, then `end`; `take` gives all whole frames since the last take.
@@ -175,20 +173,21 @@ export class FrameWriter {
   }
 }
 
-/** Eight bytes to read a float from: a view of its own for each would cost more than the copy. */
-const scratchBytes = new Uint8Array(8);
-const scratch = new DataView(scratchBytes.buffer);
-
 /** A frame's fields, read in order. Reading past the end throws RangeError: the peer is broken. */
 export class FrameReader {
   op = 0;
-  #buffer: Uint8Array = new Uint8Array(0);
+  /** The chunk, and the same bytes as a Buffer, whose reading of numbers and text costs half. */
+  #chunk: Uint8Array | undefined;
+  #buffer: Buffer = Buffer.alloc(0);
   #at = 0;
   #end = 0;
 
   /** Points the reader at a frame; for FrameDecoder. */
   aim(buffer: Uint8Array, start: number, end: number): void {
-    this.#buffer = buffer;
+    if (buffer !== this.#chunk) {
+      this.#chunk = buffer;
+      this.#buffer = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+    }
     this.op = buffer[start] ?? 0;
     this.#at = start + 1;
     this.#end = end;
@@ -210,9 +209,7 @@ export class FrameReader {
   }
 
   f64(): number {
-    const at = this.#take(8);
-    for (let index = 0; index < 8; index += 1) scratchBytes[index] = this.#buffer[at + index] ?? 0;
-    return scratch.getFloat64(0, true);
+    return this.#buffer.readDoubleLE(this.#take(8));
   }
 
   bytes(length: number): Uint8Array {
@@ -224,7 +221,7 @@ export class FrameReader {
   field(): string {
     const length = this.u32();
     const at = this.#take(length);
-    return utf8Slice.call(this.#buffer, at, at + length);
+    return this.#buffer.toString("utf8", at, at + length);
   }
 
   /** What is left of the frame, as a slice of the chunk it came in. */
@@ -237,7 +234,7 @@ export class FrameReader {
   text(): string {
     const at = this.#at;
     this.#at = this.#end;
-    return utf8Slice.call(this.#buffer, at, this.#end);
+    return this.#buffer.toString("utf8", at, this.#end);
   }
 
   /** The rest as JSON, unchecked: the caller validates. Throws SyntaxError. */
