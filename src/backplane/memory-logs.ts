@@ -6,7 +6,7 @@
  */
 import type { HistoryPage, HistoryQuery, LogEntry } from "./backplane.ts";
 import { takePage } from "./page.ts";
-import type { ClusterStore, Room, StoredRoom } from "./state.ts";
+import type { ClusterStore, Room, StoredRoom } from "./cluster.ts";
 
 interface Log {
   readonly id: number;

@@ -28,7 +28,7 @@ import type {
 import { checkPublication, unavailable } from "./failures.ts";
 import { MemoryLogs } from "./memory-logs.ts";
 import { ClusterState } from "./state.ts";
-import type { Announcer, Room } from "./state.ts";
+import type { Announcer, Room } from "./cluster.ts";
 
 /** Settings of a store. All have defaults. */
 export interface MemoryStoreOptions {

@@ -20,77 +20,14 @@ import type {
   RoomSummary,
   Snapshot,
 } from "./backplane.ts";
+import type { Announcer, ClusterStore, Room, Session } from "./cluster.ts";
 import { nickTaken, notHere, stale } from "./failures.ts";
-
-/** A session of the cluster. */
-export interface Session<S> {
-  readonly session: string;
-  nick: string;
-  /** The server that holds it; undefined in grace. */
-  server: S | undefined;
-  /** The id of the server that holds it, or held it before grace. */
-  owner: string;
-  /** Of the last claim (see Backplane.claim). */
-  fence: number;
-  readonly rooms: Set<Room<S>>;
-  /** Monotonic ms at which grace ends; meaningless with a server. */
-  graceUntil: number;
-}
-
-/** A room or an inbox that is in use. */
-export interface Room<S> {
-  readonly name: string;
-  /** The store's number for it. */
-  readonly id: number;
-  /** Largest seq committed, 0 before the first. */
-  last: number;
-  lastAt: number;
-  readonly members: Map<string, Session<S>>;
-  readonly records: Map<string, string>;
-  readonly subscribers: Set<S>;
-}
-
-/** What a room has in the store: all but who is there. */
-export interface StoredRoom {
-  readonly id: number;
-  readonly last: number;
-  readonly lastAt: number;
-  readonly records: Iterable<readonly [string, string]>;
-}
 
 /** Where a publication ended up. */
 export interface Published {
   readonly seq: number;
   readonly at: number;
   readonly duplicate: boolean;
-}
-
-/** Where entries and changes are kept. Calls may throw; the caller then discards the whole ClusterState. */
-export interface ClusterStore<S> {
-  load(room: string): StoredRoom;
-  /**
-   * Stores an entry, unless one is remembered under its key.
-   * @returns the remembered one
-   */
-  append(room: Room<S>, key: string, entry: LogEntry): Pick<LogEntry, "seq" | "at"> | undefined;
-  /** A room that nobody uses any more is unloaded. */
-  forget(room: string): void;
-  putRecord(room: Room<S>, key: string, value: string): void;
-  /** Stores a session's nick and server, new or changed. */
-  putSession(session: Session<S>): void;
-  /** Removes a session and its places in rooms. */
-  dropSession(session: Session<S>): void;
-  putMember(room: Room<S>, session: Session<S>): void;
-  dropMember(room: Room<S>, session: Session<S>): void;
-}
-
-/** Who tells the servers. Calls come in the order in which things happened. */
-export interface Announcer<S> {
-  entry(room: Room<S>, entry: LogEntry): void;
-  presence(room: Room<S>, event: PresenceEvent): void;
-  record(room: Room<S>, key: string, value: string): void;
-  taken(server: S, session: string): void;
-  told(server: S, session: string, payload: string): void;
 }
 
 /** Settings of a ClusterState. */

@@ -6,7 +6,7 @@ import { describe, expect, test } from "bun:test";
 import { OwnSessions } from "../../src/backplane/keeper/own-sessions.ts";
 import { MemoryLogs } from "../../src/backplane/memory-logs.ts";
 import { ClusterState } from "../../src/backplane/state.ts";
-import type { Announcer } from "../../src/backplane/state.ts";
+import type { Announcer } from "../../src/backplane/cluster.ts";
 
 interface Server {
   readonly id: string;

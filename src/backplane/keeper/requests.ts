@@ -7,7 +7,8 @@
 import type { FrameReader } from "../../protocol/frames.ts";
 import type { BackplaneFailure, Publication } from "../backplane.ts";
 import { checkPublication } from "../failures.ts";
-import type { Announced, Announcer, ClusterState } from "../state.ts";
+import type { Announcer } from "../cluster.ts";
+import type { Announced, ClusterState } from "../state.ts";
 import type { Peer } from "./peer.ts";
 import { Op, summaryToWire, toWire } from "./wire.ts";
 

@@ -10,7 +10,8 @@
  */
 import type { Database } from "bun:sqlite";
 import type { LogEntry } from "../backplane.ts";
-import type { ClusterStore, Room, Session, StoredRoom, StoredSession } from "../state.ts";
+import type { ClusterStore, Room, Session, StoredRoom } from "../cluster.ts";
+import type { StoredSession } from "../state.ts";
 import { JournalTail, JournalWriter, readBatch } from "./journal.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
