@@ -9,7 +9,7 @@ import { dirname, join, resolve } from "node:path";
 
 const repository = resolve(import.meta.dir, "../..");
 const self = "tests/tidy/repository.test.ts";
-const skipped = /^(node_modules|dist|coverage|\.git)(\/|$)/;
+const skipped = /^(node_modules|dist|coverage|\.git)(\/|$)|\.log$/;
 const binary = /\.(png|jpg|gif|ico|woff2?|sqlite|db|gz|pem|der)$/;
 
 /** Every text file that belongs to the project but this one, as [path relative to the top, text]. */
@@ -60,6 +60,15 @@ describe("the repository", () => {
   test("has files to look at", () => {
     expect(files.map(([path]) => path)).toContain("package.json");
     expect(files.map(([path]) => path)).toContain("tests/tidy/import-rule.test.ts");
+  });
+
+  test("has at its top what a newcomer expects, and no stray files", () => {
+    const top = new Set(files.map(([path]) => path.split("/")[0] ?? ""));
+    const folders = [".ci", "scripts", "src", "tests"];
+    const pages = ["README.md", "CHANGELOG.md", "LICENSE"];
+    const settings = ["package.json", "bun.lock", "bunfig.toml", "tsconfig.json", "knip.json", ".gitignore"];
+    const tools = [".oxlintrc.json", ".oxfmtrc.json"];
+    expect([...top].sort()).toEqual([...folders, ...pages, ...settings, ...tools].sort());
   });
 
   test("holds no unfinished business", () => {
