@@ -56,6 +56,7 @@ interface Pull {
   readonly link: PeerLink;
   readonly page: number;
   readonly deadline: number;
+  readonly tips: readonly EntryHash[];
 }
 
 /** Sync over all links of one core. */
@@ -167,11 +168,12 @@ export class Sync {
 
   /** The page that was asked for has been offered to the log, with these verdicts. Asks on. */
   onPage(link: PeerLink, verdicts: readonly Verdict[]): void {
+    const tips = this.#pull?.tips ?? [];
     this.#pull = undefined;
-    const before = link.missing.size;
     const nearer = this.#noteOnPath(link, verdicts);
     this.#settle(link);
-    let progress = nearer || link.missing.size < before;
+    const { nodes } = this.#host.graph();
+    let progress = nearer || tips.some((tip) => nodes.has(tip));
     for (const verdict of verdicts) {
       if (verdict.status === "accepted") progress = true;
       else if (verdict.status === "held") progress = this.#holdBack(link, chainOf(verdict.entry)) || progress;
@@ -219,7 +221,12 @@ export class Sync {
     this.#pages = (this.#pages % 0xffff_ffff) + 1;
     if (!link.send(encodeWant(this.#pages, wishes))) return false;
     this.#lastAsked = link.key;
-    this.#pull = { link, page: this.#pages, deadline: now + syncLimits.pageMs };
+    this.#pull = {
+      link,
+      page: this.#pages,
+      deadline: now + syncLimits.pageMs,
+      tips: tips.map(({ hash }) => hash),
+    };
     return true;
   }
 
@@ -302,31 +309,27 @@ function chainOf(of: { author: string; chain: string }): string {
 
 /** Nodes of the wished chains, merged into total order, without repetition. */
 function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Node> {
-  const cursors = new Map<readonly Node[], { readonly nodes: readonly Node[]; next: number; last: number }>();
+  const cursors: { readonly nodes: readonly Node[]; next: number; readonly last: number }[] = [];
   for (const { tip, locator } of wishes) {
     const node = graph.nodes.get(tip);
     if (node === undefined) continue;
     const known = locator.flatMap((hash) => graph.nodes.get(hash) ?? []);
-    for (const { nodes, first, last } of runsAfter(node, known)) {
-      const cursor = cursors.get(nodes);
-      if (cursor === undefined) cursors.set(nodes, { nodes, next: first, last });
-      else {
-        cursor.next = Math.min(cursor.next, first);
-        cursor.last = Math.max(cursor.last, last);
-      }
-    }
+    for (const { nodes, first, last } of runsAfter(node, known)) cursors.push({ nodes, next: first, last });
   }
+  let previous: Node | undefined;
   for (;;) {
     let best: { next: number } | undefined;
     let bestNode: Node | undefined;
-    for (const cursor of cursors.values()) {
+    for (const cursor of cursors) {
       const node = cursor.next <= cursor.last ? cursor.nodes[cursor.next] : undefined;
-      if (node === undefined || (bestNode !== undefined && compareNodes(bestNode, node) < 0)) continue;
+      if (node === undefined || (bestNode !== undefined && compareNodes(bestNode, node) <= 0)) continue;
       best = cursor;
       bestNode = node;
     }
     if (best === undefined || bestNode === undefined) return;
     best.next += 1;
-    yield bestNode;
+    // Wishes for two branches share what is before the fork: the same node then comes twice, one right after the other.
+    if (bestNode !== previous) yield bestNode;
+    previous = bestNode;
   }
 }
