@@ -1,10 +1,11 @@
 /**
- * What one delivery costs an edge: one room, one sender, a window of messages under way.
+ * What one delivery costs an edge: rooms of clients, a sender in each, a window of messages under way.
  *
  * Three processes: clients (load), the edge (measured), and with `--trunk tcp` a hub. The hub is a loop that turns every
  * line into one group frame, so that nothing but the edge, its sockets and the trunk is measured.
  *
- *   bun scripts/benchmarks/micro/fan-out.ts [--trunk in-process|tcp] [--members 500] [--window 8] [--seconds 3]
+ *   bun scripts/benchmarks/micro/fan-out.ts [--trunk in-process|tcp] [--rooms 1] [--clients 500]
+ *     [--window 8] [--seconds 3] [--profile FOLDER]
  */
 import { parseArgs } from "node:util";
 import { Edge } from "../../../src/edge/edge.ts";
@@ -22,13 +23,16 @@ const { values } = parseArgs({
   options: {
     role: { type: "string", default: "main" },
     trunk: { type: "string", default: "in-process" },
-    members: { type: "string", default: "500" },
+    rooms: { type: "string", default: "1" },
+    clients: { type: "string", default: "500" },
+    profile: { type: "string" },
     window: { type: "string", default: "8" },
     seconds: { type: "string", default: "3" },
     port: { type: "string", default: "0" },
   },
 });
-const members = Number(values.members);
+const clients = Number(values.clients);
+const rooms = Number(values.rooms);
 const self = import.meta.path;
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
@@ -37,24 +41,33 @@ const message = Buffer.from(
   `{"type":"message","room":"lobby","seq":1000000,"at":1700000000000,"from":"sender","text":"${"x".repeat(64)}"}\n`,
 );
 
-/** Every line of anybody becomes one message to everybody. */
+const nothing = new Uint8Array(0);
+
+/** The first line of a client is its room; every further line becomes a message to that room. */
 class LoopHub implements HubHost {
   attach(edge: EdgePort): { port: HubPort; detach(): void } {
+    for (let room = 1; room <= rooms; room += 1) edge.define(room, `room${room}`, { epoch: "e", seq: 0 }, 0);
+    const homes = new Map<number, { room: number; done: number }>();
     let seq = 0;
-    edge.define(1, "lobby", { epoch: "e", seq: 0 }, 0);
-    const finished = new Map<number, number>();
     const port: HubPort = {
-      open: (session) => edge.join(session, 1, new Uint8Array(0), 0),
+      open: () => {},
       resume: () => {},
       close: () => {},
       lines: (session, lines) => {
+        const home = homes.get(session);
+        if (home === undefined) {
+          const room = Number.parseInt(Buffer.from(lines).toString(), 10);
+          homes.set(session, { room, done: 1 });
+          edge.join(session, room, nothing, 1);
+          return;
+        }
         const count = countLines(lines);
         for (let index = 0; index < count; index += 1) {
           seq += 1;
-          edge.group(1, message, seq, 0, 0);
+          edge.group(home.room, message, seq, 0, 0);
         }
-        finished.set(session, (finished.get(session) ?? 0) + count);
-        edge.send(session, new Uint8Array(0), finished.get(session) ?? 0);
+        home.done += count;
+        edge.send(session, nothing, home.done);
       },
     };
     return { port, detach: () => {} };
@@ -137,39 +150,34 @@ async function runEdge(): Promise<void> {
     const used = process.memoryUsage.rss();
     say(JSON.stringify({ cpuMicros: user + system, user, system, rss: used, bytesOut: link?.bytesOut ?? 0 }));
   }
+  process.exit(0);
 }
 
 async function runClients(): Promise<void> {
-  const window = Number(values.window);
-  const [hello, line] = [Buffer.from("hello\n"), Buffer.from("x\n")];
-  let bytes = 0;
-  let begun = false;
-  /** Bytes of the sender's that are not yet a whole message. */
-  let partial = 0;
-  const connect = (isSender: boolean) =>
-    Bun.connect({
+  const [window, line] = [Number(values.window), Buffer.from("x\n")];
+  const senders: { write(data: Uint8Array): number }[] = [];
+  for (let index = 0; index < clients; index += 1) {
+    const isSender = index < rooms;
+    /** Bytes that are not yet a whole message. */
+    let partial = 0;
+    const socket = await Bun.connect({
       hostname: "127.0.0.1",
       port: Number(values.port),
       socket: {
-        data(socket, chunk) {
-          bytes += chunk.length;
-          if (!isSender || !begun) return;
+        data(own, chunk) {
+          if (!isSender) return;
           partial += chunk.length;
           let whole = 0;
           for (; partial >= message.length; partial -= message.length) whole += 1;
-          if (whole > 0) socket.write(whole === 1 ? line : Buffer.from("x\n".repeat(whole)));
+          if (whole > 0) own.write(whole === 1 ? line : Buffer.from("x\n".repeat(whole)));
         },
       },
     });
-  const sender = await connect(true);
-  sender.write(hello);
-  for (let index = 1; index < members; index += 1) (await connect(false)).write(hello);
-  for (let last = -1; last !== bytes;) {
-    last = bytes;
-    await Bun.sleep(200);
+    socket.write(Buffer.from(`${(index % rooms) + 1}\n`));
+    if (isSender) senders.push(socket);
   }
-  begun = true;
-  sender.write(Buffer.from("x\n".repeat(window)));
+  await Bun.sleep(300);
+  for (const sender of senders) sender.write(Buffer.from("x\n".repeat(window)));
   say("started");
 }
 
@@ -192,7 +200,18 @@ function linesOf(stream: ReadableStream<Uint8Array>): () => Promise<string> {
 async function main(): Promise<void> {
   const children: Bun.Subprocess[] = [];
   const spawn = (role: string, port: string, extra: string[] = []) => {
-    const args = ["--role", role, "--port", port, "--trunk", values.trunk, "--members", String(members)];
+    const args = [
+      "--role",
+      role,
+      "--port",
+      port,
+      "--trunk",
+      values.trunk,
+      "--rooms",
+      values.rooms,
+      "--clients",
+      values.clients,
+    ];
     const child = Bun.spawn([process.execPath, ...extra, self, ...args, "--window", values.window], {
       stdin: "pipe",
       stdout: "pipe",
@@ -203,13 +222,14 @@ async function main(): Promise<void> {
   };
   const hub = values.trunk === "tcp" ? spawn("hub", "0") : undefined;
   const hubPort = hub === undefined ? "0" : await hub.next();
-  const edge = spawn("edge", hubPort);
-  const clients = spawn("clients", await edge.next());
-  await clients.next();
+  const profile = values.profile === undefined ? [] : ["--cpu-prof", `--cpu-prof-dir=${values.profile}`];
+  const measured = spawn("edge", hubPort, profile);
+  const load = spawn("clients", await measured.next());
+  await load.next();
   const sample = async () => {
-    void edge.child.stdin.write("now\n");
-    void edge.child.stdin.flush();
-    return JSON.parse(await edge.next()) as Record<
+    void measured.child.stdin.write("now\n");
+    void measured.child.stdin.flush();
+    return JSON.parse(await measured.next()) as Record<
       "cpuMicros" | "user" | "system" | "rss" | "bytesOut",
       number
     >;
@@ -222,10 +242,13 @@ async function main(): Promise<void> {
   const each = (name: "cpuMicros" | "user" | "system"): string =>
     ((after[name] - before[name]) / deliveries).toFixed(2);
   say(
-    `${values.trunk}, ${members} members, window ${values.window}: ` +
+    `${values.trunk}, ${rooms} rooms, ${clients} clients, window ${values.window}: ` +
       `${Math.round((deliveries / (end - start)) * 1_000)} deliveries/s, ${each("cpuMicros")} µs CPU each ` +
       `(${each("user")} user, ${each("system")} system), ${Math.round(after.rss / 1_048_576)} MB`,
   );
+  // The edge writes its profile when it ends by itself.
+  void measured.child.stdin.end();
+  if (values.profile !== undefined) await measured.child.exited;
   for (const child of children) child.kill();
 }
 
