@@ -30,7 +30,7 @@ import { errorLine, goingAwayLine } from "./words.ts";
 export type EdgeLimits = { readonly [Name in keyof typeof edgeLimits | "lineBytes" | "helloMs"]: number };
 
 /** The limits that hold when nothing else is said. */
-export const defaultEdgeLimits: EdgeLimits = {
+const defaultEdgeLimits: EdgeLimits = {
   ...edgeLimits,
   lineBytes: clientLimits.lineBytes,
   helloMs: clientLimits.helloMs,
@@ -216,6 +216,7 @@ export class Edge {
   }
 
   #accept(connection: Connection): ConnectionHandlers {
+    connection.keepAlive(this.#limits.keepAliveMs);
     const newcomer = new Newcomer(this.#owner, connection, this.#clock.monotonic());
     this.#newcomers.add(newcomer, newcomer.since);
     // Before it is judged: whoever is turned away at once must be heard to go.

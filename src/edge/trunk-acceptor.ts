@@ -28,6 +28,8 @@ export interface TrunkAcceptorOptions {
   readonly logger: Logger;
   /** 32 random hex digits, different each time. */
   nonce(): string;
+  /** How long an edge may say nothing, not even ask for a report. */
+  readonly silenceMs?: number;
 }
 
 /** A listener gives out connections with the limits of clients; an edge carries thousands of them. */
@@ -76,10 +78,13 @@ class AcceptedTrunk implements ConnectionHandlers {
   readonly #port: EdgePortEncoder;
   readonly #decoder = new FrameDecoder(trunkLimits.handshakeFrameBytes);
   readonly #handshake: HubHandshake;
-  readonly #deadline: Timer;
+  /** First for the handshake, then for silence. */
+  #timer: Timer;
   readonly #frame = (reader: FrameReader): void => this.#take(reader);
   readonly #beside = (reader: FrameReader): void => this.#answer(reader);
   #magic = 0;
+  #hasSpoken = false;
+  #silentLooks = 0;
   #edge = "";
   #attached: Attached | undefined;
 
@@ -90,7 +95,7 @@ class AcceptedTrunk implements ConnectionHandlers {
     this.#out = new TrunkFlush(connection);
     this.#port = new EdgePortEncoder(this.#out.writer, this.#out.wrote);
     this.#handshake = new HubHandshake(options.secret, options.self, options.nonce());
-    this.#deadline = options.clock.after(trunkLimits.handshakeMs, () => {
+    this.#timer = options.clock.after(trunkLimits.handshakeMs, () => {
       this.#refuse(
         new HandshakeError("bad-handshake", `no trunk handshake within ${trunkLimits.handshakeMs} ms`),
       );
@@ -98,6 +103,7 @@ class AcceptedTrunk implements ConnectionHandlers {
   }
 
   data(chunk: Uint8Array): void {
+    this.#hasSpoken = true;
     let rest = chunk;
     while (this.#magic < TRUNK_MAGIC.length && rest.length > 0) {
       if (rest[0] !== TRUNK_MAGIC[this.#magic]) {
@@ -120,7 +126,7 @@ class AcceptedTrunk implements ConnectionHandlers {
   }
 
   close(end: ConnectionEnd): void {
-    this.#deadline.stop();
+    this.#timer.stop();
     this.#out.stop();
     const attached = this.#attached;
     this.#attached = undefined;
@@ -145,7 +151,9 @@ class AcceptedTrunk implements ConnectionHandlers {
   }
 
   #attach(edge: EdgeIdentity): void {
-    this.#deadline.stop();
+    this.#timer.stop();
+    const silenceMs = this.#options.silenceMs ?? trunkLimits.edgeSilenceMs;
+    this.#timer = this.#options.clock.every(silenceMs / 2, () => this.#listen());
     this.#edge = edge.edge;
     this.#decoder.limit = trunkLimits.frameBytes;
     this.#attached = this.#options.host.attach(this.#port, edge.edge);
@@ -154,6 +162,19 @@ class AcceptedTrunk implements ConnectionHandlers {
       from: this.#connection.remote,
       build: edge.build,
     });
+  }
+
+  /**
+   * Two looks in a row without a word: the edge's machine is gone, or its process hangs. A hub that hung itself looks
+   * once when it wakes up, and has read what came meanwhile before it looks again.
+   */
+  #listen(): void {
+    if (this.#hasSpoken) this.#silentLooks = 0;
+    else this.#silentLooks += 1;
+    this.#hasSpoken = false;
+    if (this.#silentLooks < 2) return;
+    this.#options.logger.warn("an edge has fallen silent; its trunk is closed", { edge: this.#edge });
+    this.#connection.terminate();
   }
 
   #answer(reader: FrameReader): void {

@@ -212,6 +212,11 @@ export class Connection {
     this.#settle("closed", undefined, "terminate");
   }
 
+  /** Has the system probe the peer when nothing was heard for `idleMs`; a peer that is gone is then a failure. */
+  keepAlive(idleMs: number): void {
+    this.#socket.setKeepAlive(true, idleMs);
+  }
+
   /** Continues as the server side of TLS; `initialData` are the peer's bytes read so far. */
   upgrade(tls: Bun.TLSOptions, initialData: Uint8Array): void {
     const options = { isServer: true, tls, initialData, data: this as Connection, socket: socketHandlers };

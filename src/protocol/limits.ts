@@ -72,6 +72,8 @@ export const edgeLimits = {
   holdNoticeMs: 1_000,
   /** Sessions given to hubs in one turn, when many come at once from a hub that died. A few ms of work. */
   placedPerTurn: 256,
+  /** An idle client is probed by the system after this long, so that one whose machine vanished does not stay for good. */
+  keepAliveMs: 60_000,
   /** How often deadlines of clients are looked at: none of them is finer than a quarter of a second. */
   sweepMs: 250,
   /** Connections an edge accepts when nothing else is said; netLimits.descriptorHeadroom is kept as well. */
@@ -95,6 +97,9 @@ export const trunkLimits = {
   /** Without any frame from the hub for this long, a trunk is dead and its sessions move on. A person does not notice
    * this pause, and moving is harmless when the hub was only slow. */
   silenceMs: 700,
+  /** An edge asks for reports all the time; one that says nothing for this long is gone with its machine, and its
+   * sessions are expected elsewhere. Longer than silenceMs: moving them is the edge's business while it lives. */
+  edgeSilenceMs: 5_000,
   /** Edge to hub: a hub that takes in nothing while this much waits is dead. Far above high water, where the edge stops
    * reading its clients. */
   edgeOutboxBytes: 64 * MiB,

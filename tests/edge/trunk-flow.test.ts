@@ -10,11 +10,12 @@ import type { EdgePort, TrunkFate } from "../../src/edge/trunk.ts";
 import { HubPortEncoder } from "../../src/edge/trunk-wire.ts";
 import type { Connection } from "../../src/net/connection.ts";
 import { listen } from "../../src/net/listener.ts";
-import { seededRandom, systemClock } from "../../src/protocol/clock.ts";
+import { seededRandom, systemClock, type Clock } from "../../src/protocol/clock.ts";
 import { FrameDecoder, FrameWriter, TRUNK_MAGIC } from "../../src/protocol/frames.ts";
 import { trunkLimits } from "../../src/protocol/limits.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { Bare, settingsOf, until } from "../net/helpers.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { FakeHub } from "./fake-hub.ts";
 
 const secret = Buffer.alloc(32, 7);
@@ -26,13 +27,13 @@ afterEach(async () => {
 });
 
 /** A hub behind a port. */
-function startHub(hub: FakeHub) {
+function startHub(hub: FakeHub, options: { clock?: Clock } = {}) {
   const connections: Connection[] = [];
   const acceptor = new TrunkAcceptor({
     host: hub,
     secret,
     self: { build: "1", server: "s1", cluster: "c1" },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     logger: silentLogger,
     nonce,
   });
@@ -203,6 +204,32 @@ test("an edge that does not read loses its trunk, and the hub's memory is bounde
   expect(most).toBeGreaterThan(trunkLimits.hubOutboxBytes / 2);
   expect(most).toBeLessThan(trunkLimits.hubOutboxBytes + (4 << 20));
 }, 20_000);
+
+test("an edge that says nothing any more is let go, one that asks for reports is not", async () => {
+  const clock = new ManualClock();
+  const hub = new FakeHub();
+  const { port, acceptor } = startHub(hub, { clock });
+  const bare = await handshaken(port);
+  const writer = new FrameWriter();
+  const ask = async (): Promise<void> => {
+    const before = bare.bytes;
+    new HubPortEncoder(writer, () => {}).ping(1);
+    bare.open.write(writer.take());
+    await until(() => bare.bytes > before);
+  };
+  for (let look = 0; look < 6; look += 1) {
+    await ask();
+    clock.advance(trunkLimits.edgeSilenceMs / 2);
+  }
+  // A hub that slept through any number of looks looks again before it judges.
+  clock.advance(trunkLimits.edgeSilenceMs / 2);
+  expect(acceptor.size).toBe(1);
+  await ask();
+  clock.advance(trunkLimits.edgeSilenceMs);
+  expect(acceptor.size).toBe(1);
+  clock.advance(trunkLimits.edgeSilenceMs / 2);
+  expect([acceptor.size, hub.detached]).toEqual([0, 1]);
+});
 
 describe("noise", () => {
   test("at the hub's port, before or after the handshake, costs its own trunk and no other", async () => {
