@@ -42,6 +42,18 @@ export function bodyRoom(body: Uint8Array): string {
   return decoder.decode(body.subarray(8, body.indexOf(0x22, 8)));
 }
 
+/** What is compared of a stored body. */
+export interface StoredMessage {
+  readonly room: string;
+  readonly from: string;
+  readonly id?: string;
+}
+
+/** A stored body, parsed. Bodies are of our own making, on this server or another. */
+export function readBody(body: Uint8Array): StoredMessage {
+  return JSON.parse(`{${decoder.decode(body)}}`) as StoredMessage;
+}
+
 /** A log entry as the line that is delivered. */
 export function encodeEntry(entry: LogEntry): Uint8Array {
   const head = `{"type":"message","seq":${entry.seq},"at":${entry.at},`;

@@ -185,7 +185,7 @@ export class Session implements QueueOwner<ReadLine> {
       return { order: handlerOf(this.#core.handlers, request.type).order, request };
     } catch (error) {
       if (error instanceof RefusedRequest) return { order: "immediate", request: error };
-      throw error;
+      return { order: "immediate", request: this.#fault(error, undefined) };
     }
   }
 
@@ -205,9 +205,16 @@ export class Session implements QueueOwner<ReadLine> {
       this.#spend(handler.cost);
       handler.run(exchange, request);
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      exchange.refuse(error.code, error.message);
+      const refusal = error instanceof ProtocolError ? error : this.#fault(error, request.id);
+      exchange.refuse(refusal.code, refusal.message);
     }
+  }
+
+  /** Whatever is wrong in here must not cost other sessions theirs. */
+  #fault(error: unknown, id: string | undefined): RefusedRequest {
+    const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.#core.logger.error("a request could not be handled", { error: what });
+    return new RefusedRequest(["internal", "the server could not handle this; its log tells why"], id);
   }
 
   /** For the queue. */

@@ -407,6 +407,31 @@ describe("direct messages", () => {
     }
   });
 
+  test("that are repeated when the other has gone are known all the same", () => {
+    const world = new World();
+    const site = world.site();
+    const ana = world.person(site, "ana");
+    const bob = world.person(site, "bob");
+    const first = { type: "send", room: "@bob", id: "d", text: "psst" };
+    world.ask(ana, first);
+    world.ask(bob, { type: "send", room: "@ana", id: "e", text: "what?" }, { type: "bye" });
+    ana.lines();
+    expect(world.ask(ana, first, { ...first, id: "e" })).toEqual([
+      { type: "ack", id: "d", room: "@bob", seq: 1, at: 1_000_000, duplicate: true },
+      {
+        type: "error",
+        id: "e",
+        code: "no-such-nick",
+        message: "nobody called bob is connected; check the nick with members",
+      },
+    ]);
+    expect(world.ask(ana, { type: "send", room: "@bob", text: "no id" })).toMatchObject([
+      { code: "no-such-nick" },
+    ]);
+    site.backplane.failing.add("history");
+    expect(world.ask(ana, first)).toMatchObject([{ code: "unavailable" }]);
+  });
+
   test("are caught up by joining the inbox with a position", () => {
     const world = new World();
     const site = world.site();
@@ -664,6 +689,25 @@ describe("what is no request", () => {
     ana.sayBytes(new Uint8Array([0xff, 0x0a]));
     expect(ana.heard()).toMatchObject([{ code: "bad-utf8" }]);
     expect(ana.done).toBe(before + 9);
+  });
+
+  test("a fault in here is answered, logged, and costs nobody else anything", () => {
+    const world = new World();
+    const site = world.site();
+    const ana = world.person(site, "ana");
+    site.backplane.rooms = () => {
+      throw new TypeError("planted");
+    };
+    expect(world.ask(ana, { type: "rooms", id: "r" }, { type: "ping" })).toEqual([
+      {
+        type: "error",
+        id: "r",
+        code: "internal",
+        message: "the server could not handle this; its log tells why",
+      },
+      { type: "pong" },
+    ]);
+    expect(world.logged.join("")).toContain("TypeError: planted");
   });
 
   test("requests that come too fast are refused", () => {

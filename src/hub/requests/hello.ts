@@ -59,7 +59,7 @@ export const hello: RequestHandler<"hello"> = {
         session.name = name;
         session.nick = nick;
         core.register(session);
-        openInbox(exchange, earlier !== undefined, result.rooms);
+        openInbox(exchange, request.client, earlier !== undefined, result.rooms);
       }
     };
     core.claim(name, nick, session.fence, claimed);
@@ -81,7 +81,12 @@ function resumedFrom(core: Core, request: RequestOf<"hello">): ResumeClaims | un
   return claims;
 }
 
-function openInbox(exchange: Exchange, resumed: boolean, rooms: readonly string[]): void {
+function openInbox(
+  exchange: Exchange,
+  client: string | undefined,
+  resumed: boolean,
+  rooms: readonly string[],
+): void {
   const { core, session, slot } = exchange;
   core.rooms.acquire(`${INBOX}${session.name}`, INBOX, (result) => {
     if (!result.ok) {
@@ -100,6 +105,8 @@ function openInbox(exchange: Exchange, resumed: boolean, rooms: readonly string[
       session.attachment.enter(session, result.room, bytes, done);
     });
     core.leaveStrays(session, rooms);
+    const { address, edge } = session.origin;
+    core.logger.debug("welcomed", { session: session.name, resumed, client, address, edge });
   });
 }
 

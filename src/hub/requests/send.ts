@@ -6,12 +6,12 @@
  * counts on it has seen the message at its place.
  */
 import { INBOX } from "../../protocol/messages.ts";
-import type { RequestOf } from "../../protocol/messages.ts";
+import type { Position, RequestOf } from "../../protocol/messages.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
 import { checkText } from "../../protocol/requests.ts";
 import type { Publication } from "../../backplane/backplane.ts";
-import { encodeBody, withId } from "../encode.ts";
+import { bodyRoom, encodeBody, readBody, withId } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Room } from "../room.ts";
 import type { RequestHandler } from "./handler.ts";
@@ -57,7 +57,7 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
     if (session.closed) return;
     if (!result.ok) exchange.fail(result);
     else if (result.member === undefined) {
-      exchange.refuse("no-such-nick", `nobody called ${nick} is connected; check the nick with members`);
+      answerAbsent(exchange, inbox, nick);
     } else {
       const { member } = result;
       const copy = {
@@ -70,6 +70,40 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
   });
 }
 
+/** Nobody has the nick; but a message that is repeated may have reached whoever had it when it was sent first. */
+function answerAbsent(exchange: Exchange, inbox: Room, nick: string): void {
+  const { core, id } = exchange;
+  const refuse = (): void => {
+    exchange.refuse("no-such-nick", `nobody called ${nick} is connected; check the nick with members`);
+  };
+  if (id === undefined) {
+    refuse();
+    return;
+  }
+  const { historyMost, replyBytes } = core.limits;
+  core.backplane.history({ room: inbox.log, limit: historyMost, maxBytes: replyBytes }, (result) => {
+    if (!result.ok) {
+      exchange.fail(result);
+      return;
+    }
+    const { entries, epoch } = result.page;
+    const sent = entries.findLast(({ body }) => isSentAs(body, nick, id));
+    if (sent === undefined) refuse();
+    else {
+      const position = { epoch, seq: sent.seq };
+      acknowledge(exchange, inbox, bodyRoom(sent.body), { position, at: sent.at, duplicate: true });
+    }
+  });
+}
+
+/** Whether an entry of an inbox is what its owner sent to a nick under an id. */
+function isSentAs(body: Uint8Array, nick: string, id: string): boolean {
+  if (nameKey(bodyRoom(body).slice(1)) !== nameKey(nick)) return false;
+  const message = readBody(body);
+  // What others sent is from the other side, and its ids are theirs.
+  return message.id === id && `@${message.from}` !== message.room;
+}
+
 function publish(exchange: Exchange, room: Room, shown: string, publication: Publication): void {
   const { core } = exchange;
   core.messages += 1;
@@ -78,16 +112,24 @@ function publish(exchange: Exchange, room: Room, shown: string, publication: Pub
       exchange.fail(result);
       return;
     }
-    const { position, at, duplicate } = result;
-    room.whenReached(position, () => {
-      exchange.answer({
-        type: "ack",
-        ...withId(exchange.id),
-        room: shown,
-        seq: position.seq,
-        at,
-        ...(duplicate ? { duplicate } : {}),
-      });
+    acknowledge(exchange, room, shown, result);
+  });
+}
+
+function acknowledge(
+  exchange: Exchange,
+  room: Room,
+  shown: string,
+  { position, at, duplicate }: { position: Position; at: number; duplicate: boolean },
+): void {
+  room.whenReached(position, () => {
+    exchange.answer({
+      type: "ack",
+      ...withId(exchange.id),
+      room: shown,
+      seq: position.seq,
+      at,
+      ...(duplicate ? { duplicate } : {}),
     });
   });
 }
