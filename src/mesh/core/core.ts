@@ -299,10 +299,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (!written.ok) return written;
     if (this.#isBroken) return refusal("store-failed", "the store cannot be read; start again once it can");
     const { entry, body } = written;
-    const fork = this.#state.log.graph.isFork(entry);
-    const node = this.#state.log.add(entry, body);
-    if (this.#commit([{ entry, body, node, fork, origin: undefined }], false))
-      return { ok: true, hash: entry.hash };
+    if (this.#commit([this.#state.log.add(entry, body)], false)) return { ok: true, hash: entry.hash };
     return refusal("store-failed", "the entry could not be stored, so it was not sent; see the log for why");
   }
 

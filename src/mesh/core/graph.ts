@@ -48,6 +48,12 @@ export interface Node {
   readonly clock: number;
 }
 
+/** The nodes that an entry names. */
+export interface Basis {
+  readonly previous: Node | undefined;
+  readonly parents: readonly Node[];
+}
+
 /** Total order of a mesh: by clock, then by hash. Never 0 for two different nodes. */
 export function compareNodes(a: Node, b: Node): number {
   if (a.clock !== b.clock) return a.clock - b.clock;
@@ -98,38 +104,46 @@ export class Graph {
     return author;
   }
 
-  /** True when the entry would start a chain or a branch. */
-  isNewSegment(entry: Entry): boolean {
-    const previous = entry.previous === undefined ? undefined : this.nodes.get(entry.previous);
-    return previous === undefined || lastOf(previous.segment) !== previous;
+  /** What an entry builds on, or the first hash of it that is not here. */
+  basisOf(entry: Entry): Basis | EntryHash {
+    let previous: Node | undefined;
+    if (entry.previous !== undefined) {
+      previous = this.nodes.get(entry.previous);
+      if (previous === undefined) return entry.previous;
+    }
+    const parents: Node[] = [];
+    for (const hash of entry.parents) {
+      const parent = this.nodes.get(hash);
+      if (parent === undefined) return hash;
+      parents.push(parent);
+    }
+    return { previous, parents };
   }
 
   /** True when the author already has another entry of the same chain and number. */
-  isFork(entry: Entry): boolean {
-    const previous = entry.previous === undefined ? undefined : this.nodes.get(entry.previous);
+  isFork(entry: Entry, { previous }: Basis): boolean {
     if (previous !== undefined) return lastOf(previous.segment) !== previous;
     const segments = this.authors.get(entry.author)?.segments ?? [];
     return segments.some((segment) => segment.chain === entry.chain && segment.start === 1);
   }
 
-  /** Adds an entry that log.ts has found right. Everything it builds on is here. */
-  add(entry: Entry): Node {
-    const author = this.author(entry.author);
-    const previous = entry.previous === undefined ? undefined : this.nodes.get(entry.previous);
+  /** Adds an entry that log.ts has found right. */
+  add(entry: Entry, basis: Basis): Node {
+    const { previous, parents } = basis;
     let segment = previous?.segment;
     if (segment === undefined || lastOf(segment) !== previous) {
-      author.forked ||= this.isFork(entry);
+      const author = this.author(entry.author);
+      author.forked ||= this.isFork(entry, basis);
       segment = { author, chain: entry.chain, start: entry.sequence, base: previous, nodes: [] };
       author.segments.push(segment);
       this.tips.add(segment);
     }
+    const { author } = segment;
     const node: Node = { hash: entry.hash, segment, sequence: entry.sequence, clock: entry.clock };
     segment.nodes.push(node);
     this.nodes.set(node.hash, node);
     if (previous !== undefined) this.heads.delete(previous);
-    for (const hash of entry.parents) {
-      const parent = this.nodes.get(hash);
-      if (parent === undefined) continue;
+    for (const parent of parents) {
       this.heads.delete(parent);
       markHeld(author, parent);
     }

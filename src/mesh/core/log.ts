@@ -15,7 +15,7 @@ import type { EntryHash, Verify } from "./api.ts";
 import { decodeBody, type Body } from "./bodies.ts";
 import { FormatError, fromHex } from "./bytes.ts";
 import { authorBytes, decodeEntry, hashOf, signatureOf, signingText, type Entry } from "./entry.ts";
-import { Graph, type Node } from "./graph.ts";
+import { Graph, lastOf, type Basis, type Node } from "./graph.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { Waiting, type Arrival } from "./waiting.ts";
 
@@ -97,11 +97,22 @@ export class Log {
     return verdict;
   }
 
-  /** Adds an entry without checks: our own, or one that the store gives back. */
-  add(entry: Entry, body: Body): Node {
+  /**
+   * Adds an entry without checks: our own, or one that the store gives back.
+   * @throws FormatError when something it builds on is not here
+   */
+  add(entry: Entry, body: Body): Accepted {
+    const basis = this.graph.basisOf(entry);
+    if (typeof basis === "string") throw new FormatError(`${short(basis)}, which it builds on, is missing`);
+    return this.#add({ entry, body, origin: undefined }, basis);
+  }
+
+  #add(arrival: Arrival, basis: Basis): Accepted {
+    const { entry, body } = arrival;
+    const fork = this.graph.isFork(entry, basis);
     if (body.kind === "admit") this.admissions.set(entry.hash, body.member);
     if (body.kind === "found") this.admissions.set(entry.hash, entry.author);
-    return this.graph.add(entry);
+    return { ...arrival, node: this.graph.add(entry, basis), fork };
   }
 
   #releaseWaiting(hash: EntryHash, batch: Batch): void {
@@ -124,37 +135,29 @@ export class Log {
       });
       return { status: "held", entry };
     }
-    const missing = this.#missing(entry);
-    if (missing !== undefined) {
-      this.waiting.add(arrival, missing);
-      return { status: "waiting", entry, missing };
+    const basis = this.graph.basisOf(entry);
+    if (typeof basis === "string") {
+      this.waiting.add(arrival, basis);
+      return { status: "waiting", entry, missing: basis };
     }
-    const fault = this.#faultOf(entry, body);
+    const fault = this.#faultOf(entry, body, basis);
     if (fault !== undefined) {
       const detail = `entry ${short(entry.hash)} by ${short(entry.author)}`;
       batch.complaints.push({ origin, code: fault, detail });
       return refused;
     }
-    const fork = this.graph.isFork(entry);
-    batch.accepted.push({ ...arrival, node: this.add(entry, body), fork });
+    batch.accepted.push(this.#add(arrival, basis));
     return accepted;
   }
 
-  #missing(entry: Entry): EntryHash | undefined {
-    if (entry.previous !== undefined && !this.graph.nodes.has(entry.previous)) return entry.previous;
-    return entry.parents.find((parent) => !this.graph.nodes.has(parent));
-  }
-
-  #faultOf(entry: Entry, body: Body): ReasonCode | undefined {
-    const { nodes, tips } = this.graph;
-    const previous = entry.previous === undefined ? undefined : nodes.get(entry.previous);
+  #faultOf(entry: Entry, body: Body, { previous, parents }: Basis): ReasonCode | undefined {
     if (previous !== undefined) {
       const { segment, sequence, clock } = previous;
       const fits = segment.author.key === entry.author && segment.chain === entry.chain;
       if (!fits || entry.sequence !== sequence + 1) return "bad-chain";
       if (entry.clock <= clock) return "clock-order";
     }
-    if (entry.parents.some((parent) => (nodes.get(parent)?.clock ?? 0) >= entry.clock)) return "clock-order";
+    if (parents.some((parent) => parent.clock >= entry.clock)) return "clock-order";
     if (body.kind === "found") {
       if (entry.sequence !== 1 || entry.parents.length > 0) return "bad-chain";
       const id = meshIdOf(authorBytes(entry), fromHex(body.nonce));
@@ -163,9 +166,11 @@ export class Log {
       const admitted = entry.parents.some((parent) => this.admissions.get(parent) === entry.author);
       if (!admitted) return "not-admitted";
     }
-    if (this.graph.isNewSegment(entry) && !this.waiting.isMissed(entry.hash)) {
+    const goesOn = previous !== undefined && lastOf(previous.segment) === previous;
+    if (!goesOn && !this.waiting.isMissed(entry.hash)) {
       const own = this.graph.author(entry.author).segments.length;
-      if (own >= logLimits.tipsPerAuthor || tips.size >= logLimits.tipsMost) return "too-many-chains";
+      if (own >= logLimits.tipsPerAuthor || this.graph.tips.size >= logLimits.tipsMost)
+        return "too-many-chains";
     }
     return undefined;
   }

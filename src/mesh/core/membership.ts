@@ -227,8 +227,10 @@ export function secretCheck(secret: Uint8Array): string {
   return digest("sha256", Buffer.concat([Buffer.from("rtchat mesh secret 1\n"), secret]), "hex");
 }
 
+const membershipKinds: ReadonlySet<string> = new Set(["found", "admit", "appoint", "remove", "grant"]);
+
 function isMembership(body: Body): body is MembershipBody {
-  return ["found", "admit", "appoint", "remove", "grant"].includes(body.kind);
+  return membershipKinds.has(body.kind);
 }
 
 /** The part of a body that is sealed to `self`. */

@@ -98,7 +98,7 @@ export class MeshState {
         if (hashOf(bytes) !== hash) throw new FormatError("its bytes do not fit its hash");
         const entry = decodeEntry(bytes, hash);
         const body = decodeBody(entry);
-        const node = this.log.add(entry, body);
+        const { node } = this.log.add(entry, body);
         this.membership.note(node, body);
         this.timelines.note(entry, body, node, receivedAt);
       } catch (error) {

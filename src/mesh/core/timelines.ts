@@ -212,8 +212,10 @@ export class Timelines {
   }
 }
 
+const lineKinds: ReadonlySet<string> = new Set(["chat", "action", "topic", "direct"]);
+
 function isLine(body: Body): body is Extract<Body, { kind: TimelineItem["kind"] }> {
-  return ["chat", "action", "topic", "direct"].includes(body.kind);
+  return lineKinds.has(body.kind);
 }
 
 /** Keeps the later of two values by order; true when `value` is now the latest. */
