@@ -111,6 +111,14 @@ describe("the source", () => {
     expect(findLines("x", "const a = b as unknown as C;", doubleCast)).toHaveLength(1);
   });
 
+  test("starts from a file that loads nothing but its version, so that --version answers at once", () => {
+    const main = source.find(([path]) => path === "src/main.ts")![1];
+    const imports = new Bun.Transpiler({ loader: "ts" }).scanImports(main);
+    const eager = imports.filter((one) => one.kind === "import-statement").map((one) => one.path);
+    expect(eager).toEqual(["../package.json"]);
+    expect(imports.length).toBeGreaterThan(eager.length);
+  });
+
   test("imports by literal paths only, so that the linter sees where each import points", () => {
     const ours = source.filter(([path]) => path.startsWith("src/"));
     expect(ours.flatMap(([path, text]) => findLines(path, text, computedImport))).toEqual([]);
