@@ -74,7 +74,8 @@ const headers: MiddlewareHandler<AdminEnv> = async (c, next) => {
       "form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
   );
   set("x-content-type-options", "nosniff");
-  set("referrer-policy", "no-referrer");
+  // Not no-referrer: browsers then send forms with "Origin: null", which is a foreign one.
+  set("referrer-policy", "same-origin");
   set("cross-origin-resource-policy", "same-origin");
   if (!c.res.headers.has("cache-control")) set("cache-control", "no-store");
 };
