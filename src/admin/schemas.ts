@@ -125,6 +125,9 @@ export const statsSchema = z
   })
   .openapi("Stats");
 
+/** A whole snapshot: what processes of one balancer tell each other, and what `rtchat status` puts together. */
+export const snapshotSchema = statsSchema.extend({ backends: z.array(backendSchema) });
+
 /** GET /api/v1/sessions. */
 export const sessionPageSchema = z
   .object({

@@ -95,7 +95,9 @@ export class Backend implements Candidate {
   /** Was usable before, or was added while others served: its next start is a slow one. */
   known: boolean;
   cluster: string | undefined;
+  /** What the hub says of itself, while there is a trunk; and who it is, also afterwards. */
   report: HubReport | undefined;
+  identity: { readonly server: string; readonly build: string } | undefined;
   lastCheck: LastCheck | undefined;
   description: Description = { state: "starting", reason: "", detail: "not checked yet" };
   /** When the state began: wall clock, ms. */

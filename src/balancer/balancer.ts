@@ -152,14 +152,9 @@ export class Balancer implements BalancerView {
     return this.#listener.address;
   }
 
-  /** Makes this the list, as a PUT does. @throws AddressError */
-  setBackends(backends: readonly BackendSpec[]): Promise<void> {
-    return this.#list.set(backends);
-  }
-
-  /** Looks names up again now. */
-  resolveAgain(): Promise<void> {
-    return this.#list.resolveAll();
+  /** The list as an operator wrote it, names included. */
+  get list(): readonly BackendSpec[] {
+    return this.#list.specs;
   }
 
   /** Sends the clients elsewhere, waits for their last lines, and closes everything. */
@@ -177,16 +172,13 @@ export class Balancer implements BalancerView {
 
   #changed(backend: Backend, before: Description): void {
     const { state, reason, detail } = backend.description;
-    const fields = {
-      backend: backend.id,
-      state,
-      reason: reason || undefined,
-      was: before.state,
-      detail: detail || undefined,
-    };
-    if (this.#traffic.stopping) return;
-    if (state === "down" || state === "ejected") this.#options.logger.warn("backend changed", fields);
-    else this.#options.logger.info("backend changed", fields);
+    const { logger } = this.#options;
+    const message = `backend is ${state}${detail === "" ? "" : `: ${detail}`}`;
+    const fields = { backend: backend.id, state, reason: reason || undefined, was: before.state };
+    if (!this.#traffic.stopping) {
+      if (state === "down" || state === "ejected") logger.warn(message, fields);
+      else logger.info(message, fields);
+    }
     if (state === "maintenance") this.#monitor.rest(backend);
     else if (before.state === "maintenance") this.#monitor.wake(backend);
     if (state === "up") {

@@ -117,7 +117,9 @@ export class Monitor {
     watch.trunk = undefined;
     watch.open = false;
     trunk?.stop();
-    if (open) this.#options.pool.died(backend, undefined);
+    if (!open) return;
+    this.#rate(backend, 0);
+    this.#options.pool.died(backend, undefined);
   }
 
   #dial(backend: Backend, watch: Watch): void {
@@ -184,7 +186,11 @@ export class Monitor {
     const before = watch.counted;
     watch.counted = { messages, at };
     if (before === undefined || at <= before.at) return;
-    backend.messageRates.push((Math.max(0, messages - before.messages) * 1_000) / (at - before.at));
+    this.#rate(backend, (Math.max(0, messages - before.messages) * 1_000) / (at - before.at));
+  }
+
+  #rate(backend: Backend, messagesPerSecond: number): void {
+    backend.messageRates.push(messagesPerSecond);
     if (backend.messageRates.length > balancerLimits.rates) backend.messageRates.shift();
   }
 
@@ -195,6 +201,7 @@ export class Monitor {
     watch.open = false;
     watch.trunk = undefined;
     watch.timer?.stop();
+    this.#rate(backend, 0);
     const result = { code: codeOf(end), durationMs, detail: detailOf(backend, end) };
     if (wasOpen) {
       pool.died(backend, result);

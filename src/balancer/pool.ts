@@ -251,6 +251,7 @@ export class Pool {
   reported(backend: Backend, report: HubReport): void {
     const moved = backend.cluster !== report.cluster;
     backend.report = report;
+    backend.identity = report;
     backend.cluster = report.cluster;
     backend.sessionsAtReport = backend.sessions;
     if (report.draining) this.drain(backend, { cause: "hub" });

@@ -8,14 +8,14 @@ const iso = (ms: number): string => new Date(ms).toISOString();
 
 /** One backend. @param monotonic now, ms */
 export function viewBackend(backend: Backend, monotonic: number): BackendView {
-  const { totals, report, lastCheck, drain } = backend;
+  const { totals, report, identity, lastCheck, drain } = backend;
   // Described anew: sentences in it count seconds and sessions.
   const { state, reason, detail } = describe(backend, monotonic);
   return {
     id: backend.id,
     name: backend.name ?? null,
-    server: report?.server ?? null,
-    build: report?.build ?? null,
+    server: identity?.server ?? null,
+    build: identity?.build ?? null,
     cluster: backend.cluster ?? null,
     state,
     reason,

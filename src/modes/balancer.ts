@@ -1,32 +1,84 @@
 /**
- * `rtchat balancer`: the balancer and its admin endpoint in one process.
+ * `rtchat balancer`: the balancer and its admin endpoint, in one process or with several workers.
  *
  * The door opens before any backend is reached; who comes early is held. SIGHUP reads the list of backends again.
  */
 import { listenAdmin, type AdminServer } from "../admin/listen.ts";
 import { Balancer } from "../balancer/balancer.ts";
+import type { BackendSpec } from "../balancer/address.ts";
+import type { BalancerControl, BalancerView, Outcome } from "../balancer/view.ts";
 import { explainSystemError, Failure } from "../cli/errors.ts";
-import { modeStarter, type StartMode } from "../cli/run.ts";
+import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { ListenError } from "../net/listener.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { balancerOptions, type BalancerConfig, readAdminToken, readBackends } from "./balancer/parts.ts";
+import { answerParent, workerPlace, workerVariable } from "./balancer/worker-door.ts";
+import { startWorkers } from "./balancer/workers.ts";
 import { balancerMode } from "./flags/balancer.ts";
 
 export const start: StartMode = modeStarter(balancerMode, async (config, context) => {
-  const { log } = context;
+  const place = context.environment[workerVariable];
+  if (place !== undefined) return runWorker(config, context, place);
   const token = readAdminToken(config);
   const backends = readBackends(config);
-  const balancer = new Balancer(balancerOptions(config, log, 0));
-  const listen = await open(() => balancer.start({ host: config.host, port: config.port }, backends));
-  const admin = openAdmin(config, balancer, token);
-  const facts = { listen, ...(admin === undefined ? {} : { admin: admin.address }) };
-  context.ready(facts, () => void reload(config, balancer, log));
-  log.info("stopping", { reason: await context.stopped() });
+  return config.workers > 1
+    ? runWorkers(config, context, token)
+    : runAlone(config, context, { token, backends });
+});
+
+/** One process that does everything. */
+async function runAlone(
+  config: BalancerConfig,
+  context: ModeContext,
+  { token, backends }: { token: string | undefined; backends: readonly BackendSpec[] },
+): Promise<void> {
+  const balancer = new Balancer(balancerOptions(config, context.log, 0));
+  const at = { host: config.host, port: config.port };
+  const listen = await open(() => balancer.start(at, backends));
+  const admin = openAdmin(config, { view: balancer, control: balancer.control, token });
+  ready(config, context, { listen, admin, control: balancer.control });
+  context.log.info("stopping", { reason: await context.stopped() });
   await balancer.stop();
   await admin?.stop();
-});
+}
+
+/** The process above several workers. */
+async function runWorkers(
+  config: BalancerConfig,
+  context: ModeContext,
+  token: string | undefined,
+): Promise<void> {
+  const workers = await startWorkers(config, context);
+  const { group, listen } = workers;
+  let admin: AdminServer | undefined;
+  try {
+    admin = openAdmin(config, { view: group, control: group, token });
+    ready(config, context, { listen, admin, control: group });
+    const reason = await Promise.race([context.stopped(), workers.gaveUp]);
+    context.log.info("stopping", { reason: typeof reason === "string" ? reason : reason.message });
+    if (typeof reason !== "string") {
+      throw new Failure(reason.message, `the lines of ${reason.child} above say why`);
+    }
+  } finally {
+    await workers.stop();
+    await admin?.stop();
+  }
+}
+
+/** One of several workers: no admin endpoint, but an answer for its parent. */
+async function runWorker(config: BalancerConfig, context: ModeContext, json: string): Promise<void> {
+  const { index, port, socket } = workerPlace.parse(JSON.parse(json));
+  const balancer = new Balancer(balancerOptions(config, context.log, index));
+  const backends = readBackends(config);
+  const stopAnswering = answerParent(socket, balancer);
+  const listen = await open(() => balancer.start({ host: config.host, port }, backends, true));
+  context.ready({ listen });
+  context.log.info("stopping", { reason: await context.stopped() });
+  await balancer.stop();
+  await stopAnswering();
+}
 
 /** Starts listening, or says why not as a person wants to hear it. */
 async function open(run: () => Promise<string>): Promise<string> {
@@ -40,19 +92,12 @@ async function open(run: () => Promise<string>): Promise<string> {
 
 function openAdmin(
   config: BalancerConfig,
-  balancer: Balancer,
-  token: string | undefined,
+  parts: { view: BalancerView; control: BalancerControl; token: string | undefined },
 ): AdminServer | undefined {
   const { admin } = config;
   if (admin === false) return undefined;
   try {
-    return listenAdmin(admin, {
-      view: balancer,
-      control: balancer.control,
-      clock: systemClock,
-      token,
-      hostNames: config.adminHost ?? [],
-    });
+    return listenAdmin(admin, { ...parts, clock: systemClock, hostNames: config.adminHost ?? [] });
   } catch (error) {
     const known = explainSystemError(error, formatAddress(admin));
     if (known === undefined) throw error;
@@ -62,13 +107,26 @@ function openAdmin(
   }
 }
 
+function ready(
+  config: BalancerConfig,
+  context: ModeContext,
+  parts: { listen: string; admin: AdminServer | undefined; control: BalancerControl },
+): void {
+  const { listen, admin, control } = parts;
+  const facts = { listen, ...(admin === undefined ? {} : { admin: admin.address }) };
+  context.ready(facts, () => void reload(config, control, context.log));
+}
+
 /** A list that cannot be read changes nothing. Never rejects. */
-async function reload(config: BalancerConfig, balancer: Balancer, log: Logger): Promise<void> {
+async function reload(config: BalancerConfig, control: BalancerControl, log: Logger): Promise<void> {
+  const from = config.backendsFile ?? "--backends";
+  const refused = (detail: string) => log.error(`the backends stay as they are: ${detail}`, { from });
   try {
-    await balancer.setBackends(readBackends(config));
-    log.info("backends read again", { from: config.backendsFile ?? "--backends" });
+    const entries = readBackends(config).map((spec) => `${formatAddress(spec)}*${spec.weight}`);
+    const outcome: Outcome = await control.replace(entries);
+    if (outcome.ok) log.info("backends read again", { from, backends: entries.length });
+    else refused(outcome.message);
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error);
-    log.error("backends not changed: the list cannot be read", { detail });
+    refused(error instanceof Error ? error.message : String(error));
   }
 }

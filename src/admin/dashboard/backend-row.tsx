@@ -19,7 +19,7 @@ const SPARK_HEIGHT = 28;
 const BAR_WIDTH = 100;
 
 /** Ids may hold colons and brackets, which are fine in an id attribute, but not in a selector. */
-export function rowId(backend: BackendView): string {
+function rowId(backend: BackendView): string {
   return `backend-${backend.id.replaceAll(/[^a-z0-9]+/gi, "-")}`;
 }
 
@@ -48,7 +48,8 @@ export function BackendRow({ backend, snapshot }: { backend: BackendView; snapsh
       <td class="cell-number" data-label="Sessions">
         <span class="number">{formatCount(backend.sessions.current)}</span>
         <span class="sub">
-          most {formatCount(backend.sessions.max)} · total {formatCount(backend.sessions.total)}
+          most {formatCount(backend.sessions.max)}
+          {backend.handovers.in > 0 && ` · ${formatCount(backend.handovers.in)} moved here`}
         </span>
       </td>
       <td class="cell-share" data-label="Chosen">

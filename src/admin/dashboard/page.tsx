@@ -26,7 +26,10 @@ export function DashboardPage({ snapshot, signedIn }: { snapshot: Snapshot; sign
           <a href="/metrics">metrics</a>
           <a href="/api/v1/openapi.json">API</a>
         </nav>
-        <span class="version">rtchat {snapshot.version}</span>
+        <span class="version">
+          {snapshot.cluster !== null && `cluster ${snapshot.cluster.slice(0, 8)} · `}
+          rtchat {snapshot.version}
+        </span>
         {signedIn && (
           <form method="post" action="/logout">
             <button type="submit" class="quiet">
@@ -119,7 +122,8 @@ export function Live({ snapshot }: { snapshot: Snapshot }) {
       <header>
         <Brand />
         <span class="where">
-          balancer on <b>{snapshot.listen}</b>
+          <span>balancer on </span>
+          <b>{snapshot.listen}</b>
         </span>
         <span class={`status status-${status}`} id="status">
           {snapshot.stopping ? "Stopping" : words[status]}
@@ -183,7 +187,6 @@ function Tiles({ snapshot }: { snapshot: Snapshot }) {
       </Tile>
       <Tile name="Backends up" value={`${up} of ${snapshot.backends.length}`} id="up">
         {snapshot.policy}
-        {snapshot.cluster !== null && ` · cluster ${snapshot.cluster.slice(0, 8)}`}
       </Tile>
       <Tile name="Hand-overs" value={formatCount(snapshot.handovers.in)} id="handovers">
         {snapshot.retries > 0 ? `${formatCount(snapshot.retries)} retries · ` : ""}

@@ -107,7 +107,7 @@ export function balancerOptions(config: BalancerConfig, log: Logger, worker: num
     slowStartMs: config.slowStart,
     checkMs: config.checkInterval,
     holdMs: config.hold,
-    rebalanceRate: config.rebalance,
+    rebalanceRate: Math.ceil(config.rebalance / config.workers),
     door: {
       connections: Math.ceil(config.maxConnections / config.workers),
       ...(maxPerAddress === undefined ? {} : { perAddress: maxPerAddress }),

@@ -99,7 +99,7 @@ function cellsOf(backend: BackendView, snapshot: Snapshot, chosen: number): Cell
     { text: sanitizeLine(backend.id), style: "bold" },
     { text: `${backend.state}${reason} ${since}`, style: stateStyles[backend.state] },
     {
-      text: `${formatCount(backend.sessions.current)} of ${formatCount(backend.sessions.total)}`,
+      text: `${formatCount(backend.sessions.current)} (most ${formatCount(backend.sessions.max)})`,
       right: true,
     },
     {
