@@ -2,6 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createAdmin } from "../../src/admin/app.ts";
 import type { AdminOptions } from "../../src/admin/context.ts";
 import { AdminConfigError, checkExposure } from "../../src/admin/guard.ts";
+import { backendSchema, schemasMatch } from "../../src/admin/schemas.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { backendView, FakeBalancer, snapshotOf } from "./fixtures.ts";
 
@@ -227,6 +228,11 @@ describe("the interface", () => {
     );
     expect(references.length).toBeGreaterThan(20);
     for (const name of references) expect(document.components.schemas).toHaveProperty(name);
+  });
+
+  test("gives what its schemas say, also to the compiler", () => {
+    expect(Object.values(schemasMatch)).toEqual([true, true, true, true]);
+    expect(backendSchema.parse(backendView(8001))).toEqual(backendView(8001) as never);
   });
 
   test("says what is not there", async () => {
