@@ -89,6 +89,8 @@ export type ClientEvent =
   | { readonly kind: "unknown"; readonly object: Readonly<Record<string, unknown>> }
   | { readonly kind: "gap"; readonly gap: Gap }
   | { readonly kind: "sent"; readonly outcome: SendOutcome }
+  /** Whole lines that say what happened, of a kind of chat that has more to say than the protocol. Not sanitised. */
+  | { readonly kind: "told"; readonly lines: readonly string[]; readonly warning: boolean }
   /** After `queue-full`: there is room again. */
   | { readonly kind: "writable" };
 

@@ -100,6 +100,8 @@ export interface Message {
   /** When it was logged, ms since 1970. */
   readonly at: number;
   readonly text: string;
+  /** Between peers: nobody on this device has checked the key behind the name. A server never says it. */
+  readonly unverified?: true;
 }
 
 /** Answer to `join`; live messages with `seq` above follow. */

@@ -10,6 +10,7 @@ import type { ClientListener, ConnectionState } from "../client/events.ts";
 import type { RoomView } from "../client/rooms.ts";
 import type { Taken } from "../client/sender.ts";
 import type { PlainRequest } from "../client/session.ts";
+import type { Command } from "./commands/command.ts";
 
 export type { Answer, AnswerHandler, PlainRequest, RoomView, Taken };
 
@@ -27,6 +28,8 @@ export interface ChatSession {
 
 /** A chat, kept alive by itself; see client/client.ts. */
 export interface ChatBackend {
+  /** Commands that only this kind of chat has. */
+  readonly commands?: readonly Command[];
   readonly session: ChatSession;
   readonly connection: ConnectionState;
   on(listener: ClientListener): () => void;

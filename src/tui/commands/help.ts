@@ -1,8 +1,9 @@
 /** /help: the table, in the person's language, all of it or what has to do with some words. */
+import type { ChatBackend } from "../backend.ts";
 import type { Command } from "./command.ts";
 
-/** @param table gives every command, this one too */
-export function helpCommand(table: () => readonly Command[]): Command {
+/** @param commandsOf gives every command of a chat, this one too */
+export function helpCommand(commandsOf: (backend: ChatBackend) => readonly Command[]): Command {
   return {
     name: "help",
     aliases: ["h", "?"],
@@ -10,7 +11,7 @@ export function helpCommand(table: () => readonly Command[]): Command {
     run(context, rest) {
       const { words } = context;
       const wanted = rest.toLowerCase().replace(/^\//, "").split(/\s+/).filter(Boolean);
-      const rows = table()
+      const rows = commandsOf(context.backend)
         .map(({ name, aliases }) => ({ name, aliases, text: words.commands[name] }))
         .filter(({ name, aliases, text: [usage, summary] }) => {
           const haystack = `${name} ${aliases.join(" ")} ${usage} ${summary}`.toLowerCase();

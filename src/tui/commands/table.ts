@@ -1,5 +1,6 @@
 /** Every command there is, in the order of /help, and how one is found and run. */
 import { ProtocolError } from "../../protocol/errors.ts";
+import type { ChatBackend } from "../backend.ts";
 import type { Command, CommandContext } from "./command.ts";
 import { historyCommand, namesCommand, roomsCommand, topicCommand } from "./look.ts";
 import { helpCommand } from "./help.ts";
@@ -14,20 +15,25 @@ export const commands: readonly Command[] = [
   roomsCommand,
   topicCommand,
   historyCommand,
-  helpCommand(() => commands),
+  helpCommand(commandsOf),
   quitCommand,
 ];
 
+/** Those every chat has, and those of this kind of chat before the last two, help and quit. */
+export function commandsOf(backend: ChatBackend): readonly Command[] {
+  return [...commands.slice(0, -2), ...(backend.commands ?? []), ...commands.slice(-2)];
+}
+
 /** The command of that name or alias. */
-export function findCommand(name: string): Command | undefined {
-  return commands.find((command) => command.name === name || command.aliases.includes(name));
+export function findCommand(name: string, table: readonly Command[] = commands): Command | undefined {
+  return table.find((command) => command.name === name || command.aliases.includes(name));
 }
 
 /** Runs a command, or says why it cannot. */
 export function runCommand(context: CommandContext, name: string, rest: string): void {
-  const command = findCommand(name);
+  const command = findCommand(name, commandsOf(context.backend));
   if (command === undefined) {
-    const names = commands.flatMap((one) => [one.name, ...one.aliases]);
+    const names = commandsOf(context.backend).flatMap((one) => [one.name, ...one.aliases]);
     context.complain(context.words.unknownCommand(name, context.suggest(name, names)));
     return;
   }

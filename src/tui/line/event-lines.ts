@@ -10,6 +10,9 @@ export function eventLines(
   room: string,
 ): readonly string[] {
   if (event.kind === "gap") return [format.gap(event.gap)];
+  if (event.kind === "told") {
+    return event.lines.map((line) => (event.warning ? format.warning(line) : format.info(line)));
+  }
   if (event.kind !== "received") return [];
   const { message } = event;
   switch (message.type) {

@@ -46,7 +46,8 @@ export class LineFormat {
     const from = sanitizeLine(message.from);
     const lead = `${paint.dim(this.#clock.format(message.at))} `;
     const room = sanitizeLine(message.room);
-    let who = paint.nick(from, from);
+    const mark = message.unverified === true ? "?" : "";
+    let who = paint.nick(from, `${from}${mark}`);
     if (message.room.startsWith("@")) {
       const other = sanitizeLine(message.room.slice(1));
       const mine = nameKey(message.from) === nameKey(me) && nameKey(other) !== nameKey(me);

@@ -23,6 +23,7 @@ export function eventObjects(event: ClientEvent): readonly object[] {
       return [{ type: "error", code, message, id, room }];
     }
     case "writable":
+    case "told":
       return [];
   }
 }

@@ -14,7 +14,7 @@ import type { ChatBackend } from "../backend.ts";
 import type { Paint } from "../colours.ts";
 import type { CommandContext } from "../commands/command.ts";
 import { parseTyped } from "../commands/parse.ts";
-import { commands, runCommand } from "../commands/table.ts";
+import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
 import type { Words } from "../language/words.ts";
@@ -117,7 +117,7 @@ export class LineChat {
     const mine = nameKey(session.nick);
     const nicks = [...new Set([...this.#recent, ...(room?.members.values() ?? [])])];
     return complete(before, {
-      commands,
+      commands: commandsOf(this.#options.backend),
       nicks: nicks.filter((nick) => nameKey(nick) !== mine),
       joined: [...session.rooms.keys()],
       rooms: this.#rooms,
@@ -159,6 +159,13 @@ export class LineChat {
         return;
       case "sent":
         this.#sent(event.outcome);
+        break;
+      case "told":
+        this.#print(
+          ...event.lines.map((line) =>
+            event.warning ? this.#format.warning(line) : this.#format.info(line),
+          ),
+        );
         break;
       case "unknown":
       case "writable":

@@ -228,6 +228,9 @@ export class ChatModel {
       case "sent":
         this.#sent(event.outcome);
         break;
+      case "told":
+        for (const line of event.lines) this.note(line, event.warning);
+        break;
       default:
     }
   }

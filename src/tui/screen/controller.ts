@@ -10,7 +10,7 @@ import { cleanOutgoing } from "../../protocol/sanitize.ts";
 import type { ChatBackend } from "../backend.ts";
 import type { CommandContext } from "../commands/command.ts";
 import { parseTyped } from "../commands/parse.ts";
-import { commands, runCommand } from "../commands/table.ts";
+import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
 import type { Action } from "../input/bindings.ts";
@@ -267,8 +267,9 @@ export class ScreenController {
   }
 
   #candidates(before: string): Completion {
-    const { session } = this.#options.backend;
-    const joined = [...session.rooms.keys()];
+    const { backend } = this.#options;
+    const joined = [...backend.session.rooms.keys()];
+    const commands = commandsOf(backend);
     return complete(before, { commands, nicks: this.model.nicks(), joined, rooms: joined });
   }
 

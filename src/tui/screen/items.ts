@@ -85,7 +85,7 @@ export class ItemRows {
   #message(message: Message, me: string, columns: number): Row[] {
     const mine = nameKey(message.from) === nameKey(me);
     const spoken = !mine && mentions(message.text, me);
-    const from = sanitizeLine(message.from);
+    const from = `${sanitizeLine(message.from)}${message.unverified === true ? "?" : ""}`;
     const time: Style = spoken ? { colour: MENTION, bold: true } : DIM;
     return indented(
       [
