@@ -77,10 +77,10 @@ export class KeeperService {
     this.#ticker = options.clock.every(options.limits.beatMs, () => this.#tick());
   }
 
-  /** Servers connected. */
+  /** Servers connected that have not said goodbye. */
   get servers(): number {
     let count = 0;
-    for (const { id } of this.#peers) if (id !== "") count += 1;
+    for (const { id, finished } of this.#peers) if (id !== "" && !finished) count += 1;
     return count;
   }
 

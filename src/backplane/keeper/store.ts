@@ -21,6 +21,9 @@ export interface StoredServer {
   readonly id: string;
 }
 
+/** Journal rows that one keeper may write: a thousand a second for fifty days; two million terms fit into a double. */
+const ROWS_A_TERM = 2 ** 32;
+
 /** What was added in the running transaction, to take back if it fails. */
 interface Added {
   readonly room: number;
@@ -45,8 +48,8 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   tailKeys = new KeyBlock();
   /** What is being moved: in the journal still, and partly in `entries` already. */
   moving = new JournalTail();
-  /** Number of the newest journal row. */
-  journalId = 0;
+  /** Number of the newest journal row. Rises from keeper to keeper, also past an empty journal: readers count on it. */
+  journalId: number;
   readonly #term: number;
   readonly #writer = new JournalWriter();
   #added: Added[] = [];
@@ -59,6 +62,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   constructor(db: Database, options: StoreOptions) {
     this.db = db;
     this.#term = options.term;
+    this.journalId = options.term * ROWS_A_TERM;
     this.keys = new KeyWindow(options.keyWindowEntries, options.seed);
     this.#statements = prepare(db);
     this.#nextRoom =
@@ -89,7 +93,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
       "SELECT id, batch FROM journal ORDER BY id",
     );
     for (const { id, batch } of rows.iterate()) {
-      this.journalId = id;
+      this.journalId = Math.max(this.journalId, id);
       for (const { room, entry, key } of readBatch(batch)) {
         this.tail.add(room, entry);
         this.tailKeys.add(key.high, key.low, entry.seq);

@@ -1,0 +1,301 @@
+/** The keeper and a store that will not do: full, damaged, foreign, inaccessible; and what a crash of the machine costs. */
+import { Database } from "bun:sqlite";
+import { afterAll, describe, expect, test } from "bun:test";
+import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { KeeperBackplane, logFile } from "../../src/backplane/keeper/keeper.ts";
+import { takeOffice } from "../../src/backplane/keeper/office.ts";
+import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
+import { openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { KeeperService } from "../../src/backplane/keeper/service.ts";
+import { KeeperStore } from "../../src/backplane/keeper/store.ts";
+import { listen } from "../../src/net/listener.ts";
+import { systemClock } from "../../src/protocol/clock.ts";
+import { keeperLimits } from "../../src/protocol/limits.keeper.ts";
+import { answer, bytes, good, Server } from "../conformance/backplane-support.ts";
+import { eventually } from "../support/deadline.ts";
+import { keeperCluster, testLogger, withLog } from "./keeper-support.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "rtchat-fail-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let folders = 0;
+const newDirectory = (): string => join(folder, String((folders += 1)));
+
+const nobody = { taken() {}, told() {}, health() {} };
+
+/** Starts a server that must not start. @returns why */
+async function refusal(directory: string): Promise<string> {
+  const plane = new KeeperBackplane({ directory, log: testLogger });
+  try {
+    await plane.start(nobody);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  await plane.stop(true);
+  throw new Error("it started");
+}
+
+describe("a server does not start on", () => {
+  test("a file that is no database", async () => {
+    const directory = newDirectory();
+    await Bun.write(
+      join(directory, logFile),
+      "this is a letter to my grandmother, and a long one at that".repeat(100),
+    );
+    expect(await refusal(directory)).toMatch(
+      /log\.sqlite is damaged or no database .*restore it from a backup/,
+    );
+  });
+
+  test("a database of another program", async () => {
+    const directory = newDirectory();
+    await Bun.write(join(directory, "x"), "");
+    const db = new Database(join(directory, logFile), { create: true });
+    db.run("PRAGMA application_id = 42");
+    db.run("CREATE TABLE photos (id)");
+    db.close();
+    expect(await refusal(directory)).toMatch(
+      /belongs to another program; choose another directory with --data/,
+    );
+  });
+
+  test("a file of a newer version", async () => {
+    const directory = newDirectory();
+    const plane = new KeeperBackplane({ directory, log: testLogger });
+    await plane.start(nobody);
+    await plane.stop(true);
+    withLog(join(directory, logFile), (db) => db.run("PRAGMA user_version = 99"));
+    expect(await refusal(directory)).toMatch(
+      /has schema version 99, and this rtchat knows 1; use the newer rtchat/,
+    );
+  });
+
+  test("a directory that is a file", async () => {
+    const directory = newDirectory();
+    writeFileSync(directory, "");
+    expect(await refusal(directory)).toMatch(
+      /cannot use .* \((EEXIST|ENOTDIR)\); .*choose another directory/,
+    );
+  });
+
+  // Root may write anywhere.
+  test.skipIf(process.getuid?.() === 0)("a directory that may not be written", async () => {
+    const directory = newDirectory();
+    await Bun.write(join(directory, "x"), "");
+    chmodSync(directory, 0o500);
+    expect(await refusal(directory)).toMatch(/cannot use .*; check the owner and permissions/);
+    chmodSync(directory, 0o700);
+  });
+
+  test("a directory whose servers speak another version", async () => {
+    const cluster = await keeperCluster();
+    await new Server(cluster.server()).start();
+    const other = newDirectory();
+    await Bun.write(join(other, "x"), "");
+    // A keeper that answers any hello as one of another version would.
+    const path = join(other, "k.sock");
+    const refuse = Buffer.from([0, 0, 0, 0, 33, ...Buffer.from("run the same rtchat for all")]);
+    refuse.writeUInt32LE(refuse.length - 4);
+    const listener = listen({
+      at: { path },
+      settings: { clock: systemClock, limits: { outboxBytes: 1e6, highWaterBytes: 1e6, lingerMs: 100 } },
+      accept: (connection) => ({
+        data: () => {
+          connection.write(refuse);
+          connection.finish();
+        },
+        close: () => {},
+      }),
+    });
+    const db = openForWriting(join(other, logFile), { cluster: "c", epoch: "e", seed: 1 });
+    takeOffice(db, { seenTerm: 0, socket: path, identity: ownIdentity(), power: false, newEpoch: "x" });
+    expect(await refusal(other)).toBe("run the same rtchat for all");
+    db.close();
+    listener.stop();
+    await cluster.close();
+  });
+
+  test("nothing: the files it makes are for their owner alone", async () => {
+    const directory = join(newDirectory(), "made");
+    const plane = new KeeperBackplane({ directory, log: testLogger });
+    await plane.start(nobody);
+    expect(statSync(directory).mode & 0o777).toBe(0o700);
+    for (const suffix of ["", "-wal", "-shm"]) {
+      expect(statSync(join(directory, logFile + suffix)).mode & 0o077).toBe(0);
+    }
+    await plane.stop(true);
+  });
+
+  test("a path of any length fails: a socket that would not fit goes elsewhere", async () => {
+    const directory = join(newDirectory(), "a-rather-long-name".repeat(6));
+    const a = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
+    const b = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
+    const follower = await b.follow("lobby");
+    await a.publish("lobby", "k");
+    await follower.hears("entry k");
+    await a.plane.stop(true);
+    await b.plane.stop(true);
+  });
+});
+
+describe("after a crash of the machine", () => {
+  /** The epoch of the log as the next server finds it. */
+  async function epochAfter(directory: string): Promise<string> {
+    const server = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
+    const { position } = await server.publish("lobby", crypto.randomUUID());
+    await server.plane.stop(true);
+    return position.epoch;
+  }
+
+  async function crashed(
+    durability: "process" | "power",
+    inOrder: boolean,
+  ): Promise<{ before: string; after: string }> {
+    const directory = newDirectory();
+    const plane = new KeeperBackplane({ directory, log: testLogger, durability });
+    const server = await new Server(plane).start();
+    const { position } = await server.publish("lobby", "k");
+    await (inOrder ? plane.stop(true) : plane.abort());
+    withLog(join(directory, logFile), (db) => db.run("UPDATE cluster SET boot = 'the boot before'"));
+    return { before: position.epoch, after: await epochAfter(directory) };
+  }
+
+  test("the epoch changes, because the newest entries may be gone", async () => {
+    const { before, after } = await crashed("process", false);
+    expect(after).not.toBe(before);
+  });
+
+  test("the epoch stays if the last server had ended in order", async () => {
+    const { before, after } = await crashed("process", true);
+    expect(after).toBe(before);
+  });
+
+  test("the epoch stays if every commit was synced", async () => {
+    const { before, after } = await crashed("power", false);
+    expect(after).toBe(before);
+  });
+
+  test("one server that asks for synced commits gets them from any keeper", async () => {
+    const cluster = await keeperCluster();
+    const durable = (): unknown =>
+      withLog(
+        cluster.file,
+        (db) => db.query<{ durable: number }, []>("SELECT durable FROM cluster").get()!.durable,
+      );
+    await new Server(cluster.server()).start();
+    expect(durable()).toBe(0);
+    const careful = await new Server(cluster.server({ durability: "power" })).start();
+    await careful.publish("lobby", "k");
+    expect(durable()).toBe(1);
+    await cluster.close();
+  });
+});
+
+describe("a full disk", () => {
+  /** A keeper in this thread, so that the test can reach its database. */
+  function localKeeper(directory: string) {
+    const file = join(directory, logFile);
+    const path = join(directory, "keeper.sock");
+    const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 1 });
+    const listener = listen({
+      at: { path },
+      settings: { clock: systemClock, limits: { outboxBytes: 1e8, highWaterBytes: 1e8, lingerMs: 100 } },
+      accept: (connection) => service.accept(connection),
+    });
+    const { term } = takeOffice(db, {
+      seenTerm: 0,
+      socket: path,
+      identity: ownIdentity(),
+      power: false,
+      newEpoch: "x",
+    });
+    const store = new KeeperStore(db, { term, seed: 1, keyWindowEntries: 1_000 });
+    const service = new KeeperService({
+      store,
+      file,
+      term,
+      cluster: "c",
+      epoch: "e",
+      graceMs: 10_000,
+      clock: systemClock,
+      limits: { ...keeperLimits, storeRetryMs: 20 },
+      log: testLogger,
+      turned() {},
+      sync() {},
+      ended() {},
+    });
+    return {
+      /** Lets the file grow by so many pages and no more; undefined for as much as it likes. */
+      limit(pages: number | undefined): void {
+        const now = db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count;
+        db.run(`PRAGMA max_page_count = ${pages === undefined ? 4_294_967_294 : now + pages}`);
+      },
+      close(): void {
+        service.end(undefined);
+        listener.stop();
+        db.close();
+      },
+    };
+  }
+
+  test("fails publishing with a retryable error that says so, loses nothing, and is over when space returns", async () => {
+    const directory = newDirectory();
+    await Bun.write(join(directory, "x"), "");
+    const keeper = localKeeper(directory);
+    const a = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
+    const b = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
+    const follower = await b.follow("lobby");
+    await a.claim("s1", "ana");
+    await a.enter("lobby", "s1");
+    await a.claim("s2", "bob");
+    await a.enter("lobby", "s2");
+    keeper.limit(3);
+    const body = bytes("x".repeat(1_000));
+    const publish = (server: Server, key: string) =>
+      answer<{ position: { seq: number }; duplicate: boolean }>((done) =>
+        server.plane.publish({ room: "lobby", key, body }, done),
+      );
+    const acked: string[] = [];
+    const refused: string[] = [];
+    for (let i = 0; refused.length < 5; i += 1) {
+      const results = await Promise.all([publish(a, `a${i}`), publish(b, `b${i}`)]);
+      for (const [index, result] of results.entries()) {
+        const key = `${"ab"[index]}${i}`;
+        if (result.ok) acked.push(key);
+        else {
+          refused.push(key);
+          expect(result).toMatchObject({ code: "unavailable" });
+          expect(result.message).toMatch(/the disk that holds .* is full .*free some space/);
+        }
+      }
+    }
+    expect(acked.length).toBeGreaterThan(0);
+    await a.when(() => a.healths.at(-1)?.state === "degraded");
+    expect(a.healths.at(-1)!.detail).toContain("is full");
+    // Reading goes on; what ends a session is remembered until it can be written.
+    expect((await b.page({ room: "lobby" })).last).toBe(acked.length);
+    expect([...(await a.follow("other")).members]).toEqual([]);
+    expect(await b.owner("ana")).toBe("s1");
+    a.plane.release("s1");
+    keeper.limit(undefined);
+    await eventually(
+      async () => (await publish(a, "after")).ok,
+      () => "publishing to go on",
+    );
+    await a.when(() => a.healths.at(-1)?.state === "ok");
+    await follower.hears("leave ana");
+    expect(await b.owner("ana")).toBeUndefined();
+    expect(await b.owner("bob")).toBe("s2");
+    for (const key of acked) expect(await publish(b, key)).toMatchObject({ ok: true, duplicate: true });
+    for (const key of refused) expect(await publish(b, key)).toMatchObject({ ok: true, duplicate: false });
+    await good((done) => b.plane.publish({ room: "lobby", key: "end", body: bytes("end") }, done));
+    await follower.hears("entry end");
+    expect(follower.entries).toHaveLength(acked.length + refused.length + 2);
+    expect(follower.wrong).toEqual([]);
+    expect(follower.presences).toEqual(["join ana", "join bob", "leave ana"]);
+    await a.plane.stop(true);
+    await b.plane.stop(true);
+    keeper.close();
+  });
+});

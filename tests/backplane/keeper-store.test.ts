@@ -1,0 +1,316 @@
+/**
+ * The log file under a keeper that commits, fails, moves entries, trims and dies at any point, against a plain model; and
+ * a reader that looks at any moment, as a server of another process would.
+ */
+import { Database } from "bun:sqlite";
+import { afterAll, describe, expect, test } from "bun:test";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import fc from "fast-check";
+import type { LogEntry } from "../../src/backplane/backplane.ts";
+import type { Room } from "../../src/backplane/cluster.ts";
+import { Compactor } from "../../src/backplane/keeper/compactor.ts";
+import { JournalWriter, readBatch } from "../../src/backplane/keeper/journal.ts";
+import { KeyBlock, KeyWindow } from "../../src/backplane/keeper/key-window.ts";
+import { takeOffice } from "../../src/backplane/keeper/office.ts";
+import { TermLost } from "../../src/backplane/keeper/problem.ts";
+import { LogReader } from "../../src/backplane/keeper/reader.ts";
+import { Sweeper } from "../../src/backplane/keeper/retention.ts";
+import { openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { KeeperStore } from "../../src/backplane/keeper/store.ts";
+import type { StoredServer } from "../../src/backplane/keeper/store.ts";
+import { keeperLimits } from "../../src/protocol/limits.keeper.ts";
+import { bytes, text } from "../conformance/backplane-support.ts";
+import { ManualClock } from "../support/manual-clock.ts";
+
+// In memory where there is such a place: these tests sync a new file for each of hundreds of runs.
+const folder = mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "rtchat-store-"));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+let files = 0;
+const newFile = (): string => join(folder, `log-${(files += 1)}.sqlite`);
+const identity = { pid: process.pid, started: "1", boot: "boot", namespace: "n" };
+
+/** A keeper's store with all that works on it, and the rooms as a ClusterState would have them. */
+class Keeper {
+  readonly store: KeeperStore;
+  readonly compactor: Compactor;
+  readonly sweeper: Sweeper;
+  readonly #rooms = new Map<string, Room<StoredServer>>();
+
+  constructor(file: string, clock: ManualClock, keyWindowEntries: number, keepMessages?: number) {
+    const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 77 });
+    const seenTerm = db.query<{ term: number }, []>("SELECT term FROM cluster").get()!.term;
+    const { term, seed } = takeOffice(db, { seenTerm, socket: "s", identity, power: false, newEpoch: "n" });
+    this.store = new KeeperStore(db, { term, seed, keyWindowEntries });
+    // A slice that never ends early: the clock stands still. Small strides come from small rounds.
+    this.compactor = new Compactor(
+      this.store,
+      clock,
+      { ...keeperLimits, journalEntries: 5 },
+      keyWindowEntries,
+    );
+    this.sweeper = new Sweeper(this.store, clock, { keepMessages, keepDays: undefined });
+  }
+
+  room(name: string): Room<StoredServer> {
+    let room = this.#rooms.get(name);
+    if (room === undefined) {
+      const { id, last, lastAt } = this.store.load(name);
+      room = { name, id, last, lastAt, members: new Map(), records: new Map(), subscribers: new Set() };
+      this.#rooms.set(name, room);
+    }
+    return room;
+  }
+
+  /** Publishes as ClusterState does. @returns the position */
+  publish(name: string, key: string, body: string): number {
+    const room = this.room(name);
+    const entry: LogEntry = { seq: room.last + 1, at: 1_000 + room.last, body: bytes(body) };
+    const known = this.store.append(room, key, entry);
+    if (known !== undefined) return known.seq;
+    room.last = entry.seq;
+    return entry.seq;
+  }
+
+  /** As the service does after a failure. */
+  fail(): void {
+    this.store.rollback();
+    this.#rooms.clear();
+  }
+}
+
+type Step =
+  | {
+      readonly kind: "turn";
+      readonly publishes: readonly (readonly [string, string])[];
+      readonly fails: boolean;
+    }
+  | { readonly kind: "slice" | "sweep" | "die" | "read" };
+
+const rooms = ["a", "b", "c"];
+const turn = fc.record({
+  kind: fc.constant("turn" as const),
+  publishes: fc.array(fc.tuple(fc.constantFrom(...rooms), fc.integer({ min: 0, max: 400 }).map(String)), {
+    maxLength: 6,
+  }),
+  fails: fc.boolean().map((fails) => fails),
+});
+const other = fc.record({ kind: fc.constantFrom("slice", "sweep", "die", "read") }) as fc.Arbitrary<Step>;
+const steps = fc.array(fc.oneof({ weight: 3, arbitrary: turn }, { weight: 2, arbitrary: other }), {
+  maxLength: 60,
+});
+
+describe("the keeper's store", () => {
+  test("holds what was committed, once, in order, whatever happens in between", () => {
+    fc.assert(
+      fc.property(steps, fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined }), (script, keep) => {
+        const file = newFile();
+        const clock = new ManualClock();
+        let keeper = new Keeper(file, clock, 100_000, keep);
+        const reader = new LogReader(file);
+        const model = new Map<string, { texts: string[]; keys: Map<string, number> }>();
+        const logOf = (room: string) => {
+          const log = model.get(room) ?? { texts: [], keys: new Map<string, number>() };
+          model.set(room, log);
+          return log;
+        };
+        for (const step of script) {
+          if (step.kind === "turn") {
+            keeper.store.begin();
+            const results = step.publishes.map(([room, key]) => keeper.publish(room, key, `${room}${key}`));
+            if (step.fails) keeper.fail();
+            else {
+              keeper.store.commit();
+              for (const [index, [room, key]] of step.publishes.entries()) {
+                const log = logOf(room);
+                const before = log.keys.get(key);
+                if (before === undefined) {
+                  log.texts.push(`${room}${key}`);
+                  log.keys.set(key, log.texts.length);
+                }
+                expect(results[index]).toBe(log.keys.get(key));
+              }
+            }
+          } else if (step.kind === "slice" && keeper.compactor.due) keeper.compactor.slice();
+          else if (step.kind === "sweep" && keeper.sweeper.wanted) keeper.sweeper.slice(1);
+          else if (step.kind === "die") {
+            keeper.store.db.close();
+            keeper = new Keeper(file, clock, 100_000, keep);
+          }
+          for (const room of step.kind === "read" ? rooms : [])
+            expectLog(reader, room, logOf(room).texts, keep);
+        }
+        for (const room of rooms) {
+          expectLog(reader, room, logOf(room).texts, keep);
+          expect(keeper.room(room).last).toBe(logOf(room).texts.length);
+        }
+        reader.close();
+        keeper.store.db.close();
+      }),
+      { numRuns: 150 },
+    );
+  }, 60_000);
+
+  function expectLog(
+    reader: LogReader,
+    room: string,
+    texts: readonly string[],
+    keep: number | undefined,
+  ): void {
+    const page = reader.page({ room, limit: 1_000, maxBytes: 1e9 });
+    expect(page.last).toBe(texts.length);
+    expect(page.first).toBeLessThanOrEqual(Math.max(1, texts.length - (keep ?? texts.length) + 1));
+    expect(page.entries.map((entry) => [entry.seq, text(entry.body)])).toEqual(
+      texts.map((body, index) => [index + 1, body] as const).filter(([seq]) => seq >= page.first) as never,
+    );
+  }
+
+  test("of a superseded keeper commits nothing more", () => {
+    const file = newFile();
+    const clock = new ManualClock();
+    const old = new Keeper(file, clock, 100);
+    old.store.begin();
+    old.publish("a", "k", "before");
+    old.store.commit();
+    const next = new Keeper(file, clock, 100);
+    expect(() => old.store.begin()).toThrow(TermLost);
+    expect(() => old.compactor.slice()).toThrow(TermLost);
+    expect(() => old.sweeper.slice(1)).toThrow(TermLost);
+    expect(old.store.db.inTransaction).toBe(false);
+    next.store.begin();
+    expect(next.publish("a", "k", "again")).toBe(1);
+    expect(next.publish("a", "l", "after")).toBe(2);
+    next.store.commit();
+    old.store.db.close();
+    next.store.db.close();
+  });
+
+  test("gives no position twice when retention has removed a whole room", () => {
+    const file = newFile();
+    const clock = new ManualClock();
+    const first = new Keeper(file, clock, 100, 0);
+    first.store.begin();
+    for (let i = 0; i < 20; i += 1) first.publish("a", `k${i}`, "x");
+    first.store.commit();
+    while (first.compactor.due) first.compactor.slice();
+    first.sweeper.slice(1);
+    const reader = new LogReader(file);
+    expect(reader.page({ room: "a", limit: 10, maxBytes: 1e6 })).toMatchObject({
+      first: 21,
+      last: 20,
+      entries: [],
+    });
+    first.store.db.close();
+    const second = new Keeper(file, clock, 100, 0);
+    second.store.begin();
+    expect(second.publish("a", "new", "x")).toBe(21);
+    second.store.commit();
+    expect(reader.page({ room: "a", limit: 10, maxBytes: 1e6 })).toMatchObject({ first: 21, last: 21 });
+    reader.close();
+    second.store.db.close();
+  });
+
+  test("reads keys of a million entries back into the window", () => {
+    const file = newFile();
+    const clock = new ManualClock();
+    let keeper = new Keeper(file, clock, 1_000);
+    const all = 5_000;
+    for (let from = 0; from < all; from += 250) {
+      keeper.store.begin();
+      for (let i = from; i < from + 250; i += 1) keeper.publish("a", `key ${i}`, "x");
+      keeper.store.commit();
+      while (keeper.compactor.due && from % 1_000 === 0) keeper.compactor.slice();
+    }
+    keeper.store.db.close();
+    keeper = new Keeper(file, clock, 1_000);
+    keeper.store.begin();
+    for (let i = all - 1_000; i < all; i += 1) expect(keeper.publish("a", `key ${i}`, "y")).toBe(i + 1);
+    keeper.store.commit();
+    const blocks = new Database(file, { readonly: true });
+    const kept = blocks.query<{ n: number }, []>("SELECT sum(length(block)) / 16 AS n FROM keys").get()!.n;
+    expect(kept).toBeLessThan(3_000);
+    blocks.close();
+    keeper.store.db.close();
+  });
+});
+
+describe("the key window", () => {
+  test("finds the newest keys, forgets old ones, and takes back what was not committed", () => {
+    const key = fc.record({ room: fc.integer({ min: 1, max: 3 }), text: fc.string({ maxLength: 8 }) });
+    const act = fc.record({ key, takeBack: fc.boolean(), reload: fc.nat(30).map((n) => n === 0) });
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 300 }), fc.integer({ min: 1, max: 100 }), (acts, size) => {
+        let window = new KeyWindow(size, 12_345);
+        const model: { id: string; room: number; text: string; seq: number }[] = [];
+        let seq = 0;
+        for (const {
+          key: { room, text: word },
+          takeBack,
+          reload,
+        } of acts) {
+          const id = `${room} ${word}`;
+          const { ...hash } = window.hash(room, word);
+          const known = model.find((one) => one.id === id);
+          const found = window.find(hash);
+          if (known !== undefined && model.length - model.indexOf(known) <= size)
+            expect(found).toBe(known.seq);
+          if (known === undefined) expect(found).toBe(0);
+          if (found !== 0) continue;
+          seq += 1;
+          window.add(hash.high, hash.low, seq);
+          if (takeBack) {
+            window.takeBack(hash);
+            expect(window.find(hash)).toBe(0);
+            continue;
+          }
+          if (known !== undefined) model.splice(model.indexOf(known), 1);
+          model.push({ id, room, text: word, seq });
+          if (!reload) continue;
+          const block = new KeyBlock();
+          for (const one of model.slice(-size)) {
+            const { high, low } = window.hash(one.room, one.text);
+            block.add(high, low, one.seq);
+          }
+          window = new KeyWindow(size, 12_345);
+          window.load(block.bytes);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  test("tells a seq beyond 32 bits", () => {
+    const window = new KeyWindow(10, 1);
+    window.add(1, 2, 2 ** 40 + 5);
+    expect(window.find({ high: 1, low: 2 })).toBe(2 ** 40 + 5);
+  });
+});
+
+describe("a journal's batch", () => {
+  test("comes back as it was written", () => {
+    const record = fc.record({
+      room: fc.integer({ min: 1, max: 2 ** 32 - 1 }),
+      seq: fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER }),
+      at: fc.integer({ min: 0, max: 4e12 }),
+      body: fc.uint8Array({ maxLength: 100_000 }),
+      high: fc.nat(2 ** 32 - 1),
+      low: fc.nat(2 ** 32 - 1),
+    });
+    fc.assert(
+      fc.property(fc.array(fc.array(record, { maxLength: 20 }), { maxLength: 3 }), (batches) => {
+        const writer = new JournalWriter();
+        for (const records of batches) {
+          for (const { room, seq, at, body, high, low } of records)
+            writer.add(room, { seq, at, body }, { high, low });
+          const back = [...readBatch(writer.take().slice())].map(({ room, entry, key }) => ({
+            room,
+            ...entry,
+            ...key,
+          }));
+          expect(back).toEqual(records);
+        }
+      }),
+    );
+  });
+});
