@@ -1,11 +1,11 @@
 /** Meshes on disk: one SQLite log each, in peer mode's directory, signed and sealed with the device's key. */
-import { createPublicKey, verify } from "node:crypto";
 import { rmSync } from "node:fs";
 import { signWith, type Identity } from "../../identity/key-file.ts";
 import type { Clock, Random } from "../../protocol/clock.ts";
-import type { MeshListener, Verify } from "../core/api.ts";
+import type { MeshListener } from "../core/api.ts";
 import { MeshCore, newMesh } from "../core/core.ts";
 import { createSealer } from "../core/seal.ts";
+import { verifyEd25519 } from "../core/verify.ts";
 import { SqliteStore } from "../store/sqlite.ts";
 import type { PeerHome } from "./home.ts";
 import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
@@ -68,17 +68,6 @@ export class DiskMeshes implements MeshOpener {
     for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
   }
 }
-
-/** RFC 8032 verification with the platform's own Ed25519. */
-const verifyEd25519: Verify = (publicKey, message, signature) => {
-  try {
-    // An Ed25519 SubjectPublicKeyInfo is a fixed head and the key (RFC 8410).
-    const spki = Buffer.concat([Buffer.from("302a300506032b6570032100", "hex"), publicKey]);
-    return verify(null, message, createPublicKey({ key: spki, format: "der", type: "spki" }), signature);
-  } catch {
-    return false; // Not a point of the curve.
-  }
-};
 
 /** The 32 secret bytes of the key (RFC 8032, 5.1.5). */
 function seedOf(identity: Identity): Uint8Array {
