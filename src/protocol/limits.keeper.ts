@@ -14,12 +14,12 @@ export const keeperLimits = {
   /** The same in bytes of bodies: what a server keeps to repeat after a takeover. */
   callBytesUnderWay: 64 * MiB,
   /** The keeper is heard at least this often, however quiet it is. */
-  beatMs: 250,
+  beatMs: 150,
   /** A keeper that was not heard for so many beats in a row, and is stopped or gone or cannot be seen, hangs: another is
    * elected. */
   silentBeats: 4,
   /** The same for one whose process is seen to run: a slow disk can make a commit take seconds. */
-  patientBeats: 20,
+  patientBeats: 34,
   /** From dialling to the keeper's welcome. A new one loads a million keys first. */
   helloMs: 5_000,
   /** Without a keeper for this long a server says that it is down; shorter pauses are takeovers. */

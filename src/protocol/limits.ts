@@ -93,10 +93,10 @@ export const trunkLimits = {
   /** Hub to edge: an edge this far behind is broken; its trunk is closed and its sessions go elsewhere. */
   hubOutboxBytes: 64 * MiB,
   /** How often an edge asks a hub for its report; the answer is the heartbeat. */
-  beatMs: 200,
+  beatMs: 150,
   /** Without any frame from the hub for this long, a trunk is dead and its sessions move on. A person does not notice
    * this pause, and moving is harmless when the hub was only slow. */
-  silenceMs: 700,
+  silenceMs: 600,
   /** An edge asks for reports all the time; one that says nothing for this long is gone with its machine, and its
    * sessions are expected elsewhere. Longer than silenceMs: moving them is the edge's business while it lives. */
   edgeSilenceMs: 5_000,
