@@ -39,7 +39,7 @@ interface Log {
   readonly subscribers: Map<FakeBackplane, RoomSubscriber>;
 }
 
-export const failure: BackplaneFailure = {
+const failure: BackplaneFailure = {
   ok: false,
   code: "unavailable",
   message: "the log cannot be reached now; try again",
