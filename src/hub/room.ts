@@ -101,8 +101,11 @@ export class Room implements RoomSubscriber {
 
   entry(entry: LogEntry): void {
     if (entry.seq !== this.#seq + 1) {
+      // What was heard before says nothing new; what comes too early means that something is missing.
+      if (entry.seq <= this.#seq) return;
       const fields = { room: this.log, at: this.#seq, given: entry.seq };
-      this.#core.logger.error("the backplane gave an entry out of order", fields);
+      this.#core.logger.error("the backplane left out entries; subscribing again", fields);
+      this.#core.rooms.resubscribe(this);
       return;
     }
     const line = encodeEntry(entry);

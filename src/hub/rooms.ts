@@ -15,6 +15,8 @@ interface Entry {
   readonly room: Room;
   users: number;
   linger: Timer | undefined;
+  /** Not subscribed, because the subscription was found wanting and another is on its way. */
+  lost: boolean;
   readonly waiting: ((result: Acquired) => void)[];
 }
 
@@ -50,8 +52,38 @@ export class Rooms {
     const entry = this.#entries.get(room.log);
     if (entry === undefined || entry.room !== room) return;
     entry.users -= 1;
-    if (entry.users > 0) return;
-    entry.linger = this.#core.clock.after(this.#core.limits.roomLingerMs, () => this.#close(entry));
+    if (entry.users === 0) this.#linger(entry);
+  }
+
+  /**
+   * The backplane broke its promise about a room: subscribes it anew, which ends in a reset. Until then the room is as it
+   * was, and whoever waits for something of it waits.
+   */
+  resubscribe(room: Room): void {
+    const entry = this.#entries.get(room.log);
+    if (entry === undefined || entry.room !== room || entry.lost) return;
+    entry.lost = true;
+    const { backplane, clock, limits } = this.#core;
+    backplane.unsubscribe(room.log);
+    const attempt = (): void => {
+      if (room.state === "closed") return;
+      backplane.subscribe(room.log, room, (result) => {
+        if (room.state === "closed") return;
+        if (result.ok) {
+          entry.lost = false;
+          room.reset(result.snapshot);
+        } else clock.after(limits.retryMostMs, attempt);
+      });
+    };
+    attempt();
+  }
+
+  #linger(entry: Entry): void {
+    const { clock, limits } = this.#core;
+    entry.linger = clock.after(limits.roomLingerMs, () => {
+      if (entry.lost) this.#linger(entry);
+      else this.#close(entry);
+    });
   }
 
   /** Ends all subscriptions. */
@@ -83,7 +115,7 @@ export class Rooms {
 
   #open(log: string, name: string): Entry {
     const room = new Room(this.#core, log, name);
-    const entry: Entry = { room, users: 0, linger: undefined, waiting: [] };
+    const entry: Entry = { room, users: 0, linger: undefined, lost: false, waiting: [] };
     this.#entries.set(log, entry);
     this.#core.backplane.subscribe(log, room, (result) => {
       if (room.state === "closed") return;
@@ -97,7 +129,7 @@ export class Rooms {
   #close(entry: Entry): void {
     const { room, waiting } = entry;
     this.#entries.delete(room.log);
-    if (room.state !== "opening") this.#core.backplane.unsubscribe(room.log);
+    if (room.state !== "opening" && !entry.lost) this.#core.backplane.unsubscribe(room.log);
     room.close();
     const message = "the server is stopping; try again elsewhere";
     for (const done of waiting.splice(0)) done({ ok: false, code: "unavailable", message });

@@ -231,6 +231,50 @@ describe("lost continuity", () => {
     }
   });
 
+  test("that the backplane does not tell of is noticed, and the room subscribed anew until that works", () => {
+    const world = new World();
+    const site = world.site();
+    const ana = world.person(site, "ana", "lobby");
+    const bob = world.person(site, "bob", "lobby");
+    world.ask(ana, send("lobby", "1"), send("lobby", "2"), send("lobby", "3"));
+    bob.lines();
+    const { entries, subscribers } = world.cluster.log("lobby");
+    const room = subscribers.get(site.backplane);
+    const body = entries[0]?.body ?? new Uint8Array(0);
+    room?.entry({ seq: 3, at: 0, body });
+    expect(world.logged).toEqual([]);
+    site.backplane.failing.add("subscribe");
+    room?.entry({ seq: 5, at: 0, body });
+    ana.say(send("lobby", "4"));
+    world.settle();
+    expect(world.logged).toEqual([
+      'error the backplane left out entries; subscribing again {"room":"lobby","at":3,"given":5}',
+    ]);
+    expect(bob.lines()).toEqual([]);
+    site.backplane.failing.clear();
+    for (const client of [ana, bob]) client.close("failed");
+    world.clock.advance(60_000);
+    world.settle();
+    const eva = world.person(site, "eva", "lobby");
+    expect(texts(world.ask(eva, send("lobby", "5")))).toEqual(["5"]);
+  });
+
+  test("that was mended tells everybody of the gap, and acknowledges what waited", () => {
+    const world = new World();
+    const site = world.site();
+    const ana = world.person(site, "ana", "lobby");
+    const { subscribers } = world.cluster.log("lobby");
+    subscribers.get(site.backplane)?.entry({ seq: 9, at: 0, body: new Uint8Array(0) });
+    ana.say(send("lobby", "1"));
+    world.settle();
+    expect(ana.heard()).toMatchObject([
+      { type: "joined", room: "lobby", recovered: false, seq: 0, messages: [] },
+      { type: "message", seq: 1 },
+      { type: "ack", seq: 1 },
+    ]);
+    expect(texts(world.ask(ana, send("lobby", "2")))).toEqual(["2"]);
+  });
+
   test("puts whoever the cluster has forgotten into the room again", () => {
     const world = new World();
     const site = world.site();
