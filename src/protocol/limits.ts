@@ -244,8 +244,6 @@ export const doorLimits = {
   addresses: 65_536,
   /** A PROXY header: v1 has at most 107 bytes, v2 in practice below 600; more is not a proxy. */
   proxyHeaderBytes: 2_048,
-  /** From connecting to a whole PROXY header: the proxy sends it in the first packet. */
-  proxyHeaderMs: 3_000,
 } as const;
 
 /** The admin endpoint. */

@@ -90,6 +90,8 @@ export class Cluster {
   readonly servers: Member[] = [];
   readonly balancers: Member[] = [];
   readonly proxies: FaultProxy[] = [];
+  /** The balancers' admin endpoints. */
+  readonly admins: string[] = [];
   /** Where clients connect. */
   readonly doors: { host: string; port: number }[] = [];
   redis: Member | undefined;
@@ -133,7 +135,18 @@ export class Cluster {
     for (let n = 1; n <= options.balancers; n += 1) {
       const backends = this.servers.map((server) => this.#road(server, options, random)).join(",");
       const port = freePort();
-      const flags = ["--backends", backends, "--port", `${port}`, "--no-admin", "--data", this.#data];
+      const admin = freePort();
+      const flags = [
+        "--backends",
+        backends,
+        "--port",
+        `${port}`,
+        "--admin",
+        `${admin}`,
+        "--data",
+        this.#data,
+      ];
+      this.admins.push(`http://127.0.0.1:${admin}`);
       const balancer = new Member(`balancer-${n}`, port, [binary, "balancer", ...flags], this.#folder, env);
       this.balancers.push(balancer);
       await balancer.start();

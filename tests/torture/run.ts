@@ -13,6 +13,7 @@ import type { RunEvent, Verdict } from "./checker.ts";
 import { Witness } from "./client.ts";
 import { Cluster } from "./cluster.ts";
 import type { Member } from "./cluster.ts";
+import { checkCounters } from "./counters.ts";
 import { readLog } from "./log.ts";
 import type { Options } from "./options.ts";
 import { schedule } from "./schedule.ts";
@@ -69,6 +70,7 @@ export async function torture(
     record({ e: "calm", t: elapsed() });
     const lastSeq = await readLog(cluster.doors, rooms, record);
     await until(() => checker.behind(lastSeq) === 0, QUIET_MS);
+    await checkCounters(cluster.admins);
   } finally {
     for (const witness of witnesses) witness.stop();
     await cluster.stop();
