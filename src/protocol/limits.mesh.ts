@@ -79,6 +79,8 @@ export const syncLimits = {
   disbeliefMs: 5 * 60_000,
   /** Receipts to authors are gathered this long, so that a burst of messages costs one frame back. */
   receiptMs: 150,
+  /** What came in pages is made known this much later: after a partition everybody fetches the same, and needs no news. */
+  newsMs: 1_000,
   /** The list of own links is announced at most this often. */
   linksMs: 500,
 } as const;

@@ -59,6 +59,7 @@ test.each([
   ["frame", `A frame has at most ${syncLimits.frameBytes / 1024} KiB`],
   ["page", `the first ${syncLimits.entriesPerFrame} entries or ${syncLimits.pageBytes / 1024} KiB`],
   ["locator", `tip 32, 1 byte count (at most ${syncLimits.locatorMost})`],
+  ["news", `within ${syncLimits.newsMs} ms a \`have\``],
   ["receipts", `within ${syncLimits.receiptMs} ms`],
   ["links", `${syncLimits.linksMs} ms after they changed`],
   [

@@ -363,6 +363,7 @@ export class MeshCore implements api.MeshCoreApi {
       link.author = this.#state.log.graph.author(link.key);
       link.missing.clear();
       link.receipts.clear();
+      link.news.clear();
       link.toldVersion = -1;
       // Whatever filled the disk, asking for the same entries at once would only refuse them again.
       link.pausedUntil = now + syncLimits.antiEntropyMs;

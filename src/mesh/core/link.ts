@@ -53,8 +53,10 @@ export class PeerLink {
   readonly heldBack = new Map<string, number>();
   /** Entries on the way to a missing tip that pages have shown us, where the usual locator named none near enough. */
   readonly onPath = new Map<EntryHash, Set<Node>>();
-  /** Chains of which the peer will be told how far we have them. */
+  /** Chains of the peer's own, of which it will be told that we have them. */
   readonly receipts = new Set<Segment>();
+  /** Chains that we fetched in pages, of which it will be told how far we have them. */
+  readonly news = new Set<Segment>();
   /** Version of our log that the peer was last told of in full. */
   toldVersion = -1;
   /** Monotonic ms of the next round of anti-entropy. */

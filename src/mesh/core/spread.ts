@@ -14,7 +14,7 @@
  */
 import { syncLimits } from "../../protocol/limits.mesh.ts";
 import { encodeHave, encodeLinks, encodePushes } from "./frames.ts";
-import type { Graph, Segment } from "./graph.ts";
+import { isHeld, lastOf, type Graph } from "./graph.ts";
 import type { PeerLink } from "./link.ts";
 import type { Accepted } from "./log.ts";
 import { tipOf } from "./sync.ts";
@@ -33,6 +33,7 @@ export interface SpreadHost {
 export class Spread {
   readonly #host: SpreadHost;
   #receiptsAt = Number.POSITIVE_INFINITY;
+  #newsAt = Number.POSITIVE_INFINITY;
   #linksAt = Number.POSITIVE_INFINITY;
 
   constructor(host: SpreadHost) {
@@ -53,7 +54,8 @@ export class Spread {
       const wanted = accepted.filter((one, i) => isWanted(link, one, sources[i]));
       if (wanted.length === 0) continue;
       if (isPage) {
-        for (const { node } of wanted) this.#owe(link, node.segment);
+        for (const { node } of wanted) link.news.add(node.segment);
+        this.#newsAt = Math.min(this.#newsAt, this.#host.monotonic() + syncLimits.newsMs);
         continue;
       }
       const isAll = wanted.length === accepted.length;
@@ -63,7 +65,9 @@ export class Spread {
     }
     for (const { entry, node, origin } of accepted) {
       const author = origin === undefined ? undefined : this.#host.links.get(entry.author);
-      if (author !== undefined) this.#owe(author, node.segment);
+      if (author === undefined) continue;
+      author.receipts.add(node.segment);
+      this.#receiptsAt = Math.min(this.#receiptsAt, this.#host.monotonic() + syncLimits.receiptMs);
     }
   }
 
@@ -96,12 +100,6 @@ export class Spread {
     return [...before, ...after].filter((key) => before.has(key) !== after.has(key));
   }
 
-  /** The peer will soon be told how far we have this chain. */
-  #owe(link: PeerLink, segment: Segment): void {
-    link.receipts.add(segment);
-    this.#receiptsAt = Math.min(this.#receiptsAt, this.#host.monotonic() + syncLimits.receiptMs);
-  }
-
   tick(): void {
     const now = this.#host.monotonic();
     const links = [...this.#host.links.values()];
@@ -115,6 +113,15 @@ export class Spread {
       for (const link of links) {
         if (link.receipts.size > 0) link.send(encodeHave(false, false, [...link.receipts].map(tipOf)));
         link.receipts.clear();
+      }
+    }
+    if (now >= this.#newsAt) {
+      this.#newsAt = Number.POSITIVE_INFINITY;
+      for (const link of links) {
+        // Most have fetched the same meanwhile, and said so.
+        const news = [...link.news].filter((segment) => !isHeld(link.author, lastOf(segment)));
+        if (news.length > 0) link.send(encodeHave(false, false, news.map(tipOf)));
+        link.news.clear();
       }
     }
   }

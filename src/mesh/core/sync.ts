@@ -130,9 +130,9 @@ export class Sync {
       }
       if (link.missing.size < logLimits.tipsMost) link.missing.set(tip.hash, tip);
       // The chain has gone on since; what the peer was known to hold of it, it still holds.
-      for (const [segment, sequence] of before) {
-        const isOlder = segment.chain === tip.chain && sequence < tip.sequence;
-        if (isOlder && segment.author.key === tip.author) holds.set(segment, sequence);
+      for (const segment of graph.authors.get(tip.author)?.segments ?? []) {
+        const sequence = before.get(segment) ?? tip.sequence;
+        if (segment.chain === tip.chain && sequence < tip.sequence) holds.set(segment, sequence);
       }
     }
     this.#host.holdsMore();
