@@ -350,7 +350,7 @@ describe("a hub", () => {
     expect(site.backplane.calls.filter((call) => call.startsWith("release"))).toEqual([]);
     expect(site.hub.report().sessions).toBe(0);
     // What is left is the store's own, for a server that is gone.
-    expect(world.clock.pending).toBe(1);
+    expect(world.clock.timers).toBe(1);
   });
 
   test("logs what an operator must know of the backplane", () => {

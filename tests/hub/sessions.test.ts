@@ -396,7 +396,7 @@ describe("the end of a session", () => {
       world.settle();
       expect(world.cluster.sessions.size).toBe(0);
       expect(site.hub.report()).toMatchObject({ sessions: 0, rooms: 0 });
-      expect(world.clock.pending).toBe(0);
+      expect(world.clock.timers).toBe(0);
     }
   });
 

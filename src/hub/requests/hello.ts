@@ -100,8 +100,9 @@ function openInbox(
     session.helloLine = slot.line;
     session.setReady();
     // Before the answer: an edge that knows that hello was answered can always prove the session.
-    session.edge.token(session.id, session.token);
-    welcome(exchange, resumed, result.room, (bytes, done) => {
+    const { token } = session;
+    session.edge.token(session.id, token);
+    welcome(exchange, token, resumed, result.room, (bytes, done) => {
       session.attachment.enter(session, result.room, bytes, done);
     });
     core.leaveStrays(session, rooms);
@@ -110,7 +111,7 @@ function openInbox(
   });
 }
 
-function welcome(exchange: Exchange, resumed: boolean, inbox: Room, give?: Give): void {
+function welcome(exchange: Exchange, resume: string, resumed: boolean, inbox: Room, give: Give): void {
   const { core, session, id } = exchange;
   const message: Welcome = {
     type: "welcome",
@@ -120,7 +121,7 @@ function welcome(exchange: Exchange, resumed: boolean, inbox: Room, give?: Give)
     cluster: core.backplane.cluster,
     session: session.name,
     nick: session.nick,
-    resume: session.token,
+    resume,
     resumed,
     inbox: inbox.position,
   };

@@ -4,7 +4,7 @@ import type { HubLimits } from "../../../src/hub/options.ts";
 import { seededRandom } from "../../../src/protocol/clock.ts";
 import type { Logger } from "../../../src/protocol/logger.ts";
 import type { ServerMessage } from "../../../src/protocol/messages.ts";
-import { TestClock } from "./clock.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { FakeCluster } from "./cluster.ts";
 import type { FakeBackplane } from "./cluster.ts";
 import { TestEdge } from "./edge.ts";
@@ -20,7 +20,7 @@ export interface Site {
 }
 
 export class World {
-  readonly clock = new TestClock();
+  readonly clock = new ManualClock();
   readonly cluster = new FakeCluster(this.clock);
   readonly limits: Partial<HubLimits>;
   /** What the hubs logged. */
