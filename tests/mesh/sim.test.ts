@@ -89,9 +89,10 @@ describe("the simulation", () => {
 
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  /** A copy of what the simulation needs, with a bug in it; runs a few seeds there. */
+  /** A copy of what the simulation needs, with a bug in it; runs seeds there until one fails. */
   async function simulate(
     name: string,
+    seeds: number,
     plant: (copy: string) => void,
   ): Promise<{ code: number; output: string }> {
     const copy = join(folder, name);
@@ -107,7 +108,7 @@ describe("the simulation", () => {
     }
     symlinkSync(join(repository, "node_modules"), join(copy, "node_modules"));
     plant(copy);
-    const sizes = "--seeds 2 --jobs 1 --peers 8 --messages 1500 --minutes 1".split(" ");
+    const sizes = `--seeds ${seeds} --jobs 1 --bail --peers 8 --messages 1500 --minutes 1`.split(" ");
     const child = Bun.spawn([process.execPath, join(copy, "tests/mesh/sim/main.ts"), ...sizes], {
       cwd: copy,
       stdout: "pipe",
@@ -122,13 +123,13 @@ describe("the simulation", () => {
   }
 
   test("finds nothing in a copy without a bug", async () => {
-    expect(await simulate("none", () => {})).toEqual({ code: 0, output: "" });
+    expect(await simulate("none", 2, () => {})).toEqual({ code: 0, output: "" });
   }, 60_000);
 
   test.each(bugs)(
     "catches it when $name",
     async ({ name, file, text, planted, caught }) => {
-      const { code, output } = await simulate(name.replaceAll(" ", "-"), (copy) => {
+      const { code, output } = await simulate(name.replaceAll(" ", "-"), 20, (copy) => {
         const path = join(copy, "src/mesh/core", file);
         const source = readFileSync(path, "utf8");
         expect(source.split(text)).toHaveLength(2);

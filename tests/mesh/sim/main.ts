@@ -15,6 +15,7 @@ const usage = `Runs seeds of the simulated mesh; exit 1 when one broke a promise
   --messages N   messages in all (${fullSize.messages})
   --minutes N    simulated time in which they are written (${fullSize.durationMs / 60_000})
   --jobs N       processes (one a core)
+  --bail         each process stops at its first failure
   --verbose      a line for each seed
   --help         this text`;
 
@@ -22,6 +23,7 @@ interface Options {
   readonly seeds: number;
   readonly from: number;
   readonly jobs: number;
+  readonly bail: boolean;
   readonly verbose: boolean;
   readonly size: WorldSize;
 }
@@ -41,6 +43,7 @@ function readOptions(args: readonly string[]): Options | "help" {
       messages: text,
       minutes: text,
       jobs: text,
+      bail: { type: "boolean" },
       verbose: { type: "boolean" },
       help: { type: "boolean" },
     },
@@ -57,6 +60,7 @@ function readOptions(args: readonly string[]): Options | "help" {
     seeds: number("seeds", 100),
     from: number("from", 1),
     jobs: number("jobs", availableParallelism()),
+    bail: values.bail === true,
     verbose: values.verbose === true,
     size: {
       peers: number("peers", fullSize.peers),
@@ -67,7 +71,7 @@ function readOptions(args: readonly string[]): Options | "help" {
 }
 
 /** Runs seeds in this process; the number of those that failed. */
-function runHere({ from, seeds, verbose, size }: Options): number {
+function runHere({ from, seeds, bail, verbose, size }: Options): number {
   let failed = 0;
   for (let seed = from; seed < from + seeds; seed += 1) {
     const start = performance.now();
@@ -82,6 +86,7 @@ function runHere({ from, seeds, verbose, size }: Options): number {
       say(
         `  repeat with scripts/mesh-sim --seeds 1 --from ${seed} --peers ${peers} --messages ${messages} --minutes ${durationMs / 60_000}`,
       );
+      if (bail) break;
     }
   }
   return failed;
@@ -102,6 +107,7 @@ async function runSpread(options: Options): Promise<number> {
       "--jobs": 1,
     };
     const args = Object.entries(own).flatMap(([name, value]) => [name, String(value)]);
+    if (options.bail) args.push("--bail");
     if (options.verbose) args.push("--verbose");
     const child = Bun.spawn([process.execPath, import.meta.path, ...args], {
       stdout: "inherit",
