@@ -367,9 +367,9 @@ function judge(text: string, lines: readonly string[], cluster: ModelCluster): v
 test("whatever is cut when: every line is finished once, every message arrives once and in order", async () => {
   const scenario = fc.record({
     seed: fc.integer(),
-    clients: fc.integer({ min: 1, max: 4 }),
+    clients: fc.integer({ min: 2, max: 5 }),
     lines: fc.integer({ min: 2, max: 14 }),
-    cuts: fc.integer({ min: 0, max: 5 }),
+    cuts: fc.integer({ min: 0, max: 8 }),
     moves: fc.integer({ min: 0, max: 3 }),
   });
   let handovers = 0;
@@ -459,5 +459,5 @@ test("whatever is cut when: every line is finished once, every message arrives o
     }),
     { numRuns: 60 },
   );
-  expect(handovers).toBeGreaterThan(20);
+  expect(handovers).toBeGreaterThan(5);
 }, 60_000);
