@@ -23,6 +23,9 @@ const chatMessage = z.looseObject({
   from: z.string(),
   at,
   text: z.string(),
+  action: z.literal(true).exactOptional(),
+  re: z.object({ kind: z.enum(["reply", "edit", "delete", "reaction"]), seq }).exactOptional(),
+  by: z.string().exactOptional(),
 });
 
 const schemas = {
@@ -73,6 +76,7 @@ const schemas = {
     epoch: z.string(),
     messages: z.array(chatMessage),
     more: z.boolean(),
+    next: seq.exactOptional(),
     id,
   }),
   members: z.looseObject({
@@ -96,6 +100,24 @@ const schemas = {
     at,
     id,
   }),
+  found: z.looseObject({
+    type: z.literal("found"),
+    room: z.string(),
+    epoch: z.string(),
+    messages: z.array(chatMessage),
+    looked: z.number(),
+    more: z.boolean(),
+    next: seq.exactOptional(),
+    id,
+  }),
+  whois: z.looseObject({
+    type: z.literal("whois"),
+    nick: z.string(),
+    connected: z.boolean(),
+    rooms: z.array(z.string()),
+    id,
+  }),
+  typing: z.looseObject({ type: z.literal("typing"), room: z.string(), nick: z.string(), id }),
   pong: z.looseObject({ type: z.literal("pong"), id }),
   "going-away": z.looseObject({
     type: z.literal("going-away"),

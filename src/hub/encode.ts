@@ -7,7 +7,7 @@
  */
 import type { LogEntry } from "../backplane/backplane.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
-import type { ServerMessage } from "../protocol/messages.ts";
+import type { Message, ServerMessage } from "../protocol/messages.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -30,11 +30,27 @@ export function encodeError(code: ErrorCode, message: string, id?: string): Uint
   return encodeLine({ type: "error", ...withId(id), code, message });
 }
 
+/** What a message may have beside its text. */
+export type MessageExtras = Pick<Message, "action" | "re" | "by">;
+
 /** What of a message is stored: its fields but `type`, `seq` and `at`, without braces, `room` first. */
-export function encodeBody(room: string, id: string | undefined, from: string, text: string): Uint8Array {
+export function encodeBody(
+  room: string,
+  id: string | undefined,
+  from: string,
+  text: string,
+  extras?: MessageExtras,
+): Uint8Array {
   // Names are letters, digits, `-` and `_`: nothing that JSON escapes.
   const key = id === undefined ? "" : `"id":${JSON.stringify(id)},`;
-  return encoder.encode(`"room":"${room}",${key}"from":"${from}","text":${JSON.stringify(text)}`);
+  const more = extras === undefined ? "" : moreFields(extras);
+  return encoder.encode(`"room":"${room}",${key}"from":"${from}",${more}"text":${JSON.stringify(text)}`);
+}
+
+/** Extras as fields with a comma behind them; none for none. */
+function moreFields(extras: MessageExtras): string {
+  const fields = JSON.stringify(extras).slice(1, -1);
+  return fields === "" ? "" : `${fields},`;
 }
 
 /** `room` of a stored body, without parsing it: names have nothing that JSON escapes. */
@@ -43,10 +59,11 @@ export function bodyRoom(body: Uint8Array): string {
 }
 
 /** What is compared of a stored body. */
-export interface StoredMessage {
+export interface StoredMessage extends MessageExtras {
   readonly room: string;
   readonly from: string;
   readonly id?: string;
+  readonly text: string;
 }
 
 /** A stored body, parsed. Bodies are of our own making, on this server or another. */

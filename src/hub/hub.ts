@@ -12,6 +12,7 @@ import type { EdgePort, HubHost, HubPort, HubReport } from "../edge/trunk.ts";
 import { Attachment } from "./attachment.ts";
 import { Core } from "./core.ts";
 import type { HubOptions } from "./options.ts";
+import { hearWord } from "./words.ts";
 import { requestHandlers } from "./requests/table.ts";
 
 /** See above. */
@@ -29,8 +30,11 @@ export class Hub implements HubHost {
     const core = this.#core;
     const listener: BackplaneListener = {
       taken: (session) => core.taken(session),
-      told: (session) =>
-        core.logger.debug("a word from another server that this one does not know", { session }),
+      told: (session, word) => {
+        if (!hearWord(core, session, word)) {
+          core.logger.debug("a word from another server that this one does not know", { session });
+        }
+      },
       health: (health) => this.#tellHealth(health),
     };
     return core.backplane.start(listener);

@@ -48,6 +48,11 @@ export class Roster {
     return this.#bySession.get(session)?.nick;
   }
 
+  /** All sessions in the room. */
+  sessions(): Iterable<string> {
+    return this.#bySession.keys();
+  }
+
   /** The nicks sorted by key, at most `limit`. */
   nicks(limit: number): string[] {
     const end = Math.min(limit, this.#sorted.length);

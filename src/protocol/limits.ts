@@ -134,6 +134,10 @@ export const hubLimits = {
   catchUpBytes: 512 * KiB,
   /** Inbox entries looked through for one `history` of a direct conversation; the reply says where to go on. */
   scanEntries: 2_000,
+  /** Entries looked through for one `search`; the reply says where to go on. A few ms, in parts. */
+  searchEntries: 10_000,
+  /** Members up to which `typing` is told on: in a crowd nobody can read who is about to speak. */
+  typingMembers: 50,
   /** How long a hub tries to take over a session while the backplane cannot be reached. */
   resumeMs: 30_000,
   /** First and longest delay between two tries of that. */

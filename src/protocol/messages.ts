@@ -27,6 +27,10 @@ const name = z.string().max(256);
 const text = z.string();
 const position = z.object({ epoch: z.string().min(1).max(64), seq });
 const request = { id: id.optional() };
+/** What a message is about: another message of the same room. */
+const about = z.object({ kind: z.enum(["reply", "edit", "delete", "reaction"]), seq: seq.min(1) });
+/** base64url of a SHA-256. */
+const author = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
 /** Schemas of every request, by type. */
 export const requestSchemas = {
@@ -48,7 +52,19 @@ export const requestSchemas = {
     since: position.optional(),
   }),
   leave: z.object({ ...request, type: z.literal("leave"), room: name }),
-  send: z.object({ type: z.literal("send"), room: name, id: id.optional(), text }),
+  send: z.object({
+    type: z.literal("send"),
+    room: name,
+    id: id.optional(),
+    text,
+    /** Something done rather than said: `/me waves`. */
+    action: z.literal(true).optional(),
+    re: about.optional(),
+    /** The author's mark: the hash of a secret that only the author knows. */
+    by: author.optional(),
+    /** That secret, for an edit or a deletion; never passed on. */
+    proof: z.string().min(16).max(128).optional(),
+  }),
   history: z.object({
     ...request,
     type: z.literal("history"),
@@ -61,6 +77,17 @@ export const requestSchemas = {
   rooms: z.object({ ...request, type: z.literal("rooms") }),
   nick: z.object({ ...request, type: z.literal("nick"), nick: name }),
   topic: z.object({ ...request, type: z.literal("topic"), room: name, text }),
+  search: z.object({
+    ...request,
+    type: z.literal("search"),
+    room: name,
+    words: z.string().min(1).max(200),
+    from: name.optional(),
+    before: seq.optional(),
+    limit: z.number().int().min(1).max(clientLimits.historyMost).default(clientLimits.historyDefault),
+  }),
+  whois: z.object({ ...request, type: z.literal("whois"), nick: name }),
+  typing: z.object({ ...request, type: z.literal("typing"), room: name }),
   ping: z.object({ ...request, type: z.literal("ping") }),
   bye: z.object({ ...request, type: z.literal("bye") }),
 } as const;
@@ -100,9 +127,18 @@ export interface Message {
   /** When it was logged, ms since 1970. */
   readonly at: number;
   readonly text: string;
+  /** Something done rather than said. */
+  readonly action?: true;
+  /** What it is about; whoever does not know that shows the text. */
+  readonly re?: About;
+  /** The author's mark, if it gave one. */
+  readonly by?: string;
   /** Between peers: nobody on this device has checked the key behind the name. A server never says it. */
   readonly unverified?: true;
 }
+
+/** What a message is about: an earlier one of the same room, by its seq. */
+export type About = z.output<typeof about>;
 
 /** Answer to `join`; live messages with `seq` above follow. */
 export interface Joined {
@@ -183,6 +219,36 @@ export interface Topic {
   readonly at: number;
   readonly id?: string;
 }
+/** Answer to `search`: as `history`, downwards. */
+export interface Found {
+  readonly type: "found";
+  readonly room: string;
+  readonly epoch: string;
+  readonly messages: readonly Message[];
+  /** Messages looked through for this reply. */
+  readonly looked: number;
+  /** There is more to look through below. */
+  readonly more: boolean;
+  /** With `more`: the `before` of the request that goes on here. */
+  readonly next?: number;
+  readonly id?: string;
+}
+/** Answer to `whois`. */
+export interface Whois {
+  readonly type: "whois";
+  readonly nick: string;
+  readonly connected: boolean;
+  /** Rooms that both are in. */
+  readonly rooms: readonly string[];
+  readonly id?: string;
+}
+/** Somebody is writing; forgotten after a few seconds. To a `typing` request: the answer, with its id. */
+export interface Typing {
+  readonly type: "typing";
+  readonly room: string;
+  readonly nick: string;
+  readonly id?: string;
+}
 export interface Pong {
   readonly type: "pong";
   readonly id?: string;
@@ -219,6 +285,9 @@ export type ServerMessage =
   | Rooms
   | NickChanged
   | Topic
+  | Found
+  | Whois
+  | Typing
   | Pong
   | GoingAway
   | Notice

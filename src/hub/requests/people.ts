@@ -1,7 +1,7 @@
-/** `members`, `rooms` and `nick`: who is where, and under which name. */
+/** `members`, `rooms`, `nick`, `whois`, `typing`: who is where, under which name, and about to speak. */
 import type { RoomSummary } from "../../backplane/backplane.ts";
 import { parseNick } from "../../protocol/names.ts";
-import { withId } from "../encode.ts";
+import { encodeLine, withId } from "../encode.ts";
 import { persist } from "../retry.ts";
 import { readTopic, TOPIC } from "../topic.ts";
 import type { RequestHandler } from "./handler.ts";
@@ -72,5 +72,50 @@ export const nick: RequestHandler<"nick"> = {
         exchange.answer({ type: "nick", ...withId(id), nick: wanted });
       },
     );
+  },
+};
+
+export const whois: RequestHandler<"whois"> = {
+  order: "exclusive",
+  cost: "request",
+  run(exchange, request) {
+    const { core, session, id } = exchange;
+    const wanted = parseNick(request.nick);
+    core.backplane.lookup(wanted, (result) => {
+      if (!result.ok) {
+        exchange.fail(result);
+        return;
+      }
+      const { member } = result;
+      // Only rooms that the asker is in too: nobody learns of others' rooms.
+      const shared = [...session.memberships.values()].filter(
+        ({ room }) => !room.isInbox && member !== undefined && room.roster.has(member.session),
+      );
+      exchange.answer({
+        type: "whois",
+        ...withId(id),
+        nick: member?.nick ?? wanted,
+        connected: member !== undefined,
+        rooms: shared.map(({ room }) => room.name).sort(),
+      });
+    });
+  },
+};
+
+/** Tells the others in the room, on this server at once and on others by a word to each. Lost words cost nothing. */
+export const typing: RequestHandler<"typing"> = {
+  order: "exclusive",
+  cost: "request",
+  run(exchange, request) {
+    const { core, session, id } = exchange;
+    const { room } = membership(session, request.room);
+    const message = { type: "typing", room: room.name, nick: session.nick } as const;
+    exchange.answer({ ...message, ...withId(id) });
+    if (room.roster.size > core.limits.typingMembers) return;
+    room.broadcast(encodeLine(message), session);
+    const word = JSON.stringify({ typing: { room: room.name, nick: session.nick } });
+    for (const other of room.roster.sessions()) {
+      if (other !== session.name && !core.sessions.has(other)) core.backplane.tell(other, word);
+    }
   },
 };

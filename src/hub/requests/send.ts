@@ -5,13 +5,15 @@
  * the number of the line, which an edge gives again after a hand-over. An `ack` follows the message itself, so whoever
  * counts on it has seen the message at its place.
  */
+import { createHash } from "node:crypto";
 import { INBOX } from "../../protocol/messages.ts";
-import type { Position, RequestOf } from "../../protocol/messages.ts";
+import type { About, Position, RequestOf } from "../../protocol/messages.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
 import { checkText } from "../../protocol/requests.ts";
 import type { Publication } from "../../backplane/backplane.ts";
 import { bodyRoom, encodeBody, readBody, withId } from "../encode.ts";
+import type { MessageExtras } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Room } from "../room.ts";
 import type { RequestHandler } from "./handler.ts";
@@ -28,24 +30,79 @@ export const send: RequestHandler<"send"> = {
     }
     const { session, id } = exchange;
     const { room } = membership(session, request.room);
-    const body = encodeBody(room.name, id, session.nick, text);
-    publish(exchange, room, room.name, { room: room.log, key: keyOf(exchange), body });
+    const body = encodeBody(room.name, id, session.nick, text, extrasOf(request));
+    const go = () => publish(exchange, room, room.name, { room: room.log, key: keyOf(exchange), body });
+    if (request.re === undefined) go();
+    else withOriginal(exchange, room, request, request.re, go);
   },
 };
+
+/** What a message has beside its text; nothing for most of them. */
+function extrasOf({ action, re, by }: RequestOf<"send">): MessageExtras | undefined {
+  if (action === undefined && re === undefined && by === undefined) return undefined;
+  return {
+    ...(action === undefined ? {} : { action }),
+    ...(re === undefined ? {} : { re }),
+    ...(by === undefined ? {} : { by }),
+  };
+}
 
 function keyOf({ session, slot, id }: Exchange): string {
   // Lines of different connections of a session have equal numbers and must not be taken for equal.
   return id === undefined ? `${session.origin.connection}#${slot.line}` : `${session.name}/${id}`;
 }
 
+/** Runs `go` if the message that `re` names is there, and for a change of it, if the sender proves to be its author. */
+function withOriginal(
+  exchange: Exchange,
+  room: Room,
+  request: RequestOf<"send">,
+  re: About,
+  go: () => void,
+): void {
+  const { core, session, slot } = exchange;
+  // What comes next must not be published before this.
+  slot.block();
+  const query = { room: room.log, after: re.seq - 1, before: re.seq + 1, limit: 1, maxBytes: 1 };
+  core.backplane.history(query, (result) => {
+    if (session.closed) return;
+    if (!result.ok) {
+      exchange.fail(result);
+      return;
+    }
+    const entry = result.page.entries.find(({ seq }) => seq === re.seq);
+    const original = entry === undefined ? undefined : readBody(entry.body);
+    const changes = re.kind === "edit" || re.kind === "delete";
+    // A reply is a message like others; an edit of an edit would be one of the original.
+    if (original === undefined || (original.re !== undefined && original.re.kind !== "reply")) {
+      exchange.refuse("no-such-message", `there is no message ${re.seq} in ${room.name} to ${re.kind}`);
+    } else if (changes && !isAuthor(original.by, request.proof)) {
+      exchange.refuse("not-yours", `message ${re.seq} is somebody else's; one changes one's own`);
+    } else {
+      go();
+      slot.unblock();
+    }
+  });
+}
+
+function isAuthor(by: string | undefined, proof: string | undefined): boolean {
+  if (by === undefined || proof === undefined) return false;
+  return createHash("sha256").update(proof).digest("base64url") === by;
+}
+
 function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string): void {
   const { core, session, slot, id } = exchange;
+  // The two sides of a conversation count their messages each for themselves.
+  if (request.re !== undefined) {
+    throw new ProtocolError("bad-message", "send: re is for rooms; in a conversation quote instead");
+  }
+  const extras = extrasOf(request);
   const nick = parseNick(request.room.slice(1));
   const inbox = session.memberships.get(INBOX)?.room;
   if (inbox === undefined) throw new ProtocolError("internal", "the session has no inbox; connect again");
   const key = keyOf(exchange);
   const publishTo = (other: string): Publication => {
-    return { room: inbox.log, key, body: encodeBody(`@${other}`, id, session.nick, text) };
+    return { room: inbox.log, key, body: encodeBody(`@${other}`, id, session.nick, text, extras) };
   };
   if (nameKey(nick) === nameKey(session.nick)) {
     publish(exchange, inbox, `@${session.nick}`, publishTo(session.nick));
@@ -62,7 +119,7 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
       const { member } = result;
       const copy = {
         room: `${INBOX}${member.session}`,
-        body: encodeBody(`@${session.nick}`, id, session.nick, text),
+        body: encodeBody(`@${session.nick}`, id, session.nick, text, extras),
       };
       publish(exchange, inbox, `@${member.nick}`, { ...publishTo(member.nick), copy });
       slot.unblock();

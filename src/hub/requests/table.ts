@@ -3,7 +3,8 @@ import type { RequestHandlers } from "./handler.ts";
 import { hello } from "./hello.ts";
 import { history } from "./history.ts";
 import { join, leave } from "./join.ts";
-import { members, nick, rooms } from "./people.ts";
+import { members, nick, rooms, typing, whois } from "./people.ts";
+import { search } from "./search.ts";
 import { send } from "./send.ts";
 import { bye, ping } from "./simple.ts";
 import { topic } from "./topic.ts";
@@ -18,6 +19,9 @@ export const requestHandlers: RequestHandlers = {
   rooms,
   nick,
   topic,
+  search,
+  whois,
+  typing,
   ping,
   bye,
 };
