@@ -22,6 +22,7 @@ import { parseServerLine } from "./inbound.ts";
 import type { Dial, Link } from "./link.ts";
 import { retryDelay } from "./retry.ts";
 import { Session } from "./session.ts";
+import type { SessionOptions } from "./session.ts";
 
 export interface ClientOptions {
   /** Tried in this order; at least one. */
@@ -34,6 +35,7 @@ export interface ClientOptions {
   readonly random: Random;
   /** A new id, unique over all runs of this program. */
   readonly newId: () => string;
+  readonly author?: SessionOptions["author"];
   readonly logger?: Logger;
 }
 

@@ -17,7 +17,7 @@ import { checkText } from "../protocol/requests.ts";
 import type { ClientListener, Failure } from "./events.ts";
 import { retryDelay } from "./retry.ts";
 import { SendQueue } from "./sends.ts";
-import type { PendingSend } from "./sends.ts";
+import type { PendingSend, SendExtras } from "./sends.ts";
 
 /** What the sender asks of its session. */
 export interface SenderHost {
@@ -26,6 +26,8 @@ export interface SenderHost {
   readonly emit: ClientListener;
   readonly newId: () => string;
   write(object: { readonly type: "send"; readonly [field: string]: unknown }): void;
+  /** Extras with the author's mark, and the proof where it is needed. */
+  signed(room: string, extras: SendExtras): SendExtras;
   /** May a message for this room be written now? */
   ready(room: string): boolean;
   /** The server says that this session is not in a room where it should be: join again. */
@@ -53,7 +55,7 @@ export class Sender {
    * Takes a message for a room's key or `@nick`. Its outcome comes as one `sent` event, never before this returns.
    * @param id the idempotency key; a new one if not given
    */
-  send(room: string, text: string, id: string = this.#host.newId()): Taken {
+  send(room: string, text: string, id: string = this.#host.newId(), extras: SendExtras = {}): Taken {
     if (this.#closed) return { ok: false, code: "closed", message: "the client is closed; nothing was sent" };
     try {
       checkText(text);
@@ -68,7 +70,7 @@ export class Sender {
         message: `id ${quote(id)} is in use, empty or over ${clientLimits.idLength} characters; choose another`,
       };
     }
-    if (!this.#queue.add(id, room, text)) {
+    if (!this.#queue.add(id, room, text, extras)) {
       return {
         ok: false,
         code: "queue-full",
@@ -82,8 +84,9 @@ export class Sender {
   /** Writes whatever may be written now. */
   pump(): void {
     if (this.#session === undefined) return;
-    for (const { id, room, text } of this.#queue.take((name) => this.#host.ready(name), this.#session)) {
-      this.#host.write({ type: "send", room, id, text });
+    const taken = this.#queue.take((name) => this.#host.ready(name), this.#session);
+    for (const { id, room, text, extras } of taken) {
+      this.#host.write({ type: "send", room, id, text, ...this.#host.signed(room, extras) });
     }
   }
 

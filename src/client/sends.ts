@@ -9,6 +9,15 @@ together with it may come before it then, because the server has taken that alre
  * Bounded: more than chatClientLimits.pendingSends or pendingBytes are refused, and the owner hears when to go on.
  */
 import { chatClientLimits } from "../protocol/limits.client.ts";
+import type { About } from "../protocol/messages.ts";
+
+/** What a message may have beside its text; see PROTOCOL.md, `send`. */
+export interface SendExtras {
+  readonly action?: true | undefined;
+  readonly re?: About | undefined;
+  readonly by?: string | undefined;
+  readonly proof?: string | undefined;
+}
 
 /** One message on its way. */
 export interface PendingSend {
@@ -16,6 +25,7 @@ export interface PendingSend {
   /** As on the wire: a room's key, or `@nick`. */
   readonly room: string;
   readonly text: string;
+  readonly extras: SendExtras;
   readonly bytes: number;
   /** Written on this connection and not yet answered. */
   inFlight: boolean;
@@ -58,7 +68,7 @@ export class SendQueue {
   }
 
   /** Takes a message, or says false: the queue is full. The id must be new. */
-  add(id: string, room: string, text: string): boolean {
+  add(id: string, room: string, text: string, extras: SendExtras = {}): boolean {
     const bytes = Buffer.byteLength(text) + id.length + room.length;
     if (this.#pending.size >= this.#limits.pendingSends || this.#bytes + bytes > this.#limits.pendingBytes) {
       this.#refused = true;
@@ -69,6 +79,7 @@ export class SendQueue {
       id,
       room,
       text,
+      extras,
       bytes,
       inFlight: false,
       session: undefined,

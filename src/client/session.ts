@@ -23,6 +23,7 @@ import { RoomSet } from "./room-set.ts";
 import type { RoomView } from "./rooms.ts";
 import { Sender } from "./sender.ts";
 import type { Taken } from "./sender.ts";
+import type { SendExtras } from "./sends.ts";
 
 /** What a session asks of whoever owns the connection. */
 export interface SessionHost {
@@ -44,10 +45,18 @@ export interface SessionOptions {
   readonly random: Random;
   /** A new id, unique over all runs of this program. */
   readonly newId: () => string;
+  /** The person's secret in a cluster and the mark made of it, by which edits are known to be theirs. */
+  readonly author?: ((cluster: string) => Author) | undefined;
+}
+
+/** See PROTOCOL.md, `send`. */
+export interface Author {
+  readonly proof: string;
+  readonly by: string;
 }
 
 /** Requests that have one answer and change nothing that the session keeps. */
-type Plain = "history" | "members" | "rooms" | "nick" | "topic" | "ping";
+type Plain = "history" | "members" | "rooms" | "nick" | "topic" | "search" | "whois" | "typing" | "ping";
 /** Such a request as its owner writes it: without an id it gets one, and defaults are the server's. */
 export type PlainRequest = {
   [T in Plain]: { readonly type: T } & Partial<Omit<RequestOf<T>, "type">>;
@@ -92,6 +101,7 @@ export class Session {
     });
     this.#sender = new Sender({
       ...shared,
+      signed: (room, extras) => this.#signed(room, extras),
       ready: (room) => this.#rooms.ready(room),
       roomLost: (room) => this.#rooms.rejoin(room),
     });
@@ -182,12 +192,21 @@ export class Session {
    * Sends a message to a room this client is in, or to `@nick`. The outcome is one `sent` event with the id.
    * @param id idempotency key; a new one if not given
    */
-  send(room: string, text: string, id?: string): Taken {
+  send(room: string, text: string, id?: string, extras?: SendExtras): Taken {
     const key = room.startsWith("@") ? room : nameKey(room);
     if (!room.startsWith("@") && !this.#rooms.has(key)) {
       return { ok: false, code: "not-in-room", message: `not in ${key}; join it first` };
     }
-    return this.#sender.send(key, text, id);
+    return this.#sender.send(key, text, id, extras);
+  }
+
+  #signed(room: string, extras: SendExtras): SendExtras {
+    const { author } = this.#options;
+    const cluster = this.#welcome?.cluster;
+    if (author === undefined || cluster === undefined || room.startsWith("@")) return extras;
+    const { by, proof } = author(cluster);
+    const changes = extras.re?.kind === "edit" || extras.re?.kind === "delete";
+    return { by, ...(changes ? { proof } : {}), ...extras };
   }
 
   /** Asks something; `done` is called exactly once, never before this returns. */

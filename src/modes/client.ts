@@ -45,7 +45,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   const login = loginNick(environment);
   const nick = config.nick ?? memory.nick ?? (person ? await askNick(words, login) : login);
   if (nick === undefined) return;
-  const client = makeClient(addresses, nick);
+  const client = makeClient(addresses, nick, person ? memory : undefined);
   const chat = { client, config, context, words, memory };
   if (!person) {
     await runInPipe(chat);

@@ -87,6 +87,18 @@ export const screenLimits = {
   panelWidth: 20,
   /** Nicks remembered for completion beyond a room's members. */
   recentNicks: 100,
-  /** Mentions kept in their list. */
+  /** Messages of all rooms that line mode keeps for /reply and the like. */
+  keptByLines: 500,
+  /** Mentions kept for their list. */
   mentions: 200,
+  /** Somebody who was writing this long ago has stopped. */
+  typingMs: 6_000,
+  /** Between two `typing` of one's own. */
+  typingEveryMs: 4_000,
+  /** Pages of the log that a jump to an old message may load. */
+  jumpPages: 50,
+  /** Messages that one search shows. */
+  searchShown: 20,
+  /** Replies of the server that one search asks for before it says how far it looked. */
+  searchReplies: 10,
 } as const;

@@ -9,10 +9,11 @@ import type { Answer, AnswerHandler } from "../client/answers.ts";
 import type { ClientListener, ConnectionState } from "../client/events.ts";
 import type { RoomView } from "../client/rooms.ts";
 import type { Taken } from "../client/sender.ts";
+import type { SendExtras } from "../client/sends.ts";
 import type { PlainRequest } from "../client/session.ts";
 import type { Command } from "./commands/command.ts";
 
-export type { Answer, AnswerHandler, PlainRequest, RoomView, Taken };
+export type { Answer, AnswerHandler, PlainRequest, RoomView, SendExtras, Taken };
 
 /** Rooms, messages and requests; see client/session.ts for what each promises. */
 export interface ChatSession {
@@ -22,7 +23,7 @@ export interface ChatSession {
   readonly unacknowledged: number;
   join(room: string, history?: number, since?: Position): RoomView;
   leave(room: string): boolean;
-  send(room: string, text: string, id?: string): Taken;
+  send(room: string, text: string, id?: string, extras?: SendExtras): Taken;
   request(request: PlainRequest, done?: AnswerHandler): Taken;
 }
 

@@ -219,6 +219,9 @@ export class FakeServer {
           }
         }
         return;
+      case "typing":
+        connection.say({ type: "typing", room: nameKey(request.room), nick: session.nick, ...id });
+        return;
       case "bye":
         connection.end();
         return;

@@ -33,8 +33,8 @@ export function writeAddresses(addresses: readonly Address[]): string {
   return addresses.map((address) => formatAddress(address)).join(",");
 }
 
-/** A client, not connected yet. */
-export function makeClient(addresses: readonly Address[], nick: string): Client {
+/** A client, not connected yet. @param memory whose messages these are, so that they can be edited later */
+export function makeClient(addresses: readonly Address[], nick: string, memory?: Memory): Client {
   // Unique over all runs of all programs of this session: 40 random bits, then a count.
   const run = Buffer.from(crypto.getRandomValues(new Uint8Array(5))).toString("hex");
   let count = 0;
@@ -49,6 +49,7 @@ export function makeClient(addresses: readonly Address[], nick: string): Client 
       count += 1;
       return `${run}-${count}`;
     },
+    ...(memory === undefined ? {} : { author: (cluster: string) => memory.author(cluster) }),
   });
 }
 

@@ -6,17 +6,24 @@
  * Losing it costs a question and a line on the screen, so a file that cannot be read is as good as none, and one that
  * cannot be written is no reason to stop chatting.
  */
+import { createHash, createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import type { Environment } from "../../cli/flag.ts";
+import type { Author } from "../../client/session.ts";
 import type { Position } from "../../protocol/messages.ts";
 
 const positionSchema = z.object({ epoch: z.string(), seq: z.number().int().min(0) });
 const memorySchema = z.object({
   nick: z.string().optional(),
   connect: z.string().optional(),
+  /** Of all marks of authorship: hex of 32 random bytes. */
+  author: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   /** By cluster, then by room. */
   read: z.record(z.string(), z.record(z.string(), positionSchema)).default({}),
 });
@@ -57,6 +64,18 @@ export class Memory {
   }
   set connect(connect: string) {
     this.#data.connect = connect;
+  }
+
+  /**
+   * The person's secret in a cluster, and the mark made of it. Another one for each cluster, so that no server learns
+   * what proves authorship elsewhere.
+   */
+  author(cluster: string): Author {
+    this.#data.author ??= Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+    const proof = createHmac("sha256", Buffer.from(this.#data.author, "hex"))
+      .update(`rtchat author 1\n${cluster}`)
+      .digest("base64url");
+    return { proof, by: createHash("sha256").update(proof).digest("base64url") };
   }
 
   /** How far a room was read. */

@@ -6,7 +6,7 @@
  * alike, and is sanitised by the screen that shows it.
  */
 import type { Message } from "../../protocol/messages.ts";
-import type { ChatBackend } from "../backend.ts";
+import type { ChatBackend, SendExtras } from "../backend.ts";
 import type { Words } from "../language/words.ts";
 
 /** What a command may touch. */
@@ -22,7 +22,17 @@ export interface CommandContext {
   /** One line: what went wrong. */
   complain(line: string): void;
   /** Sends to a room or `@nick`, and shows it if that fails. */
-  send(target: string, text: string): void;
+  send(target: string, text: string, extras?: SendExtras): void;
+  /** The latest message of a room that fits, among those at hand. */
+  latest(room: string, fits: (message: Message) => boolean): Message | undefined;
+  /** Shows a message of a room with what was said around it. */
+  jump(room: string, seq: number): void;
+  /** Reads nothing of somebody, or everything again. @returns whether they are ignored now */
+  ignore(nick: string): boolean;
+  /** Lets a room be silent, or not. @returns whether it is silent now; undefined if there is no such room */
+  mute(room: string): boolean | undefined;
+  /** Messages that spoke to this person, the oldest first. */
+  readonly spoken: readonly Message[];
   /** Older messages of a room, as answered. */
   showHistory(room: string, messages: readonly Message[]): void;
   /** The first seq of a room that is on the screen; undefined if none is. */

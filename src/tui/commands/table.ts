@@ -1,7 +1,16 @@
 /** Every command there is, in the order of /help, and how one is found and run. */
 import { ProtocolError } from "../../protocol/errors.ts";
 import type { ChatBackend } from "../backend.ts";
+import { deleteCommand, editCommand, meCommand, reactCommand, replyCommand } from "./about.ts";
 import type { Command, CommandContext } from "./command.ts";
+import {
+  ignoreCommand,
+  jumpCommand,
+  mentionsCommand,
+  muteCommand,
+  searchCommand,
+  whoisCommand,
+} from "./find.ts";
 import { historyCommand, namesCommand, roomsCommand, topicCommand } from "./look.ts";
 import { helpCommand } from "./help.ts";
 import { joinCommand, leaveCommand, msgCommand, nickCommand, quitCommand } from "./talk.ts";
@@ -15,6 +24,17 @@ export const commands: readonly Command[] = [
   roomsCommand,
   topicCommand,
   historyCommand,
+  meCommand,
+  replyCommand,
+  editCommand,
+  deleteCommand,
+  reactCommand,
+  searchCommand,
+  jumpCommand,
+  mentionsCommand,
+  whoisCommand,
+  ignoreCommand,
+  muteCommand,
   helpCommand(commandsOf),
   quitCommand,
 ];

@@ -73,6 +73,27 @@ export const english = {
   exported: (count: number, room: string) => `${count === 1 ? "1 message" : `${count} messages`} of ${room}`,
   exportFailed: (room: string, reason: string) => `cannot read all of ${room}: ${reason}`,
 
+  nothingToChange: "there is no message of yours here to change",
+  nothingToAnswer: "there is no message here to answer",
+  onlyInRooms: "that works in rooms, not in conversations",
+  deletedText: "(message deleted)",
+  found: (count: number, looked: number) =>
+    `${count === 1 ? "1 message" : `${count} messages`} found among the last ${looked}:`,
+  foundNone: (looked: number, more: boolean) =>
+    more ? `nothing found among the last ${looked} messages` : `nothing found in all ${looked} messages`,
+  foundMore: "/jump NUMBER goes to one; say more words for fewer",
+  whoisHere: (nick: string, rooms: string) =>
+    rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,
+  whoisGone: (nick: string) => `nobody called ${nick} is connected`,
+  ignored: (nick: string) => `you read nothing of ${nick} from now on; the same again to undo`,
+  notIgnored: (nick: string) => `you read ${nick} again`,
+  muted: (room: string) => `${room} is silent from now on; the same again to undo`,
+  notMuted: (room: string) => `${room} may be heard again`,
+  noMentions: "nobody has spoken to you yet",
+  mentionsHead: "messages that speak to you:",
+
+  about: { reply: "reply", edit: "edit", delete: "deletion", reaction: "reaction" },
+
   screen: {
     offline: "offline",
     connecting: "connecting",
@@ -86,6 +107,8 @@ export const english = {
       pieces > 1
         ? `${lines} lines pasted: Enter sends them as ${pieces} messages, e edits them first, Esc forgets them`
         : `${lines} lines pasted: Enter sends them as one message, e edits them first, Esc forgets them`,
+    edited: "(edited)",
+    deleted: "message deleted",
     tooSmall: "the terminal is too small: 30 columns and 8 rows are the least",
     loading: "fetching older messages",
     beginning: (room: string) => `the beginning of ${room}`,
@@ -106,6 +129,17 @@ export const english = {
     rooms: ["/rooms", "which rooms there are"],
     topic: ["/topic [TEXT]", "show or set what this room is about; a single - removes it"],
     history: ["/history [COUNT]", "show earlier messages"],
+    me: ["/me TEXT", "say what you do: /me waves"],
+    reply: ["/reply [@NICK] TEXT", "answer the last message of somebody, or of NICK"],
+    edit: ["/edit TEXT", "put another text in place of your last message"],
+    delete: ["/delete", "take back your last message"],
+    react: ["/react EMOJI [@NICK]", "react to the last message of somebody, or of NICK"],
+    search: ["/search WORDS [from:NICK] [in:ROOM]", "find messages; /jump goes to one"],
+    jump: ["/jump NUMBER", "show a message that was found, with what was said around it"],
+    whois: ["/whois NICK", "whether somebody is connected, and where you meet"],
+    ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],
+    mute: ["/mute [ROOM]", "let a room be silent, or not any more"],
+    mentions: ["/mentions", "the messages that speak to you"],
     peers: ["/peers", "who is in the mesh, how they are reached, whose key is checked"],
     why: ["/why [NAME]", "what went wrong at each address that was tried"],
     verify: ["/verify NAME [yes]", "twelve words to compare; with yes, mark the name as checked"],

@@ -71,6 +71,31 @@ export const spanish: Words = {
   exported: (count, room) => `${mensajes(count)} de ${room}`,
   exportFailed: (room, reason) => `no se puede leer todo ${room}: ${reason}`,
 
+  nothingToChange: "aquí no hay ningún mensaje tuyo que cambiar",
+  nothingToAnswer: "aquí no hay ningún mensaje al que responder",
+  onlyInRooms: "eso funciona en salas, no en conversaciones",
+  deletedText: "(mensaje borrado)",
+  found: (count, looked) =>
+    `${count === 1 ? "1 mensaje encontrado" : `${count} mensajes encontrados`} entre los últimos ${looked}:`,
+  foundNone: (looked, more) =>
+    more
+      ? `nada encontrado entre los últimos ${looked} mensajes`
+      : `nada encontrado en los ${looked} mensajes`,
+  foundMore: "/jump NÚMERO va a uno; di más palabras para encontrar menos",
+  whoisHere: (nick, rooms) =>
+    rooms === ""
+      ? `${nick} está conectado; no compartís ninguna sala`
+      : `${nick} está conectado; coincidís en ${rooms}`,
+  whoisGone: (nick) => `no hay nadie conectado que se llame ${nick}`,
+  ignored: (nick) => `desde ahora no lees nada de ${nick}; lo mismo otra vez lo deshace`,
+  notIgnored: (nick) => `vuelves a leer a ${nick}`,
+  muted: (room) => `${room} calla desde ahora; lo mismo otra vez lo deshace`,
+  notMuted: (room) => `${room} vuelve a oírse`,
+  noMentions: "nadie te ha hablado todavía",
+  mentionsHead: "mensajes que te hablan a ti:",
+
+  about: { reply: "respuesta", edit: "corrección", delete: "borrado", reaction: "reacción" },
+
   screen: {
     offline: "sin conexión",
     connecting: "conectando",
@@ -84,6 +109,8 @@ export const spanish: Words = {
       pieces > 1
         ? `${lines} líneas pegadas: Intro las envía en ${pieces} mensajes, e las edita antes, Esc las olvida`
         : `${lines} líneas pegadas: Intro las envía en un mensaje, e las edita antes, Esc las olvida`,
+    edited: "(editado)",
+    deleted: "mensaje borrado",
     tooSmall: "la terminal es demasiado pequeña: al menos 30 columnas y 8 filas",
     loading: "trayendo mensajes anteriores",
     beginning: (room) => `el principio de ${room}`,
@@ -104,6 +131,17 @@ export const spanish: Words = {
     rooms: ["/rooms", "qué salas hay"],
     topic: ["/topic [TEXTO]", "ver o poner el tema de la sala; un solo - lo quita"],
     history: ["/history [CANTIDAD]", "ver mensajes anteriores"],
+    me: ["/me TEXTO", "decir lo que haces: /me saluda"],
+    reply: ["/reply [@NOMBRE] TEXTO", "responder al último mensaje de alguien, o de NOMBRE"],
+    edit: ["/edit TEXTO", "poner otro texto en lugar de tu último mensaje"],
+    delete: ["/delete", "retirar tu último mensaje"],
+    react: ["/react EMOJI [@NOMBRE]", "reaccionar al último mensaje de alguien, o de NOMBRE"],
+    search: ["/search PALABRAS [from:NOMBRE] [in:SALA]", "buscar mensajes; /jump va a uno"],
+    jump: ["/jump NÚMERO", "ver un mensaje encontrado, con lo que se dijo alrededor"],
+    whois: ["/whois NOMBRE", "si alguien está conectado, y dónde coincidís"],
+    ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
+    mute: ["/mute [SALA]", "callar una sala, o volver a oírla"],
+    mentions: ["/mentions", "los mensajes que te hablan a ti"],
     peers: ["/peers", "quién está en la red, cómo se llega a cada cual y de quién es segura la clave"],
     why: ["/why [NOMBRE]", "qué falló en cada dirección que se probó"],
     verify: ["/verify NOMBRE [yes]", "doce palabras para comparar; con yes, da el nombre por verificado"],

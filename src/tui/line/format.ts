@@ -55,9 +55,10 @@ export class LineFormat {
       who = paint.bold(paint.nick(other, words));
     } else if (message.room !== current) who = `${paint.dim(`${room}:`)} ${who}`;
     const [first = "", ...rest] = sanitizeText(message.text).split("\n");
+    const about = message.re === undefined ? "" : paint.dim(` (${this.#words.about[message.re.kind]})`);
     return [
       ...this.day(message.at),
-      `${lead}${who}: ${first}`,
+      message.action === true ? `${lead}* ${who} ${first}` : `${lead}${who}${about}: ${first}`,
       // Indented, so that a second line cannot pass for somebody else's message.
       ...rest.map((line) => `      │ ${line}`),
     ];

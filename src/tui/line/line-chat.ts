@@ -8,9 +8,10 @@
 import type { ClientEvent, ConnectionState, SendOutcome } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
 import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
+import { screenLimits } from "../../protocol/limits.client.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
-import type { ChatBackend } from "../backend.ts";
+import type { ChatBackend, SendExtras } from "../backend.ts";
 import type { Paint } from "../colours.ts";
 import type { CommandContext } from "../commands/command.ts";
 import { parseTyped } from "../commands/parse.ts";
@@ -18,6 +19,9 @@ import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
 import type { Words } from "../language/words.ts";
+import { isChange } from "../model/changes.ts";
+import { mentions } from "../model/mentions.ts";
+import { People } from "../model/people.ts";
 import { splitText } from "../split.ts";
 import { LineFormat } from "./format.ts";
 
@@ -41,15 +45,15 @@ export interface LineChatOptions {
   readonly timeZone?: string;
 }
 
-/** Nicks remembered for completion beyond the members of the room in front. */
-const RECENT_NICKS = 50;
-
 export class LineChat {
   readonly #options: LineChatOptions;
   readonly #format: LineFormat;
   readonly #oldest = new Map<string, number>();
-  /** Who spoke last, the latest first. */
-  #recent: string[] = [];
+  readonly #people = new People();
+  readonly #muted = new Set<string>();
+  /** The latest messages of all rooms, for commands about them. */
+  readonly #kept: Message[] = [];
+  readonly #spoken: Message[] = [];
   #target: string | undefined;
   #rooms: readonly string[] = [];
   #wasOnline = false;
@@ -92,7 +96,12 @@ export class LineChat {
           ),
         ),
       complain: (line) => this.#print(this.#format.warning(line)),
-      send: (target, text) => this.#send(target, text),
+      send: (target, text, extras) => this.#send(target, text, extras),
+      latest: (room, fits) => this.#kept.findLast((one) => one.room === room && !isChange(one) && fits(one)),
+      jump: (room, seq) => this.#jump(room, seq),
+      ignore: (nick) => this.#people.toggleIgnored(nick),
+      mute: (room) => this.#mute(room),
+      spoken: this.#spoken,
       showHistory: (room, messages) => this.#showHistory(room, messages),
       oldest: (room) => this.#oldest.get(room),
       suggest,
@@ -114,11 +123,9 @@ export class LineChat {
   complete(before: string): Completion {
     const { session } = this.#options.backend;
     const room = session.rooms.get(this.#target ?? "");
-    const mine = nameKey(session.nick);
-    const nicks = [...new Set([...this.#recent, ...(room?.members.values() ?? [])])];
     return complete(before, {
       commands: commandsOf(this.#options.backend),
-      nicks: nicks.filter((nick) => nameKey(nick) !== mine),
+      nicks: this.#people.candidates(room?.members.values() ?? [], session.nick),
       joined: [...session.rooms.keys()],
       rooms: this.#rooms,
     });
@@ -131,9 +138,30 @@ export class LineChat {
     this.#print(this.#format.info(this.#options.words.now(target)));
   }
 
-  #send(target: string, text: string): void {
+  #mute(room: string): boolean | undefined {
+    if (!room.startsWith("@") && !this.#options.backend.session.rooms.has(room)) return undefined;
+    if (this.#muted.delete(room)) return false;
+    this.#muted.add(room);
+    return true;
+  }
+
+  /** Prints a message with what was said around it. */
+  #jump(room: string, seq: number): void {
+    const around = screenLimits.searchShown / 2;
+    const bounds = { after: Math.max(0, seq - around - 1), before: seq + around + 1 };
+    const taken = this.#options.backend.session.request(
+      { type: "history", room, limit: screenLimits.searchShown + 1, ...bounds },
+      (answer) => {
+        if (!answer.ok) this.#print(this.#format.warning(answer.message));
+        else if (answer.message.type === "history") this.#showHistory(room, answer.message.messages);
+      },
+    );
+    if (!taken.ok) this.#print(this.#format.warning(taken.message));
+  }
+
+  #send(target: string, text: string, extras?: SendExtras): void {
     for (const piece of splitText(text)) {
-      const taken = this.#options.backend.session.send(target, piece);
+      const taken = this.#options.backend.session.send(target, piece, undefined, extras);
       if (taken.ok) continue;
       this.#notSent(target, piece, taken.message);
       return;
@@ -254,8 +282,16 @@ export class LineChat {
   #message(message: Message): void {
     const { room, seq, from } = message;
     if (!this.#oldest.has(room)) this.#oldest.set(room, seq);
-    this.#recent = [from, ...this.#recent.filter((nick) => nick !== from)].slice(0, RECENT_NICKS);
-    this.#print(...this.#format.message(message, this.#options.backend.session.nick, this.#target));
+    this.#people.spoke(from);
+    this.#kept.push(message);
+    if (this.#kept.length > screenLimits.keptByLines) this.#kept.shift();
+    const me = this.#options.backend.session.nick;
+    if (nameKey(from) !== nameKey(me) && (room.startsWith("@") || mentions(message.text, me))) {
+      this.#spoken.push(message);
+      if (this.#spoken.length > screenLimits.mentions) this.#spoken.shift();
+    }
+    if (this.#people.ignores(from) || this.#muted.has(room)) return;
+    this.#print(...this.#format.message(message, me, this.#target));
   }
 
   #joined(joined: Joined, rejoined: boolean): void {

@@ -57,7 +57,11 @@ function perform(backend: ChatBackend, request: Request, answered: AnswerHandler
       if (session.leave(request.room)) return "done";
       throw new ProtocolError("not-in-room", `not in ${request.room}; join it first`);
     case "send": {
-      const taken = session.send(request.room, request.text, request.id);
+      const { room, text, id, action, re, by, proof } = request;
+      const extras = Object.fromEntries(
+        Object.entries({ action, re, by, proof }).filter(([, value]) => value !== undefined),
+      );
+      const taken = session.send(room, text, id, extras);
       if (!taken.ok) throw new RefusedObject(taken.code, taken.message, request.id);
       return "sent";
     }

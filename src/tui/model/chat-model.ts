@@ -14,34 +14,20 @@ import { screenLimits } from "../../protocol/limits.client.ts";
 import { INBOX } from "../../protocol/messages.ts";
 import type { Joined, Message, Presence, ServerMessage } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
-import type { ChatBackend, RoomView } from "../backend.ts";
-import type { Words } from "../language/words.ts";
+import type { RoomView, SendExtras } from "../backend.ts";
+import { isChange } from "./changes.ts";
+import { itemOf } from "./log.ts";
 import { mentions } from "./mentions.ts";
+import { People } from "./people.ts";
+import type { ChatModelOptions } from "./options.ts";
 import { RoomModel } from "./room-model.ts";
-
-/** Somebody spoke to this person. */
-export interface Alert {
-  readonly room: string;
-  readonly from: string;
-  readonly text: string;
-}
-
-export interface ChatModelOptions {
-  readonly backend: ChatBackend;
-  readonly words: Words;
-  readonly now: () => number;
-  /** Something that is shown has changed. */
-  readonly changed: () => void;
-  /** Called for mentions and direct messages of others, as they come. */
-  readonly alert: (alert: Alert) => void;
-  /** How far a room was read in an earlier run, if that is known. */
-  readonly remembered?: (room: string, epoch: string) => number | undefined;
-}
 
 export class ChatModel {
   readonly #options: ChatModelOptions;
   readonly #rooms = new Map<string, RoomModel>();
-  readonly #recent = new Map<string, true>();
+  readonly people = new People();
+  /** Messages that spoke to this person, the oldest first. */
+  readonly spoken: Message[] = [];
   /** The room in front. */
   #active: string;
   /** The person looks at the end of the room in front. */
@@ -81,18 +67,9 @@ export class ChatModel {
     return this.#closed;
   }
 
-  /** Nicks to complete with: who spoke last first, then the members of the room in front. */
+  /** Nicks to complete with. */
   nicks(): string[] {
-    const members = this.view(this.active)?.members.values() ?? [];
-    const mine = nameKey(this.me);
-    const all = [...[...this.#recent.keys()].reverse(), ...members];
-    const seen = new Set<string>();
-    return all.filter((nick) => {
-      const key = nameKey(nick);
-      if (key === mine || seen.has(key)) return false;
-      seen.add(key);
-      return true;
-    });
+    return this.people.candidates(this.view(this.active)?.members.values() ?? [], this.me);
   }
 
   #open(name: string): RoomModel {
@@ -158,10 +135,10 @@ export class ChatModel {
   }
 
   /** Sends to a room or `@nick`, and shows it as on its way. */
-  send(target: string, text: string): void {
+  send(target: string, text: string, extras?: SendExtras): void {
     const room = this.#find(target) ?? this.#open(target);
-    const taken = this.#options.backend.session.send(room.name, text);
-    const base = { id: taken.ok ? taken.id : `unsent-${room.pending.length}`, text };
+    const taken = this.#options.backend.session.send(room.name, text, undefined, extras);
+    const base = { id: taken.ok ? taken.id : `unsent-${room.pending.length}`, text, extras };
     room.pending = [
       ...room.pending,
       taken.ok
@@ -176,7 +153,7 @@ export class ChatModel {
   retry(room: RoomModel): number {
     const failed = room.pending.filter(({ state }) => state === "failed");
     room.pending = room.pending.filter(({ state }) => state !== "failed");
-    for (const { text } of failed) this.send(room.name, text);
+    for (const { text, extras } of failed) this.send(room.name, text, extras);
     return failed.length;
   }
 
@@ -188,14 +165,25 @@ export class ChatModel {
     return failed.map(({ text }) => text);
   }
 
+  /** Who is writing in a room now. */
+  typing(room: RoomModel): string[] {
+    const now = this.#options.now();
+    return [...room.typing]
+      .filter(([nick, until]) => until > now && !this.people.ignores(nick))
+      .map(([nick]) => nick);
+  }
+
   /** Says something in the room in front. */
   note(text: string, warning = false, room: RoomModel = this.active): void {
     room.log.add({ kind: "note", text, at: this.#options.now(), warning });
     this.#options.changed();
   }
 
-  /** Asks for messages before the oldest that is kept. Does nothing while that is under way or there are none. */
-  loadOlder(room: RoomModel): void {
+  /**
+   * Asks for messages before the oldest that is kept. Does nothing while that is under way or there are none.
+   * @param then called when they are there
+   */
+  loadOlder(room: RoomModel, then: () => void = () => {}): void {
     if (room.loading || !room.more) return;
     const before = room.log.oldestSeq;
     const bound = before === undefined ? {} : { before };
@@ -206,7 +194,9 @@ export class ChatModel {
       room.loading = false;
       if (answer.ok && answer.message.type === "history") {
         this.#messages += room.log.prepend(answer.message.messages);
+        for (const message of answer.message.messages) if (isChange(message)) room.changes.apply(message);
         room.more = answer.message.more;
+        then();
       }
       this.#options.changed();
     });
@@ -240,6 +230,7 @@ export class ChatModel {
     if (room === undefined) return;
     if (gap.after === undefined) {
       room.log.forgetMessages();
+      room.changes.forget();
       room.readSeq = undefined;
       room.markerSeq = undefined;
       room.more = true;
@@ -304,6 +295,10 @@ export class ChatModel {
         // What ends the connection is told by the connection's state.
         if (!isErrorCode(message.code) || !errorKinds[message.code].closes) this.note(message.message, true);
         break;
+      case "typing":
+        if (nameKey(message.nick) === nameKey(this.me)) break;
+        this.#rooms.get(message.room)?.typing.set(message.nick, this.#options.now() + screenLimits.typingMs);
+        break;
       case "notice":
         this.note(words.serverSays(message.message));
         break;
@@ -354,25 +349,27 @@ export class ChatModel {
   #message(message: Message, live: boolean): void {
     const room = message.room.startsWith("@") ? this.#direct(message.room) : this.#rooms.get(message.room);
     if (room === undefined) return;
-    room.log.add({ kind: "message", message });
+    room.log.add(itemOf(message));
+    room.typing.delete(message.from);
     this.#count(room);
-    this.#recent.delete(message.from);
-    this.#recent.set(message.from, true);
-    if (this.#recent.size > screenLimits.recentNicks) {
-      const [oldest] = this.#recent.keys();
-      if (oldest !== undefined) this.#recent.delete(oldest);
-    }
+    if (isChange(message)) room.changes.apply(message);
+    this.people.spoke(message.from);
     if (nameKey(message.from) === nameKey(this.me)) {
       if (message.id !== undefined) room.pending = room.pending.filter(({ id }) => id !== message.id);
       room.readSeq = message.seq;
       return;
     }
-    const spoken = room.isDirect || mentions(message.text, this.me);
+    const quiet = isChange(message) || this.people.ignores(message.from);
+    const spoken = !quiet && (room.isDirect || mentions(message.text, this.me));
     const beyond = room.readSeq === undefined ? live : message.seq > room.readSeq;
     if (room.name === this.#active && this.#looking && live) room.readSeq = message.seq;
-    else if (beyond) {
+    else if (beyond && !quiet) {
       room.unread += 1;
       if (spoken) room.mentions += 1;
+    }
+    if (spoken) {
+      this.spoken.push(message);
+      if (this.spoken.length > screenLimits.mentions) this.spoken.shift();
     }
     if (live && spoken && !room.muted) {
       this.#options.alert({ room: room.name, from: message.from, text: message.text });

@@ -10,13 +10,26 @@
  */
 import type { Gap } from "../../client/events.ts";
 import type { Message } from "../../protocol/messages.ts";
+import { isChange } from "./changes.ts";
 
 /** Something a room shows. */
 export type Item =
   | { readonly kind: "message"; readonly message: Message }
+  /** A message that changes another one and takes no row. */
+  | { readonly kind: "change"; readonly message: Message }
   | { readonly kind: "gap"; readonly gap: Gap }
   /** What the screen says; `warning` is something that went wrong. `at` orders nothing, it is shown. */
   | { readonly kind: "note"; readonly text: string; readonly at: number; readonly warning: boolean };
+
+/** The message of an item that is one. */
+function messageOf(item: Item | undefined): Message | undefined {
+  return item?.kind === "message" || item?.kind === "change" ? item.message : undefined;
+}
+
+/** A message as an item. */
+export function itemOf(message: Message): Item {
+  return { kind: isChange(message) ? "change" : "message", message };
+}
 
 export class RoomLog {
   #items: Item[] = [];
@@ -42,22 +55,25 @@ export class RoomLog {
 
   /** The lowest seq kept. */
   get oldestSeq(): number | undefined {
-    for (const item of this.#items) if (item.kind === "message") return item.message.seq;
+    for (const item of this.#items) {
+      const message = messageOf(item);
+      if (message !== undefined) return message.seq;
+    }
     return undefined;
   }
 
   /** The highest seq kept. */
   get newestSeq(): number | undefined {
     for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      const item = this.#items[index];
-      if (item?.kind === "message") return item.message.seq;
+      const message = messageOf(this.#items[index]);
+      if (message !== undefined) return message.seq;
     }
     return undefined;
   }
 
   add(item: Item): void {
     this.#items.push(item);
-    if (item.kind === "message") this.#messages += 1;
+    if (messageOf(item) !== undefined) this.#messages += 1;
   }
 
   /**
@@ -68,9 +84,9 @@ export class RoomLog {
     const oldest = this.oldestSeq ?? Number.POSITIVE_INFINITY;
     const older = messages.filter(({ seq }) => seq < oldest);
     // What the screen said before the first message, as a greeting, stays above them all.
-    const at = this.#items.findIndex(({ kind }) => kind === "message");
+    const at = this.#items.findIndex((item) => messageOf(item) !== undefined);
     const lead = at === -1 ? [] : this.#items.slice(0, at);
-    const added = older.map((message) => ({ kind: "message" as const, message }));
+    const added = older.map((message) => itemOf(message));
     this.#items = [...lead, ...added, ...this.#items.slice(lead.length)];
     this.#first -= older.length;
     this.#messages += older.length;
@@ -89,7 +105,7 @@ export class RoomLog {
     let drop = 0;
     let left = this.#messages;
     while (left > most && drop < this.#items.length) {
-      if (this.#items[drop]?.kind === "message") left -= 1;
+      if (messageOf(this.#items[drop]) !== undefined) left -= 1;
       drop += 1;
     }
     if (drop === 0) return;
@@ -98,11 +114,28 @@ export class RoomLog {
     this.#messages = left;
   }
 
+  /** Number of the message with this seq; undefined if it is not kept. */
+  find(seq: number): number | undefined {
+    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
+      if (messageOf(this.#items[index])?.seq === seq) return this.#first + index;
+    }
+    return undefined;
+  }
+
+  /** The latest message that fits. */
+  latest(fits: (message: Message) => boolean): Message | undefined {
+    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
+      const item = this.#items[index];
+      if (item?.kind === "message" && fits(item.message)) return item.message;
+    }
+    return undefined;
+  }
+
   /** Number of the first message with a seq above `seq`; the end if there is none. */
   after(seq: number): number {
     for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      const item = this.#items[index];
-      if (item?.kind === "message" && item.message.seq <= seq) {
+      const message = messageOf(this.#items[index]);
+      if (message !== undefined && message.seq <= seq) {
         let found = index + 1;
         while (found < this.#items.length && this.#items[found]?.kind !== "message") found += 1;
         return this.#first + found;

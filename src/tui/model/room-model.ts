@@ -1,4 +1,6 @@
 /** What a screen keeps of one room or conversation; chat-model.ts keeps them in step with the chat. */
+import type { SendExtras } from "../backend.ts";
+import { Changes } from "./changes.ts";
 import { RoomLog } from "./log.ts";
 
 /** A message that was typed and is not in the log yet. */
@@ -6,6 +8,7 @@ export interface Pending {
   readonly id: string;
   readonly text: string;
   readonly state: "sending" | "failed";
+  readonly extras: SendExtras | undefined;
   /** Why it failed. */
   readonly reason: string;
 }
@@ -15,6 +18,9 @@ export class RoomModel {
   /** A room's key, or `@nick`. */
   readonly name: string;
   readonly log = new RoomLog();
+  readonly changes = new Changes();
+  /** Who is writing, by nick, until when (monotonic ms). */
+  readonly typing = new Map<string, number>();
   pending: readonly Pending[] = [];
   unread = 0;
   mentions = 0;

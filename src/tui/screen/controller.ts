@@ -18,13 +18,14 @@ import { Composer } from "../input/composer.ts";
 import type { KeyEvent } from "../input/keys.ts";
 import type { Words } from "../language/words.ts";
 import { ChatModel } from "../model/chat-model.ts";
-import type { Alert } from "../model/chat-model.ts";
+import type { Alert } from "../model/options.ts";
 import { splitText } from "../split.ts";
 import { drawFrame, layOut } from "./frame.ts";
-import type { Frame, FrameParts, Layout, ScreenState } from "./frame.ts";
+import type { Frame, FrameParts, ScreenState } from "./frame.ts";
 import { ItemRows } from "./items.ts";
+import { Scroll } from "./scroll.ts";
+import type { ScrollPlace } from "./scroll.ts";
 import { Viewport } from "./viewport.ts";
-import type { Position } from "./viewport.ts";
 
 export interface ControllerOptions {
   readonly backend: ChatBackend;
@@ -49,7 +50,7 @@ export class ScreenController {
   readonly #parts: FrameParts;
   readonly #listeners = new Set<() => void>();
   #size: { readonly columns: number; readonly rows: number };
-  #position: Position | undefined;
+  readonly #scroll: Scroll;
   #panels = true;
   /** Lines that were pasted and wait for a decision. */
   #paste: string | undefined;
@@ -61,8 +62,8 @@ export class ScreenController {
   #retryAt = 0;
   #retryTimer: Timer | undefined;
   #quitAsked = false;
-  /** Rows to go on upwards when the older messages that were asked for are here. */
-  #wanted = 0;
+  /** When `typing` may be told again (monotonic). */
+  #typingTold = 0;
 
   constructor(options: ControllerOptions) {
     const { backend, words, clock, room, remembered } = options;
@@ -80,7 +81,10 @@ export class ScreenController {
       room,
     );
     this.#composer = new Composer(this.model.active.name);
-    this.#viewport = new Viewport(new ItemRows(words, options.timeZone));
+    this.#viewport = new Viewport(new ItemRows(words, options.timeZone), (nick) =>
+      this.model.people.ignores(nick),
+    );
+    this.#scroll = new Scroll(this.model, this.#viewport);
     this.#parts = { model: this.model, viewport: this.#viewport, words };
     backend.on((event) => {
       if (event.kind !== "connection") return;
@@ -110,13 +114,13 @@ export class ScreenController {
         : words.screen.pasted(pasted.split("\n").length, splitText(pasted).length);
     return {
       ...this.#size,
-      position: this.#position,
+      position: this.#scroll.position,
       editing: this.#composer.editing,
       round: this.#composer.round,
       question,
       panels: this.#panels,
       retryInMs: this.#retryAt - clock.monotonic(),
-      typing: [],
+      typing: this.model.typing(this.model.active),
     };
   }
 
@@ -130,12 +134,8 @@ export class ScreenController {
     this.#timer?.stop();
     this.#timer = undefined;
     this.#frame = undefined;
-    if (this.#wanted < 0 && !this.model.active.loading) {
-      const wanted = this.#wanted;
-      this.#wanted = 0;
-      this.#scroll(wanted);
-    }
-    this.model.look(this.#focused && this.#position === undefined);
+    if (this.#scroll.waits && !this.model.active.loading) this.#scroll.goOn(this.#place());
+    this.model.look(this.#focused && this.#scroll.position === undefined);
     for (const listener of this.#listeners) listener();
   }
 
@@ -162,8 +162,10 @@ export class ScreenController {
     const quitAsked = this.#quitAsked;
     this.#quitAsked = false;
     if (this.#paste !== undefined) this.#answerPaste(this.#paste, event);
-    else if (event.kind === "text") this.#composer.type(event.text);
-    else if (event.kind === "paste") this.#pasted(event.text);
+    else if (event.kind === "text") {
+      this.#composer.type(event.text);
+      this.#tellTyping();
+    } else if (event.kind === "paste") this.#pasted(event.text);
     else {
       const action = Object.hasOwn(this.#options.bindings, event.key)
         ? this.#options.bindings[event.key]
@@ -216,13 +218,13 @@ export class ScreenController {
         return;
       case "page-up":
       case "page-down":
-        this.#page(action === "page-up" ? -1 : 1);
+        this.#scroll.page(this.#place(), action === "page-up" ? -1 : 1);
         return;
       case "scroll-top":
-        this.#scroll(-this.model.active.log.messages * 100);
+        this.#scroll.by(this.#place(), -this.model.active.log.messages * 100);
         return;
       case "scroll-bottom":
-        this.#position = undefined;
+        this.#scroll.end();
         return;
       case "next-room":
       case "previous-room":
@@ -257,7 +259,7 @@ export class ScreenController {
   /** Escape and Ctrl-C: one thing less at a time; at last Ctrl-C twice quits. */
   #cancel(quitAsked: boolean): void {
     if (this.#composer.round !== undefined) this.#composer.act("undo");
-    else if (this.#position !== undefined) this.#position = undefined;
+    else if (this.#scroll.position !== undefined) this.#scroll.end();
     else if (this.#composer.editing.text !== "") this.#composer.clear();
     else if (quitAsked) this.#options.quit();
     else {
@@ -283,7 +285,7 @@ export class ScreenController {
 
   #say(text: string): void {
     const room = this.model.active;
-    this.#position = undefined;
+    this.#scroll.end();
     for (const piece of splitText(text)) this.model.send(room.name, piece);
   }
 
@@ -299,10 +301,19 @@ export class ScreenController {
         for (const line of lines) model.note(line);
       },
       complain: (line) => model.note(line, true),
-      send: (target, text) => {
+      send: (target, text, extras) => {
         this.#focus(target);
-        for (const piece of splitText(text)) model.send(target, piece);
+        for (const piece of splitText(text)) model.send(target, piece, extras);
       },
+      latest: (room, fits) => model.rooms.find(({ name }) => name === room)?.log.latest(fits),
+      jump: (_, seq) => this.#jump(seq),
+      ignore: (nick) => model.people.toggleIgnored(nick),
+      mute: (name) => {
+        const room = model.rooms.find((one) => one.name === name);
+        if (room !== undefined) room.muted = !room.muted;
+        return room?.muted;
+      },
+      spoken: model.spoken,
       // The screen has its own way to older messages: they come where they belong.
       showHistory: () => {},
       oldest: () => undefined,
@@ -314,11 +325,32 @@ export class ScreenController {
   #focus(name: string): void {
     this.model.focus(name);
     this.#composer.switchTo(this.model.active.name);
-    this.#position = undefined;
-    this.#wanted = 0;
+    this.#scroll.end();
     if (this.model.active.isDirect && this.model.active.log.messages === 0) {
       this.model.loadOlder(this.model.active);
     }
+  }
+
+  #jump(seq: number): void {
+    this.#scroll.jump(
+      () => this.#place(),
+      seq,
+      (found) => {
+        if (!found) this.model.note(this.#options.words.noHistory(this.model.active.name), true);
+        this.#draw();
+      },
+    );
+  }
+
+  /** Lets the others know that something is being written here, now and then. */
+  #tellTyping(): void {
+    const { backend, clock } = this.#options;
+    const { active } = this.model;
+    const now = clock.monotonic();
+    const { text } = this.#composer.editing;
+    if (active.isDirect || text === "" || text.startsWith("/") || now < this.#typingTold) return;
+    this.#typingTold = now + screenLimits.typingEveryMs;
+    backend.session.request({ type: "typing", room: active.name });
   }
 
   #step(by: 1 | -1): void {
@@ -337,30 +369,15 @@ export class ScreenController {
     if (next !== undefined) this.#focus(next.name);
   }
 
-  get #layout(): Layout {
-    return layOut(this.#parts, this.#state);
-  }
-
-  #page(by: 1 | -1): void {
-    this.#scroll(by * Math.max(1, this.#layout.height - 2));
-  }
-
-  #scroll(by: number): void {
-    const { columns, height } = this.#layout;
-    const room = this.model.active;
-    const { me } = this.model;
-    const wasAtTop = this.#viewport.isAtTop(room, this.#position, me, columns, height);
-    this.#position = this.#viewport.move(room, this.#position, by, me, columns, height);
-    if (by > 0) this.#wanted = 0;
-    else if (this.#viewport.isAtTop(room, this.#position, me, columns, height * 2)) {
-      this.model.loadOlder(room);
-      // At the very top there is nothing to show yet: go on as soon as there is.
-      if (wasAtTop && room.loading) this.#wanted = by;
-    }
+  /** What scrolling has to know of the screen. */
+  #place(): ScrollPlace {
+    const { columns, height } = layOut(this.#parts, this.#state);
+    return { room: this.model.active, me: this.model.me, columns, height };
   }
 
   #alert(alert: Alert): void {
-    const looking = this.#focused && this.#position === undefined && alert.room === this.model.active.name;
+    const looking =
+      this.#focused && this.#scroll.position === undefined && alert.room === this.model.active.name;
     if (!looking) this.#options.alert(alert);
   }
 }

@@ -8,19 +8,26 @@ import { nameKey } from "../../protocol/names.ts";
 import { sanitizeLine, sanitizeText } from "../../protocol/sanitize.ts";
 import { nickColour } from "../colours.ts";
 import type { Words } from "../language/words.ts";
+import type { Change } from "../model/changes.ts";
 import type { Item } from "../model/log.ts";
 import { mentions } from "../model/mentions.ts";
 import type { Pending } from "../model/room-model.ts";
 import { findLinks } from "../text/links.ts";
 import { plain, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
-import { widthOf } from "../text/width.ts";
+import { fit, widthOf } from "../text/width.ts";
 
 /** Yellow: what concerns oneself. */
 const MENTION = 3;
 const DIM: Style = { dim: true };
 /** Where a second row of a message begins: under the nick. */
 const INDENT = 6;
+
+/** What is known around a message. */
+export interface About {
+  readonly change: Change | undefined;
+  readonly original: Message | undefined;
+}
 
 /** Items as rows, for one person in one language. */
 export class ItemRows {
@@ -53,10 +60,13 @@ export class ItemRows {
     return ruled(this.#words.screen.newFrom, columns, { colour: MENTION });
   }
 
-  item(item: Item, me: string, columns: number): Row[] {
+  /** @param about what is said about the message, and the message it replies to */
+  item(item: Item, about: About, me: string, columns: number): Row[] {
     switch (item.kind) {
       case "message":
-        return this.#message(item.message, me, columns);
+        return this.#message(item.message, about, me, columns);
+      case "change":
+        return [];
       case "gap": {
         const { room, after, before } = item.gap;
         const words = this.#words;
@@ -82,20 +92,28 @@ export class ItemRows {
     }
   }
 
-  #message(message: Message, me: string, columns: number): Row[] {
+  #message(message: Message, { change, original }: About, me: string, columns: number): Row[] {
+    const { screen } = this.#words;
     const mine = nameKey(message.from) === nameKey(me);
-    const spoken = !mine && mentions(message.text, me);
+    const text = change?.text ?? message.text;
+    const spoken = !mine && mentions(text, me);
     const from = `${sanitizeLine(message.from)}${message.unverified === true ? "?" : ""}`;
     const time: Style = spoken ? { colour: MENTION, bold: true } : DIM;
-    return indented(
-      [
-        { text: `${this.#clock.format(message.at)} `, style: time },
-        { text: from, style: { colour: nickColour(message.from), bold: spoken } },
-        { text: ": ", style: DIM },
-      ],
-      textSpans(message.text, spoken ? { bold: true } : {}),
-      columns,
-    );
+    const nick = { text: from, style: { colour: nickColour(message.from), bold: spoken } };
+    const lead: Row =
+      message.action === true
+        ? [{ text: "* ", style: DIM }, nick, plain(" ")]
+        : [nick, { text: ": ", style: DIM }];
+    const body: Span[] =
+      change?.deleted === true
+        ? [{ text: screen.deleted, style: DIM }]
+        : textSpans(text, { ...(spoken ? { bold: true } : {}), ...(message.action ? { italic: true } : {}) });
+    if (change?.text !== undefined && !change.deleted) body.push({ text: ` ${screen.edited}`, style: DIM });
+    const at = { text: `${this.#clock.format(message.at)} `, style: time };
+    const rows = indented([at, ...lead], body, columns);
+    const quoted = message.re?.kind === "reply" ? [quoteRow(original, columns)] : [];
+    const reactions = change === undefined ? [] : reactionRows(change, columns);
+    return [...quoted, ...rows, ...reactions];
   }
 
   /** A message on its way, or one that did not go. */
@@ -116,6 +134,21 @@ export class ItemRows {
     const reason = screen.failed(sanitizeLine(pending.reason));
     return [...rows, ...indented([plain("      ")], [{ text: reason, style: mark }], columns)];
   }
+}
+
+/** The beginning of the message that a reply is about. */
+function quoteRow(original: Message | undefined, columns: number): Row {
+  const text =
+    original === undefined ? "…" : `${sanitizeLine(original.from)}: ${sanitizeLine(original.text)}`;
+  const shown = widthOf(text) > columns - 9 ? `${fit(text, Math.max(4, columns - 10))}…` : text;
+  return [plain("      "), { text: `↪ ${shown}`, style: DIM }];
+}
+
+/** Each emoji with how many chose it. */
+function reactionRows({ reactions }: Change, columns: number): Row[] {
+  if (reactions.size === 0) return [];
+  const text = [...reactions].map(([emoji, who]) => `${sanitizeLine(emoji)} ${who.size}`).join("   ");
+  return indented([plain("      ")], [{ text, style: DIM }], columns);
 }
 
 /** A message's text with its addresses to click. */

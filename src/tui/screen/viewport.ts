@@ -11,7 +11,7 @@
 import type { Item } from "../model/log.ts";
 import type { RoomModel } from "../model/room-model.ts";
 import type { Row } from "../text/spans.ts";
-import type { ItemRows } from "./items.ts";
+import type { About, ItemRows } from "./items.ts";
 
 /** Where a view stands that does not follow the end. */
 export interface Position {
@@ -24,15 +24,28 @@ export interface Position {
 interface Remembered {
   readonly columns: number;
   readonly me: string;
+  readonly version: number;
   readonly rows: readonly Row[];
+}
+
+function aboutItem(room: RoomModel, item: Item): About {
+  if (item.kind !== "message") return { change: undefined, original: undefined };
+  const { seq, re } = item.message;
+  const change = room.changes.of(seq);
+  if (re?.kind !== "reply") return { change, original: undefined };
+  return { change, original: room.log.latest((one) => one.seq === re.seq) };
 }
 
 export class Viewport {
   readonly #rows: ItemRows;
   readonly #remembered = new WeakMap<Item, Remembered>();
 
-  constructor(rows: ItemRows) {
+  readonly #hides: (nick: string) => boolean;
+
+  /** @param hides whether nothing of somebody is shown */
+  constructor(rows: ItemRows, hides: (nick: string) => boolean) {
     this.#rows = rows;
+    this.#hides = hides;
   }
 
   /** Rows of one item, with the line of its day and the marker above it where they belong. */
@@ -45,9 +58,13 @@ export class Viewport {
   ): readonly Row[] {
     const item = room.log.at(number);
     if (item === undefined) return [];
+    if (item.kind === "message" && this.#hides(item.message.from)) return [];
+    const about = aboutItem(room, item);
+    const version = about.change?.version ?? 0;
     let known = this.#remembered.get(item);
-    if (known === undefined || known.columns !== columns || known.me !== me) {
-      known = { columns, me, rows: this.#rows.item(item, me, columns) };
+    const stale = known?.columns !== columns || known.me !== me || known.version !== version;
+    if (known === undefined || stale) {
+      known = { columns, me, version, rows: this.#rows.item(item, about, me, columns) };
       this.#remembered.set(item, known);
     }
     const above: Row[] = [];

@@ -368,8 +368,13 @@ export class FakeBackplane implements Backplane {
     });
   }
 
-  tell(): void {
+  tell(session: string, payload: string): void {
     this.calls.push("tell");
+    this.#cluster.sessions.get(session)?.server.tellWord(session, payload);
+  }
+
+  tellWord(session: string, payload: string): void {
+    this.#ordered.push(() => this.listener?.told(session, payload));
   }
 
   health(): BackplaneHealth {

@@ -186,6 +186,9 @@ export class SimClient {
         }
         return;
       case "rooms":
+      case "found":
+      case "whois":
+      case "typing":
       case "pong":
       case "going-away":
       case "notice":

@@ -1,0 +1,105 @@
+/** Commands about messages that were sent: answer, change, take back, react; and saying what one does. */
+import type { Message } from "../../protocol/messages.ts";
+import { nameKey, parseNick } from "../../protocol/names.ts";
+import type { Command, CommandContext, CommandName } from "./command.ts";
+import { splitWords } from "./command.ts";
+
+function usage(context: CommandContext, name: CommandName): void {
+  context.complain(context.words.usage(context.words.commands[name][0]));
+}
+
+/** The room in front; undefined, after saying so, if it is none or a conversation. */
+function room(context: CommandContext): string | undefined {
+  const { target, words } = context;
+  if (target === undefined) context.complain(words.noRoom);
+  else if (target.startsWith("@")) context.complain(words.onlyInRooms);
+  else return target;
+  return undefined;
+}
+
+const isMine = (context: CommandContext) => (message: Message) =>
+  nameKey(message.from) === nameKey(context.backend.session.nick);
+
+/** The last message of somebody else, or of one person. */
+function theirs(context: CommandContext, target: string, nick: string | undefined): Message | undefined {
+  const mine = isMine(context);
+  const key = nick === undefined ? undefined : nameKey(parseNick(nick));
+  const found = context.latest(target, (message) =>
+    key === undefined ? !mine(message) : nameKey(message.from) === key,
+  );
+  if (found === undefined) context.complain(context.words.nothingToAnswer);
+  return found;
+}
+
+export const meCommand: Command = {
+  name: "me",
+  aliases: ["action"],
+  completes: "nick",
+  run(context, rest) {
+    if (rest === "") usage(context, "me");
+    else if (context.target === undefined) context.complain(context.words.noRoom);
+    else context.send(context.target, rest, { action: true });
+  },
+};
+
+export const replyCommand: Command = {
+  name: "reply",
+  aliases: ["r"],
+  completes: "nick",
+  run(context, rest) {
+    const target = room(context);
+    if (target === undefined) return;
+    const [, nick, text = ""] = /^(?:@(\S+)\s+)?([\s\S]*)$/.exec(rest) ?? [];
+    if (text.trim() === "") {
+      usage(context, "reply");
+      return;
+    }
+    const original = theirs(context, target, nick);
+    if (original !== undefined) context.send(target, text, { re: { kind: "reply", seq: original.seq } });
+  },
+};
+
+export const reactCommand: Command = {
+  name: "react",
+  aliases: ["+"],
+  completes: "nick",
+  run(context, rest) {
+    const target = room(context);
+    if (target === undefined) return;
+    const [emoji, nick, more] = splitWords(rest, 3);
+    if (emoji === undefined || more !== undefined || [...emoji].length > 16) {
+      usage(context, "react");
+      return;
+    }
+    const original = theirs(context, target, nick?.replace(/^@/, ""));
+    if (original !== undefined) context.send(target, emoji, { re: { kind: "reaction", seq: original.seq } });
+  },
+};
+
+/** Changes this person's last message. */
+function change(context: CommandContext, kind: "edit" | "delete", text: string): void {
+  const target = room(context);
+  if (target === undefined) return;
+  const original = context.latest(target, isMine(context));
+  if (original === undefined) context.complain(context.words.nothingToChange);
+  else context.send(target, text, { re: { kind, seq: original.seq } });
+}
+
+export const editCommand: Command = {
+  name: "edit",
+  aliases: ["e"],
+  completes: "nothing",
+  run(context, rest) {
+    if (rest === "") usage(context, "edit");
+    else change(context, "edit", rest);
+  },
+};
+
+export const deleteCommand: Command = {
+  name: "delete",
+  aliases: ["del"],
+  completes: "nothing",
+  run(context) {
+    change(context, "delete", context.words.deletedText);
+  },
+};

@@ -1,0 +1,22 @@
+/** What a chat model is given, and what it tells. */
+import type { ChatBackend } from "../backend.ts";
+import type { Words } from "../language/words.ts";
+
+/** Somebody spoke to this person. */
+export interface Alert {
+  readonly room: string;
+  readonly from: string;
+  readonly text: string;
+}
+
+export interface ChatModelOptions {
+  readonly backend: ChatBackend;
+  readonly words: Words;
+  readonly now: () => number;
+  /** Something that is shown has changed. */
+  readonly changed: () => void;
+  /** Called for mentions and direct messages of others, as they come. */
+  readonly alert: (alert: Alert) => void;
+  /** How far a room was read in an earlier run, if that is known. */
+  readonly remembered?: (room: string, epoch: string) => number | undefined;
+}

@@ -1,0 +1,42 @@
+/** Who spoke lately, and of whom this person wants to read nothing. */
+import { screenLimits } from "../../protocol/limits.client.ts";
+import { nameKey } from "../../protocol/names.ts";
+
+export class People {
+  /** The latest last. */
+  readonly #recent = new Set<string>();
+  /** Keys of nicks. */
+  readonly #ignored = new Set<string>();
+
+  /** Somebody spoke. */
+  spoke(nick: string): void {
+    this.#recent.delete(nick);
+    this.#recent.add(nick);
+    if (this.#recent.size <= screenLimits.recentNicks) return;
+    const [oldest] = this.#recent;
+    if (oldest !== undefined) this.#recent.delete(oldest);
+  }
+
+  /** Nicks to complete with: who spoke last first, then the others; `me` not, and each once. */
+  candidates(others: Iterable<string>, me: string): string[] {
+    const seen = new Set([nameKey(me)]);
+    return [...[...this.#recent].reverse(), ...others].filter((nick) => {
+      const key = nameKey(nick);
+      if (seen.has(key)) return false;
+      seen.add(key);
+      return true;
+    });
+  }
+
+  ignores(nick: string): boolean {
+    return this.#ignored.has(nameKey(nick));
+  }
+
+  /** @returns whether they are ignored now */
+  toggleIgnored(nick: string): boolean {
+    const key = nameKey(nick);
+    if (this.#ignored.delete(key)) return false;
+    this.#ignored.add(key);
+    return true;
+  }
+}

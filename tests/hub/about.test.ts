@@ -1,0 +1,144 @@
+/** Messages about messages, search, whois and typing, answered by hubs of one cluster. */
+import { describe, expect, test } from "bun:test";
+import { createHash } from "node:crypto";
+import { World } from "./support/world.ts";
+
+const markOf = (proof: string) => createHash("sha256").update(proof).digest("base64url");
+const proof = "a secret of ana alone";
+const by = markOf(proof);
+
+function lobby() {
+  const world = new World();
+  const one = world.site();
+  const two = world.site();
+  const ana = world.person(one, "ana", "lobby");
+  const bob = world.person(two, "bob", "lobby");
+  world.settle();
+  ana.heard();
+  return { world, ana, bob };
+}
+const send = (text: string, more: object = {}) => ({ type: "send", room: "lobby", text, ...more });
+const codes = (answers: readonly object[]) => answers.flatMap((one) => ("code" in one ? [one.code] : []));
+
+describe("send", () => {
+  test("carries what a message is about, its mark and that it is an action, but never the proof", () => {
+    const { world, ana, bob } = lobby();
+    world.ask(ana, send("first", { by }));
+    world.ask(ana, send("waves", { action: true, by }));
+    world.ask(ana, send("second thoughts", { re: { kind: "edit", seq: 1 }, by, proof, id: "e" }));
+    expect(bob.lines()).toEqual([
+      `{"type":"message","seq":1,"at":1000000,"room":"lobby","from":"ana","by":"${by}","text":"first"}`,
+      `{"type":"message","seq":2,"at":1000000,"room":"lobby","from":"ana","action":true,"by":"${by}","text":"waves"}`,
+      `{"type":"message","seq":3,"at":1000000,"room":"lobby","id":"e","from":"ana","re":{"kind":"edit","seq":1},"by":"${by}","text":"second thoughts"}`,
+    ]);
+  });
+
+  test("lets anybody reply and react, but only the author edit and delete, whoever has the nick", () => {
+    const { world, ana, bob } = lobby();
+    world.ask(ana, send("mine", { by }));
+    const about = (kind: string) => ({ re: { kind, seq: 1 } });
+    expect(codes(world.ask(bob, send("yes", about("reply"))))).toEqual([]);
+    expect(codes(world.ask(bob, send("👍", about("reaction"))))).toEqual([]);
+    expect(codes(world.ask(bob, send("forged", about("edit"))))).toEqual(["not-yours"]);
+    const other = "another secret altogether";
+    const forged = { ...about("delete"), proof: other, by: markOf(other) };
+    expect(codes(world.ask(bob, send("forged", forged)))).toEqual(["not-yours"]);
+    // The mark is known to all; the proof is not.
+    expect(codes(world.ask(bob, send("forged", { ...about("edit"), by, proof: by })))).toEqual(["not-yours"]);
+    world.ask(ana, { type: "nick", nick: "anna" });
+    expect(codes(world.ask(ana, send("gone", { ...about("delete"), by, proof })))).toEqual([]);
+  });
+
+  test("names only messages that are there, and no changes of changes", () => {
+    const { world, ana } = lobby();
+    world.ask(ana, send("one", { by }));
+    world.ask(ana, send("👍", { re: { kind: "reaction", seq: 1 }, by }));
+    for (const seq of [3, 99]) {
+      expect(codes(world.ask(ana, send("x", { re: { kind: "reply", seq } })))).toEqual(["no-such-message"]);
+    }
+    expect(codes(world.ask(ana, send("x", { re: { kind: "edit", seq: 2 }, proof })))).toEqual([
+      "no-such-message",
+    ]);
+    const direct = { type: "send", room: "@bob", text: "x", re: { kind: "reply", seq: 1 } };
+    expect(codes(world.ask(ana, direct))).toEqual(["bad-message"]);
+    expect(codes(world.ask(ana, send("x", { re: { kind: "reply", seq: 0 } })))).toEqual(["bad-message"]);
+  });
+
+  test("keeps the order of lines while it looks the original up", () => {
+    const { world, ana, bob } = lobby();
+    world.ask(ana, send("1", { by }));
+    bob.heard();
+    ana.say(send("2", { re: { kind: "edit", seq: 1 }, by, proof }), send("3"), send("4"));
+    world.settle();
+    expect(bob.heard().map((one) => ("text" in one ? one.text : one.type))).toEqual(["2", "3", "4"]);
+  });
+});
+
+describe("search", () => {
+  test("finds all words in any case and width, the newest up to the limit, and says where to go on", () => {
+    const { world, ana } = lobby();
+    for (let n = 1; n <= 30; n += 1)
+      world.ask(ana, send(n % 3 === 0 ? `Deploy ＤＯＮＥ ${n}` : `chatter ${n}`));
+    const [found] = world.ask(ana, {
+      type: "search",
+      id: "s",
+      room: "lobby",
+      words: "done deploy",
+      limit: 4,
+    });
+    expect(found).toMatchObject({ type: "found", id: "s", room: "lobby", more: true, looked: 10, next: 21 });
+    const seqs = (answer: unknown) =>
+      (answer as { messages: { seq: number }[] }).messages.map(({ seq }) => seq);
+    expect(seqs(found)).toEqual([21, 24, 27, 30]);
+    const [rest] = world.ask(ana, { type: "search", room: "lobby", words: "DONE", before: 21, from: "ANA" });
+    expect(rest).toMatchObject({ more: false });
+    expect(seqs(rest)).toEqual([3, 6, 9, 12, 15, 18]);
+    const [none] = world.ask(ana, { type: "search", room: "lobby", words: "done", from: "bob" });
+    expect(none).toMatchObject({ messages: [], looked: 30, more: false });
+    expect(codes(world.ask(ana, { type: "search", room: "elsewhere", words: "x" }))).toEqual(["not-in-room"]);
+  });
+
+  test("looks through a bounded part a request", () => {
+    const world = new World({ searchEntries: 10 });
+    const ana = world.person(world.site(), "ana", "lobby");
+    for (let n = 1; n <= 25; n += 1) world.ask(ana, send(`n${n}`));
+    const looked: number[] = [];
+    let before: number | undefined;
+    for (let page = 0; page < 5; page += 1) {
+      const bound = before === undefined ? {} : { before };
+      const [found] = world.ask(ana, { type: "search", room: "lobby", words: "nothing", ...bound });
+      if (found?.type !== "found") throw new Error("no answer");
+      looked.push(found.looked);
+      if (!found.more) break;
+      before = found.next;
+    }
+    expect(looked).toEqual([10, 10, 5]);
+  });
+});
+
+describe("whois and typing", () => {
+  test("whois tells whether somebody is connected, and only the rooms that both are in", () => {
+    const world = new World();
+    const ana = world.person(world.site(), "ana", "lobby", "ops");
+    world.person(world.site(), "Bob", "lobby", "secret");
+    ana.heard();
+    expect(world.ask(ana, { type: "whois", nick: "BOB", id: "w" })).toEqual([
+      { type: "whois", id: "w", nick: "Bob", connected: true, rooms: ["lobby"] },
+    ]);
+    expect(world.ask(ana, { type: "whois", nick: "eve" })).toEqual([
+      { type: "whois", nick: "eve", connected: false, rooms: [] },
+    ]);
+  });
+
+  test("typing is heard by the others on every server, and not by oneself", () => {
+    const { world, ana, bob } = lobby();
+    const cid = world.person(world.site(), "cid", "ops");
+    bob.heard();
+    expect(world.ask(ana, { type: "typing", room: "lobby", id: "t" })).toEqual([
+      { type: "typing", room: "lobby", nick: "ana", id: "t" },
+    ]);
+    expect(bob.heard()).toEqual([{ type: "typing", room: "lobby", nick: "ana" }]);
+    expect(cid.heard()).toEqual([]);
+    expect(codes(world.ask(cid, { type: "typing", room: "lobby" }))).toEqual(["not-in-room"]);
+  });
+});

@@ -1,0 +1,105 @@
+/** Two screens on two servers of one cluster: everything people do with messages, through the compiled binary. */
+import { beforeAll, describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { openLab } from "../support/lab.ts";
+
+const lab = openLab();
+const size = { columns: 80, rows: 24 };
+let addresses: string[] = [];
+
+beforeAll(async () => {
+  const data = join(await lab.folder(), "cluster");
+  const servers = [];
+  for (let n = 0; n < 2; n += 1) servers.push(await lab.start("server", "--port", "0", "--data", data));
+  addresses = await Promise.all(servers.map(async (one) => (await one.ready())["listen"] ?? ""));
+});
+
+async function open(nick: string, room: string, server: number) {
+  const env = { TZ: "UTC", LC_ALL: "C.UTF-8", XDG_STATE_HOME: join(await lab.folder(), nick) };
+  const args = ["client", "--connect", addresses[server] ?? "", "--nick", nick, "--room", room];
+  const screen = await lab.terminalWith({ env }, size, ...args);
+  await screen.see(/● /);
+  return screen;
+}
+
+describe("two people", () => {
+  test("edit, take back, answer and react, and both see the same", async () => {
+    const ana = await open("ana", "talk", 0);
+    const bob = await open("bob", "talk", 1);
+    await ana.see(/2 people/);
+    ana.type("helo bob\r");
+    await bob.see(/ana: helo bob/);
+    ana.type("/edit hello bob\r");
+    await bob.see(/ana: hello bob \(edited\)/);
+    bob.type("/reply hello ana\r");
+    await ana.see(/↪ ana: helo bob\n\d\d:\d\d bob: hello ana/);
+    bob.type("/react 👍\r");
+    await ana.see(/hello bob \(edited\)\n +👍 1/);
+    bob.type("/me waves\r");
+    await ana.see(/\* bob waves/);
+    ana.type("oops\r");
+    await bob.see(/ana: oops/);
+    ana.type("/delete\r");
+    await bob.see(/ana: message deleted/);
+    const seen = await ana.see(/ana: message deleted/);
+    expect(seen).not.toContain("oops");
+    bob.type("/edit not mine to change\r");
+    await ana.see(/\* bob not mine to change \(edited\)/);
+    bob.type("/whois ana\r");
+    await bob.see(/ana is connected; you meet in talk/);
+    // Older clients see all of it as text.
+    const { stdout } = await lab.run(
+      "tail",
+      "--connect",
+      addresses[0] ?? "",
+      "--room",
+      "talk",
+      "--lines",
+      "50",
+    );
+    expect(stdout).toMatch(/ana \(edit\): hello bob\n.*bob \(reply\): hello ana\n.*bob \(reaction\): 👍/);
+  });
+
+  test("search, and jump to what was found with what was said around it", async () => {
+    const lines = Array.from({ length: 400 }, (_, n) => (n === 30 ? "the needle in it" : `hay ${n}`));
+    const bot = await lab.startWith(
+      { input: lines.join("\n") },
+      "client",
+      "--connect",
+      addresses[1] ?? "",
+      "--nick",
+      "bot",
+      "--room",
+      "hay",
+    );
+    expect(await bot.ended()).toMatchObject({ code: 0 });
+    const ana = await open("eva", "hay", 0);
+    await ana.see(/hay 399/);
+    ana.type("/search NEEDLE from:bot\r");
+    await ana.see(/1 message found among the last 400:\n +31 {2}bot: the needle in it/);
+    ana.type("/jump 31\r");
+    const screen = await ana.see(/bot: hay 29\n\d\d:\d\d bot: the needle in it\n\d\d:\d\d bot: hay 31/);
+    expect(screen).toMatch(/messages below/);
+    ana.press("escape");
+    await ana.see(/hay 399/);
+    ana.type("/search needle from:nobody\r");
+    await ana.see(/nothing found in all 400 messages/);
+  });
+
+  test("see who is typing, ignore somebody, and list what was said to them", async () => {
+    const ana = await open("lea", "quiet", 0);
+    const bob = await open("max", "quiet", 1);
+    await ana.see(/2 people/);
+    bob.type("h");
+    await ana.see(/max …/);
+    bob.type("ello LEA\r");
+    await ana.see(/max: hello LEA/);
+    ana.type("/mentions\r");
+    await ana.see(/messages that speak to you:\n +quiet {2}1 {2}max: hello LEA/);
+    ana.type("/ignore max\r");
+    await ana.see((shown) => !/max: hello LEA\n\d/.test(shown) && /you read nothing of max/.test(shown));
+    ana.type("/ignore max\r");
+    await ana.see(/you read max again/);
+    await ana.see(/\d\d:\d\d max: hello LEA/);
+  });
+});
