@@ -30,7 +30,8 @@ async function open(nick: string, size = small, ...args: readonly string[]) {
     nick,
     ...args,
   );
-  await screen.see(/● /);
+  // Welcomed, and in the room.
+  await screen.see(/[1-9]\d* (person|people)[^]*● /);
   return screen;
 }
 

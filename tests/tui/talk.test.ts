@@ -18,7 +18,8 @@ async function open(nick: string, room: string, server: number) {
   const env = { TZ: "UTC", LC_ALL: "C.UTF-8", XDG_STATE_HOME: join(await lab.folder(), nick) };
   const args = ["client", "--connect", addresses[server] ?? "", "--nick", nick, "--room", room];
   const screen = await lab.terminalWith({ env }, size, ...args);
-  await screen.see(/● /);
+  // Welcomed, and in the room.
+  await screen.see(/[1-9]\d* (person|people)[^]*● /);
   return screen;
 }
 
