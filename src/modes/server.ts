@@ -32,7 +32,9 @@ type ServerConfig = Config<typeof serverMode.flags>;
 
 export const start: StartMode = modeStarter(serverMode, async (config, context) => {
   const at = { host: config.host, port: config.port };
-  const name = config.name ?? formatAddress(at);
+  // A free port is not known yet, and the name goes into logs and health reports from the first line on.
+  const name =
+    config.name ?? (at.port === 0 ? `server-${randomBytes(3).toString("hex")}` : formatAddress(at));
   const secret = readSecret(config);
   const { log } = context;
   const backplane = openBackplane(config, log);
