@@ -1,11 +1,14 @@
 /** The balancer over real sockets: choosing, losing, draining, refusing. */
-import { afterEach, describe, expect, test } from "bun:test";
+import { afterEach, describe, expect, setDefaultTimeout, test } from "bun:test";
 import { randomBytes } from "node:crypto";
 import type { BalancerOptions } from "../../src/balancer/balancer.ts";
 import { parseNetworks } from "../../src/balancer/door.ts";
 import type { Snapshot } from "../../src/balancer/view.ts";
 import { Client, startBalancer, TestBackend } from "./cluster.ts";
 import { eventually } from "../support/deadline.ts";
+
+// Above every deadline of a wait, so that it is the wait that fails, saying what it waited for.
+setDefaultTimeout(60_000);
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -10,7 +10,8 @@ import { seededRandom, systemClock } from "../../src/protocol/clock.ts";
 import { silentLogger, type LogFields, type Logger } from "../../src/protocol/logger.ts";
 import { parseWeightedList } from "../../src/protocol/address.ts";
 import { FakeHub } from "../edge/fake-hub.ts";
-import { Bare, until } from "../net/helpers.ts";
+import { eventually } from "../support/deadline.ts";
+import { Bare } from "../net/helpers.ts";
 
 const secret = randomBytes(32);
 const nonce = () => randomBytes(16).toString("hex");
@@ -170,7 +171,10 @@ export class Client {
   async ask(line: string): Promise<string> {
     const from = this.lines.length;
     this.say(line);
-    await until(() => this.lines.length > from || this.isClosed);
+    await eventually(
+      () => this.lines.length > from || this.isClosed,
+      () => `an answer to ${line.slice(0, 80)}`,
+    );
     // As clients do: who is dismissed hangs up too.
     if (this.isClosed) this.stop();
     return this.lines[from] ?? "(closed)";

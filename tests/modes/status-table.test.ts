@@ -1,0 +1,67 @@
+/** The table of `rtchat status`, without a balancer. */
+import { expect, test } from "bun:test";
+import { PassThrough } from "node:stream";
+import { renderStatus } from "../../src/modes/status/table.ts";
+import { backendView, snapshotOf } from "../admin/fixtures.ts";
+
+const plain = new PassThrough();
+
+test("shows what the dashboard shows, in columns", () => {
+  const drain = {
+    cause: "operator" as const,
+    startedAt: "2026-01-31T12:09:00.000Z",
+    deadlineAt: "2026-01-31T12:11:00.000Z",
+    rate: 10,
+    total: 40,
+    remaining: 10,
+  };
+  const snapshot = snapshotOf(
+    [
+      backendView(8001, { failures: 0, selected: 75 }),
+      backendView(8002, { state: "draining", reason: "draining", selected: 25, drain, failures: 2 }),
+      backendView(8003, {
+        id: "10.0.0.7:8003",
+        state: "down",
+        reason: "L4TOUT",
+        detail: "no answer within 5000 ms; check that it runs",
+        selected: 0,
+        failures: 0,
+        lastCheck: { code: "L4TOUT", at: "2026-01-31T12:09:59.000Z", durationMs: 5_000, detail: "" },
+      }),
+    ],
+    { sessions: { current: 1_234, max: 2_000, total: 9_999, held: 3, refused: 2 }, workers: 2 },
+  );
+  expect(renderStatus(snapshot, plain))
+    .toBe(`rtchat balancer on 127.0.0.1:8000: degraded (up 1 h 10 min, round-robin, 2 workers)
+1,234 users (most 2,000), 24 messages/s, 31 connections, 9 hand-overs, 3 waiting for a server, 2 given up, 4 refused at the door
+
+backend         state                   sessions  chosen                    messages/s  last check
+127.0.0.1:8001  up 10 min           10 (most 14)  ████████░░ 75                    8.0  L7OK 0.8 ms
+127.0.0.1:8002  draining 10 min     10 (most 14)  ███░░░░░░░ 25 (2 failed)         8.0  L7OK 0.8 ms
+  ███████████████░░░░░ 30 of 40 moved
+10.0.0.7:8003   down L4TOUT 10 min  10 (most 14)  ░░░░░░░░░░ 0                     8.0  L4TOUT 5.0 s
+  no answer within 5000 ms; check that it runs
+`);
+});
+
+test("lets no foreign text command the terminal", () => {
+  const odd = backendView(8001, {
+    id: "x\u001b[2J",
+    detail: "a\u001b]0;b\u0007\nc",
+    state: "down",
+    reason: "L7RSP",
+  });
+  const text = renderStatus(snapshotOf([odd], { listen: "l\u001b[31m" }), plain);
+  expect(text).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
+  expect(text.split("\n")).toHaveLength(7);
+});
+
+test("says so when there is nothing, or nothing yet", () => {
+  const empty = snapshotOf([], {
+    unresolved: [{ name: "chat.lan:8001", detail: "chat.lan does not resolve" }],
+  });
+  expect(renderStatus(empty, plain)).toContain("not serving");
+  expect(renderStatus(empty, plain)).toContain("chat.lan does not resolve");
+  const fresh = backendView(8001, { lastCheck: null, messageRates: [], selected: 0, state: "starting" });
+  expect(renderStatus(snapshotOf([fresh]), plain)).toContain("none yet");
+});
