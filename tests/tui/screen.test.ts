@@ -1,5 +1,6 @@
 /** The full screen as people see it: the compiled binary on a pseudo-terminal, compared as text. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { join } from "node:path";
 import { listenFake } from "../client/fake-listener.ts";
 import type { Listening } from "../client/fake-listener.ts";
 import { FakeServer } from "../client/fake-server.ts";
@@ -9,6 +10,7 @@ import { awkward } from "./awkward.ts";
 const lab = openLab();
 const small = { columns: 80, rows: 24 };
 const large = { columns: 160, rows: 50 };
+let opened = 0;
 let server: FakeServer;
 let listening: Listening;
 
@@ -19,7 +21,10 @@ beforeEach(() => {
 afterEach(() => listening.stop());
 
 async function open(nick: string, size = small, ...args: readonly string[]) {
-  const env = { TZ: "UTC", LC_ALL: "C.UTF-8" };
+  // Each with its own memory: the fake servers of all tests call their logs the same.
+  opened += 1;
+  const state = join(await lab.folder(), `state-${opened}`);
+  const env = { TZ: "UTC", LC_ALL: "C.UTF-8", XDG_STATE_HOME: state };
   const screen = await lab.terminalWith(
     { env },
     size,
