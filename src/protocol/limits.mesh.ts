@@ -95,6 +95,14 @@ export const floodLimits = {
   framesPerSecond: 500,
   /** Frames in one burst. */
   framesBurst: 2_000,
+  /** Bytes a second in frames that nobody asked for, sustained: decoding costs by the byte. */
+  bytesPerSecond: 2 * MiB,
+  /** Bytes in one burst. */
+  bytesBurst: 16 * MiB,
+  /** Pages a second we ask one peer for, half of what it answers, so that fetching a long log is never a flood. */
+  pagesAskedPerSecond: 50,
+  /** Pages asked for in one burst. */
+  pagesAskedBurst: 100,
   /** Pages a second we answer; each costs us up to `pageBytes` and a look into the store. */
   pagesPerSecond: 100,
   /** Pages in one burst. */

@@ -5,7 +5,7 @@ import { hashOf } from "../../src/mesh/core/entry.ts";
 import { decodeFrame } from "../../src/mesh/core/frames.ts";
 import { StoreError } from "../../src/mesh/core/store-error.ts";
 import { MemoryStore } from "../../src/mesh/store/memory.ts";
-import { syncLimits } from "../../src/protocol/limits.mesh.ts";
+import { floodLimits, syncLimits } from "../../src/protocol/limits.mesh.ts";
 import { codes, Lab, lines, must, say, startMs } from "./support.ts";
 
 describe("messages", () => {
@@ -283,6 +283,19 @@ describe("sync", () => {
     );
     expect(carried.length).toBe(1_000);
     expect(new Set(carried).size).toBe(1_000);
+  });
+
+  test("of a long log is at no moment a flood for the peer that answers", () => {
+    const lab = new Lab();
+    const [ann, bob] = lab.mesh("ann", "bob");
+    const pages = floodLimits.pagesBurst + 50;
+    const perPage = Math.ceil(syncLimits.pageBytes / 8_192);
+    for (let i = 0; i < pages * perPage; i += 1) say(ann!, `${i} ${"x".repeat(8_100)}`);
+    lab.link(ann!, bob!);
+    lab.advance(10_000);
+    expect(bob!.core.order()).toEqual(ann!.core.order());
+    expect(lab.delivered.filter(({ frame }) => frame?.type === "want").length).toBeGreaterThanOrEqual(pages);
+    expect(codes(ann!).concat(codes(bob!))).toEqual([]);
   });
 
   test("says nothing but digests while nothing is new", () => {

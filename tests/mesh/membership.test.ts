@@ -278,6 +278,30 @@ describe("removal", () => {
     expect(cleo!.closed).toEqual([bob!.core.self]);
   });
 
+  test("takes with it those whom the removed admits afterwards, until somebody else admits them", () => {
+    const lab = new Lab();
+    const [ann, bob, cleo] = lab.mesh("ann", "bob", "cleo");
+    lab.link(bob!, cleo!);
+    lab.settle();
+    must(ann!.core.remove(bob!.core.self));
+    lab.now += 1_000;
+    const dan = lab.device("dan");
+    must(bob!.core.admit(dan.core.self));
+    lab.deliver();
+    lab.link(cleo!, dan);
+    lab.settle();
+    say(dan, "hello");
+    lab.settle();
+    lab.link(ann!, cleo!);
+    lab.settle();
+    expect(cleo!.closed).toEqual([bob!.core.self, dan.core.self]);
+    expect(codes(cleo!)).toEqual(["removed-member", "not-a-member"]);
+    expect(ann!.core.standing(dan.core.self)).toBe("unknown");
+    expect(lines(ann!)).toEqual(["hello"]);
+    must(cleo!.core.admit(dan.core.self));
+    expect(cleo!.core.standing(dan.core.self)).toBe("member");
+  });
+
   test("while somebody is being admitted elsewhere: the newcomer gets the new secret as well", () => {
     const lab = new Lab();
     const [ann, bob, cleo] = lab.mesh("ann", "bob", "cleo");

@@ -4,7 +4,8 @@
  */
 import type { Fault, Insertion, MeshListener, MeshStore, PeerId, Signer } from "../../src/mesh/core/api.ts";
 import { toHex } from "../../src/mesh/core/bytes.ts";
-import { MeshCore, newMesh } from "../../src/mesh/core/core.ts";
+import { MeshCore } from "../../src/mesh/core/core.ts";
+import { newMesh } from "../../src/mesh/core/mesh-id.ts";
 import { encodeEntry, entryKinds, type Entry, type EntryContent } from "../../src/mesh/core/entry.ts";
 import { decodeFrame, type Frame } from "../../src/mesh/core/frames.ts";
 import { MemoryStore } from "../../src/mesh/store/memory.ts";

@@ -374,6 +374,18 @@ describe("a flood", () => {
     expect(ann.core.faults(mal.core.self)).toMatchObject([{ code: "flood-entries", times: 2 }]);
   });
 
+  test("of large frames is dropped by its bytes", () => {
+    const tip = { author: "ab".repeat(32), chain: "00".repeat(8), sequence: 1, hash: "cd".repeat(32) };
+    const large = encodeHave(
+      false,
+      false,
+      Array.from({ length: logLimits.tipsMost }, () => tip),
+    );
+    for (let sent = 0; sent <= floodLimits.bytesBurst; sent += large.length)
+      ann.core.receive(mal.core.self, large);
+    expect(codes(ann)).toEqual(["flood-bytes"]);
+  });
+
   test("of requests is not answered", () => {
     for (let i = 0; i < floodLimits.pagesBurst + 5; i += 1)
       ann.core.receive(mal.core.self, encodeWant(i + 1, []));

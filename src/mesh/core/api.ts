@@ -210,7 +210,7 @@ export interface MeshListener {
 
 /** Everything a core is made of. */
 export interface MeshCoreOptions {
-  /** 32 bytes: see `newMesh` in core.ts. */
+  /** 32 bytes: see `newMesh` in mesh-id.ts. */
   readonly meshId: Uint8Array;
   readonly signer: Signer;
   readonly verify: Verify;

@@ -15,7 +15,7 @@ import { Faults } from "./faults.ts";
 import { decodeFrame, pageOf, type Frame } from "./frames.ts";
 import { isHeld } from "./graph.ts";
 import { PeerLink } from "./link.ts";
-import { meshIdOf, type Accepted, type Batch } from "./log.ts";
+import type { Accepted, Batch } from "./log.ts";
 import { OwnChain } from "./own-chain.ts";
 import { reasons, refusal, type ReasonCode } from "./reasons.ts";
 import { describeMembers } from "./roster.ts";
@@ -28,12 +28,6 @@ import { Writer, type Written } from "./writer.ts";
 
 /** Beyond this a clock difference is told: people notice a minute in a chat's times. */
 const skewToldMs = 60_000;
-
-/** Makes the ID of a new mesh for its founder; keep the nonce until `found` has been called. */
-export function newMesh(founder: PeerId, randomBytes: (length: number) => Uint8Array) {
-  const nonce = randomBytes(16);
-  return { meshId: meshIdOf(publicKeyOf(founder), nonce), nonce };
-}
 
 /** See api.ts. */
 export class MeshCore implements api.MeshCoreApi {
@@ -218,10 +212,7 @@ export class MeshCore implements api.MeshCoreApi {
       return;
     }
     const isExpected = this.#sync.isExpected(link, pageOf(bytes));
-    if (!isExpected && !link.frames.take(1, this.#options.clock.monotonic())) {
-      this.#dropped(link, "flood-frames", `more than ${floodLimits.framesPerSecond} frames a second`);
-      return;
-    }
+    if (!isExpected && this.#isFlood(link, bytes.length)) return;
     let frame: Frame | undefined;
     try {
       frame = decodeFrame(bytes);
@@ -232,6 +223,18 @@ export class MeshCore implements api.MeshCoreApi {
     }
     if (frame === undefined) this.#fault(peerId, "unknown-frame", `type ${bytes[0]}`);
     else this.#handle(link, frame, isExpected);
+  }
+
+  /** Counts an unasked frame; true when it is one too many. */
+  #isFlood(link: PeerLink, length: number): boolean {
+    const now = this.#options.clock.monotonic();
+    const { framesPerSecond, bytesPerSecond } = floodLimits;
+    if (!link.frames.take(1, now))
+      this.#dropped(link, "flood-frames", `more than ${framesPerSecond} frames a second`);
+    else if (!link.bytes.take(length, now))
+      this.#dropped(link, "flood-bytes", `more than ${bytesPerSecond} bytes a second`);
+    else return false;
+    return true;
   }
 
   #tick(): void {
@@ -336,8 +339,11 @@ export class MeshCore implements api.MeshCoreApi {
     if (secret !== undefined) listener.secretChanged(secret);
     for (const key of members) {
       const link = this.#links.get(key);
-      if (link !== undefined && this.#state.membership.standing(key) === "removed")
-        this.#fault(link.author.peerId, "removed-member", "the log says so");
+      const standing = this.#state.membership.standing(key);
+      if (link === undefined || standing === "member") continue;
+      // Unknown again: whoever admitted it had been removed before.
+      const code = standing === "removed" ? "removed-member" : "not-a-member";
+      this.#fault(link.author.peerId, code, "the log says so");
     }
   }
 

@@ -42,7 +42,10 @@ export class PeerLink {
   readonly #send: SendFrame;
   readonly frames: Bucket;
   readonly entries: Bucket;
+  readonly bytes: Bucket;
   readonly pages: Bucket;
+  /** Pages that we ask for. */
+  readonly asks: Bucket;
   /** Keys the peer says it has links with. */
   announced: ReadonlySet<string> = new Set();
   /** Our other links whose peers and this one both announce a link with each other. */
@@ -79,6 +82,8 @@ export class PeerLink {
     this.#send = send;
     this.frames = new Bucket(floodLimits.framesPerSecond, floodLimits.framesBurst, now);
     this.entries = new Bucket(floodLimits.entriesPerSecond, floodLimits.entriesBurst, now);
+    this.bytes = new Bucket(floodLimits.bytesPerSecond, floodLimits.bytesBurst, now);
+    this.asks = new Bucket(floodLimits.pagesAskedPerSecond, floodLimits.pagesAskedBurst, now);
     this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
   }
 

@@ -9,13 +9,13 @@
  * The graph is changed at once, the disk afterwards (core.ts commits a whole frame in one go); when the disk refuses, the
  * core builds the graph again from what the disk has.
  */
-import { hash as digest } from "node:crypto";
 import { logLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, Verify } from "./api.ts";
 import { decodeBody, type Body } from "./bodies.ts";
 import { FormatError, fromHex } from "./bytes.ts";
 import { authorBytes, decodeEntry, hashOf, signatureOf, signingText, type Entry } from "./entry.ts";
 import { Graph, lastOf, type Basis, type Node } from "./graph.ts";
+import { meshIdOf } from "./mesh-id.ts";
 import type { ReasonCode } from "./reasons.ts";
 import { Waiting, type Arrival } from "./waiting.ts";
 
@@ -45,11 +45,6 @@ export type Verdict =
   | { readonly status: "known"; readonly node: Node }
   | { readonly status: "waiting"; readonly entry: Entry; readonly missing: EntryHash }
   | { readonly status: "held"; readonly entry: Entry };
-
-/** Founder's key and a nonce make the mesh ID, so nobody else can found the same mesh. */
-export function meshIdOf(founder: Uint8Array, nonce: Uint8Array): Uint8Array {
-  return digest("sha256", Buffer.concat([Buffer.from("rtchat mesh 1\n"), founder, nonce]), "buffer");
-}
 
 const accepted = { status: "accepted" } as const;
 const refused = { status: "refused" } as const;

@@ -17,6 +17,7 @@ export const reasons = {
   "bad-frame": { fate: "close", text: "a frame is cut short, has bytes left over or breaks its own format" },
   "unknown-frame": { fate: "drop", text: "a frame has a type that this version does not know" },
   "flood-frames": { fate: "drop", text: "frames come faster than allowed" },
+  "flood-bytes": { fate: "drop", text: "frames bring more bytes than allowed" },
   "flood-entries": { fate: "drop", text: "entries come unasked faster than allowed" },
   "flood-pages": { fate: "drop", text: "pages are asked for faster than allowed" },
   flood: { fate: "close", text: "the flood did not stop" },
@@ -34,7 +35,7 @@ export const reasons = {
   "clock-ahead": { fate: "hold", text: "an entry's clock is too far ahead; it is held back until then" },
   "too-many-chains": { fate: "drop", text: "an author has started too many chains" },
   // Links and callers
-  "not-a-member": { fate: "answer", text: "the key is not a member of this mesh" },
+  "not-a-member": { fate: "close", text: "the key is not a member of this mesh" },
   "removed-member": { fate: "close", text: "the key was removed from this mesh" },
   "own-key": { fate: "answer", text: "the key is this device's own" },
   "bad-text": { fate: "answer", text: "the text, name or address cannot be used" },

@@ -217,7 +217,7 @@ export class Sync {
       tip: tip.hash,
       locator: this.#locator(link, tip).slice(0, most),
     }));
-    if (wishes.length === 0) return false;
+    if (wishes.length === 0 || !link.asks.take(1, now)) return false;
     this.#pages = (this.#pages % 0xffff_ffff) + 1;
     if (!link.send(encodeWant(this.#pages, wishes))) return false;
     this.#lastAsked = link.key;
@@ -253,6 +253,7 @@ export class Sync {
         if (segment.chain === chain && segment.author.key === author) shown.add(node);
       link.onPath.set(hash, shown);
       isNews ||= shown.size > before;
+      for (const oldest of shown) if (shown.size > syncLimits.locatorMost) shown.delete(oldest);
     }
     return isNews;
   }
@@ -279,6 +280,7 @@ export class Sync {
   }
 
   #holdBack(link: PeerLink, chain: string): boolean {
+    if (link.heldBack.size >= logLimits.tipsMost) link.heldBack.clear();
     const isNew = !link.heldBack.has(chain);
     link.heldBack.set(chain, this.#host.monotonic() + syncLimits.disbeliefMs);
     return isNew;

@@ -12,7 +12,7 @@ import type { CoreRandom, Draft, PeerId, Refused, Signer } from "./api.ts";
 import { checkedText, decodeBody, encodeJson, encodeText, type Body } from "./bodies.ts";
 import { FormatError, toHex } from "./bytes.ts";
 import { encodeEntry, entryKinds, type Entry, type EntryKind } from "./entry.ts";
-import { meshIdOf } from "./log.ts";
+import { meshIdOf } from "./mesh-id.ts";
 import { secretCheck } from "./membership.ts";
 import type { OwnChain } from "./own-chain.ts";
 import { refusal } from "./reasons.ts";

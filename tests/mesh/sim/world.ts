@@ -5,7 +5,7 @@
  *
  * The same seed gives the same run, so a failing seed can be looked at again.
  */
-import { newMesh } from "../../../src/mesh/core/core.ts";
+import { newMesh } from "../../../src/mesh/core/mesh-id.ts";
 import { frameTypes, pageOf } from "../../../src/mesh/core/frames.ts";
 import { reasons } from "../../../src/mesh/core/reasons.ts";
 import { MemoryStore } from "../../../src/mesh/store/memory.ts";
