@@ -1,4 +1,5 @@
 /** The README says what the program says. */
+import { USAGE as TORTURE_USAGE } from "../torture/options.ts";
 import { expect, test } from "bun:test";
 import { join, resolve } from "node:path";
 import { flagName } from "../../src/cli/flag.ts";
@@ -32,7 +33,8 @@ test("its commands are accepted as written", () => {
 });
 
 test("it names no flag that no mode has", () => {
-  const known = new Set(allModes.flatMap((mode) => Object.keys(mode.flags).map(flagName)));
+  const checker = [...TORTURE_USAGE.matchAll(/--([a-z-]+)/g)].map(([, name = ""]) => name);
+  const known = new Set([...allModes.flatMap((mode) => Object.keys(mode.flags).map(flagName)), ...checker]);
   const ours = readme
     .split("\n")
     .filter((line) => !/\bscripts\/|\bcurl\b/.test(line))
