@@ -554,6 +554,10 @@ describe("a store that fails", () => {
     expect(lines(bob)).toEqual([]);
     expect(lines(ann!)).toEqual(["unsaved too"]);
     expect(bob.storeFailures).toEqual(["the disk is full", "the disk is full"]);
+    // Pages that cannot be stored are asked for again in their own time, and are nobody's fault.
+    lab.advance(100_000);
+    expect(bob.storeFailures.length).toBeLessThan(12);
+    expect(codes(bob).concat(codes(ann!))).toEqual([]);
     store.isFull = false;
     say(bob, "saved");
     lab.advance(70_000);

@@ -364,6 +364,7 @@ export class MeshCore implements api.MeshCoreApi {
       this.#options.listener.storeFailed(second.message);
       return;
     }
+    this.#sync.abandon();
     const now = this.#options.clock.monotonic();
     for (const link of this.#links.values()) {
       link.author = this.#state.log.graph.author(link.key);

@@ -84,6 +84,11 @@ export class Sync {
     this.ask();
   }
 
+  /** Forgets the page that is on its way: it could not be stored, which is not its sender's fault. */
+  abandon(): void {
+    this.#pull = undefined;
+  }
+
   /** True when `page` on this link is the one asked for. */
   isExpected(link: PeerLink, page: number): boolean {
     return page !== 0 && this.#pull?.page === page && this.#pull.link === link;
