@@ -18,6 +18,7 @@ const modes = {
   export: () => import("./modes/export.ts"),
   id: () => import("./modes/id.ts"),
   completions: () => import("./modes/completions.ts"),
+  config: () => import("./modes/config.ts"),
   help: () => import("./modes/help.ts"),
 };
 

@@ -2,7 +2,8 @@
  * From a command line and an environment to a frozen, typed configuration.
  *
  * citty takes the arguments apart; it accepts anything, so whatever the table does not know is refused here, with the
- * nearest name that exists. A flag beats its variable, which beats the fallback; an empty variable counts as unset.
+ * nearest name that exists. A flag beats its variable, which beats the settings' file, which beats the fallback; an empty
+ * variable counts as unset.
  */
 import { parseArgs } from "citty";
 import { quote } from "../protocol/names.ts";
@@ -17,6 +18,7 @@ import {
   type ValueFlag,
   variableName,
 } from "./flag.ts";
+import type { Setting, Settings } from "./settings.ts";
 import { suggest } from "./suggest.ts";
 
 /** A parsed command line. */
@@ -43,35 +45,41 @@ export function parseFlags<Table extends Flags>(
   mode: ModeDefinition<Table>,
   args: readonly string[],
   environment: Environment,
+  settings?: Settings,
 ): Parsed<Table> {
   const written = takeApart(mode, args);
+  const set: SetElsewhere = (key) => {
+    const text = environment[variableName(key)] ?? "";
+    if (text !== "") return { text, source: variableName(key) };
+    return settings?.flag(mode.name, flagName(key));
+  };
   const config: Record<string, unknown> = {};
   for (const [key, row] of Object.entries(mode.flags)) {
     config[key] =
-      row.kind === "switch"
-        ? readSwitch(key, written, environment)
-        : readValue(key, row, written, environment);
+      row.kind === "switch" ? readSwitch(key, written, set) : readValue(key, row, written, environment, set);
   }
   // Each key of the table was set above from its own schema, which is what Config says.
   return {
     config: Object.freeze(config) as Config<Table>,
     positional: written.positional,
-    written: asVariables(mode, written, environment),
+    written: asVariables(mode, written, set),
   };
 }
 
 /** What was written, as variables: `--no-…` is `off`, a switch `true` or `false`. */
-function asVariables(mode: ModeDefinition, written: Written, environment: Environment): Map<string, string> {
+function asVariables(mode: ModeDefinition, written: Written, set: SetElsewhere): Map<string, string> {
   const texts = new Map<string, string>();
   for (const [key, row] of Object.entries(mode.flags)) {
     const flag = written.flags.get(flagName(key));
     const off = row.kind === "switch" ? "false" : "off";
-    const text =
-      flag === undefined ? (environment[variableName(key)] ?? "") : flag === false ? off : String(flag);
+    const text = flag === undefined ? (set(key)?.text ?? "") : flag === false ? off : String(flag);
     if (text !== "") texts.set(key, text);
   }
   return texts;
 }
+
+/** What a variable or the settings say of a flag, by its key. */
+type SetElsewhere = (key: string) => Setting | undefined;
 
 interface Written {
   /** By flag name: the text, or true/false for switches, or false for `--no-…`. */
@@ -177,23 +185,30 @@ function takePositional(mode: ModeDefinition, words: readonly string[]): string 
 const on = new Set(["1", "true", "yes", "on"]);
 const off = new Set(["0", "false", "no", "off"]);
 
-function readSwitch(key: string, written: Written, environment: Environment): boolean {
+function readSwitch(key: string, written: Written, set: SetElsewhere): boolean {
   const flag = written.flags.get(flagName(key));
   if (flag !== undefined) return flag !== false;
-  const variable = environment[variableName(key)]?.toLowerCase() ?? "";
-  if (variable === "" || off.has(variable)) return false;
-  if (on.has(variable)) return true;
-  throw new UsageError(`${variableName(key)} is ${quote(variable)}`, "set it to true or false, or unset it");
+  const found = set(key);
+  const text = found?.text.toLowerCase() ?? "";
+  if (found === undefined || text === "" || off.has(text)) return false;
+  if (on.has(text)) return true;
+  throw new UsageError(`${found.source} is ${quote(text)}`, "set it to true or false, or unset it");
 }
 
-function readValue(key: string, row: ValueFlag, written: Written, environment: Environment): unknown {
+function readValue(
+  key: string,
+  row: ValueFlag,
+  written: Written,
+  environment: Environment,
+  set: SetElsewhere,
+): unknown {
   const flag = written.flags.get(flagName(key));
   if (flag === false) return false;
   if (typeof flag === "string") return validate(`--${flagName(key)}`, row, flag);
-  const variable = environment[variableName(key)] ?? "";
-  if (variable !== "") {
-    if (row.negative !== undefined && off.has(variable.toLowerCase())) return false;
-    return validate(variableName(key), row, variable);
+  const found = set(key);
+  if (found !== undefined) {
+    if (row.negative !== undefined && off.has(found.text.toLowerCase())) return false;
+    return validate(found.source, row, found.text);
   }
   const fallback = typeof row.fallback === "function" ? row.fallback(environment) : row.fallback;
   return fallback === undefined ? undefined : validate(`--${flagName(key)}`, row, fallback);

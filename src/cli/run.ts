@@ -17,12 +17,16 @@ import { announceReady, type ReadyFacts, type StopReason, waitForStop } from "./
 import { createLog, type LogFormat, type LogLevel } from "./log.ts";
 import { endOutput, handleBrokenPipes, reportFailure } from "./output.ts";
 import { parseFlags, wantsHelp } from "./parse.ts";
+import { readSettings } from "./settings.ts";
+import type { Settings } from "./settings.ts";
 
 /** What a mode's body is given beside its configuration. */
 export interface ModeContext {
   /** As --log-level and --log-format say; silent for modes without these flags. */
   readonly log: Logger;
   readonly environment: Environment;
+  /** The settings' file. */
+  readonly settings: Settings;
   /** The word after the mode's name, where it takes one. */
   readonly positional: string | undefined;
   /** What a person wrote, by key, as a variable's value: for handing flags on to a child. */
@@ -62,12 +66,14 @@ async function runMode<Table extends Flags>(
       process.stdout.write(renderHelp(mode, environment, process.stdout));
       return exitCodes.ok;
     }
-    const { config, positional, written } = parseFlags(mode, args, environment);
+    const settings = readSettings(environment);
+    const { config, positional, written } = parseFlags(mode, args, environment, settings);
     const log = logOf(config);
     let stopping: Promise<StopReason> | undefined;
     const context: ModeContext = {
       log,
       environment,
+      settings,
       positional,
       written,
       ready(facts, reload) {

@@ -93,6 +93,8 @@ async function runFullScreen({ client, config, context, words, memory }: Chat): 
       const epoch = client.session.rooms.get(room)?.position?.epoch;
       if (epoch !== undefined) memory.setPosition(cluster, room, { epoch, seq });
     },
+    keys: context.settings.table("keys"),
+    colours: context.settings.table("colours"),
     stopped: context.stopped(),
   });
   memory.nick = client.session.nick;

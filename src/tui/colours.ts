@@ -31,6 +31,24 @@ function readable(): number[] {
 /** The codes used, in order. */
 export const nickPalette: readonly number[] = readable();
 
+/** What a person may colour differently, by name: xterm codes, 0 to 255. */
+export const colourNames = ["mention", "warning", "good"] as const;
+
+/** Colours with a meaning; the terminal's own red, green and yellow where nobody says otherwise. */
+export type Theme = Readonly<Record<(typeof colourNames)[number], number>>;
+
+/** See {@link Theme}. */
+export const defaultTheme: Theme = { mention: 3, warning: 1, good: 2 };
+
+/** The default theme with the colours of a settings' table; what is no colour there is left out. */
+export function themeFrom(table: ReadonlyMap<string, string>): Theme {
+  const chosen = colourNames.flatMap((name) => {
+    const text = table.get(name) ?? "";
+    return /^\d{1,3}$/.test(text) && Number(text) <= 255 ? [[name, Number(text)] as const] : [];
+  });
+  return { ...defaultTheme, ...Object.fromEntries(chosen) };
+}
+
 /** The xterm colour of a nick (FNV-1a over its key, so that `Ana` and `ana` agree). */
 export function nickColour(nick: string): number {
   let hash = 0x811c9dc5;

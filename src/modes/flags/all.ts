@@ -4,7 +4,7 @@ import { balancerMode } from "./balancer.ts";
 import { clientMode, exportMode, sendMode, tailMode } from "./client.ts";
 import { peerMode } from "./peer.ts";
 import { serverMode } from "./server.ts";
-import { completionsMode, helpMode, idMode } from "./small.ts";
+import { completionsMode, configMode, helpMode, idMode } from "./small.ts";
 import { statusMode } from "./status.ts";
 import { upMode } from "./up.ts";
 
@@ -22,5 +22,16 @@ const working = [
   completionsMode,
 ] as const;
 
+/** Those that have flags worth a setting. */
+export const configurable: readonly ModeDefinition[] = working.filter(
+  ({ flags }) => Object.keys(flags).length > 0,
+);
+
+const config = configMode(configurable.map(({ name }) => name));
+
 /** All of them, help included. */
-export const allModes: readonly ModeDefinition[] = [...working, helpMode(working.map((mode) => mode.name))];
+export const allModes: readonly ModeDefinition[] = [
+  ...working,
+  config,
+  helpMode([...working.map(({ name }) => name), config.name]),
+];

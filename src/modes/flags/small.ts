@@ -32,6 +32,21 @@ export const completionsMode = defineMode({
   ],
 });
 
+export const configMode = (names: readonly string[]) =>
+  defineMode({
+    name: "config",
+    summary: "show every setting and where it comes from",
+    description:
+      "Settings are flags, variables, or lines of rtchat.toml, in this order; nobody needs any. Misspelt lines of the " +
+      "file are named.",
+    flags: {},
+    positional: { hint: "MODE", summary: "show one mode's settings only", choices: names, required: false },
+    examples: [
+      { command: "rtchat config client", does: "the client's settings" },
+      { command: "RTCHAT_NICK=bob rtchat config client", does: "with a variable that beats the file" },
+    ],
+  });
+
 /** help's own row; its argument is the name of any mode. */
 export const helpMode = (names: readonly string[]) =>
   defineMode({

@@ -112,3 +112,12 @@ export const defaultBindings: Readonly<Record<string, Action>> = {
   "ctrl-c": "cancel",
   "ctrl-l": "redraw",
 };
+
+/** The default keys with those of a settings' table; what is no action there is left out. */
+export function bindingsFrom(table: ReadonlyMap<string, string>): Readonly<Record<string, Action>> {
+  const chosen = [...table].flatMap(([key, name]) => {
+    const action = actions.find((one) => one === name);
+    return action === undefined ? [] : [[key, action] as const];
+  });
+  return { ...defaultBindings, ...Object.fromEntries(chosen) };
+}

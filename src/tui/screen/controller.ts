@@ -8,6 +8,7 @@ import type { Clock, Timer } from "../../protocol/clock.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
 import type { ChatBackend } from "../backend.ts";
+import type { Theme } from "../colours.ts";
 import type { CommandContext } from "../commands/command.ts";
 import { parseTyped } from "../commands/parse.ts";
 import { commandsOf, runCommand } from "../commands/table.ts";
@@ -33,6 +34,7 @@ export interface ControllerOptions {
   readonly clock: Clock;
   readonly room: string;
   readonly bindings: Readonly<Record<string, Action>>;
+  readonly theme: Theme;
   readonly suggest: CommandContext["suggest"];
   readonly size: { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
@@ -81,11 +83,11 @@ export class ScreenController {
       room,
     );
     this.#composer = new Composer(this.model.active.name);
-    this.#viewport = new Viewport(new ItemRows(words, options.timeZone), (nick) =>
+    this.#viewport = new Viewport(new ItemRows(words, options.theme, options.timeZone), (nick) =>
       this.model.people.ignores(nick),
     );
     this.#scroll = new Scroll(this.model, this.#viewport);
-    this.#parts = { model: this.model, viewport: this.#viewport, words };
+    this.#parts = { model: this.model, viewport: this.#viewport, words, theme: options.theme };
     backend.on((event) => {
       if (event.kind !== "connection") return;
       const { connection } = event;

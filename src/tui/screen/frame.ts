@@ -5,10 +5,10 @@
  * none wider than it, so that Ink never has to wrap or cut. Messages have no frame around them and take whole rows, so
  * that selecting with the mouse copies what was said; the panels of a wide terminal can be put away for that (Alt+L).
  */
-import type { ConnectionState } from "../../client/events.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
 import { nickColour } from "../colours.ts";
+import type { Theme } from "../colours.ts";
 import type { Editing } from "../input/editor.ts";
 import type { Words } from "../language/words.ts";
 import type { ChatModel } from "../model/chat-model.ts";
@@ -20,7 +20,6 @@ import type { Position, Viewport } from "./viewport.ts";
 
 const DIM: Style = { dim: true };
 const BAR: Style = { inverse: true };
-const MENTION = 3;
 
 /** What is on the screen beside the model. */
 export interface ScreenState {
@@ -50,6 +49,7 @@ export interface FrameParts {
   readonly model: ChatModel;
   readonly viewport: Viewport;
   readonly words: Words;
+  readonly theme: Theme;
 }
 
 /** How the rows are shared out; the controller moves the view by it. */
@@ -77,7 +77,7 @@ export function layOut(parts: FrameParts, state: ScreenState): Layout {
   const right = wide && !parts.model.active.isDirect ? screenLimits.panelWidth : 0;
   const columns = state.columns - (left > 0 ? left + 1 : 0) - (right > 0 ? right + 1 : 0);
   const input = inputRows(parts.model.me, state.editing, state.columns);
-  const above = aboveRows(state);
+  const above = aboveRows(state, parts.theme);
   const height = Math.max(1, state.rows - 2 - input.rows.length - above.length);
   return { left, right, columns, height, input, above };
 }
@@ -131,48 +131,50 @@ function titleRow({ model, words }: FrameParts, columns: number): Row {
   return justify([name, about], [{ text: count, style: BAR }], columns, BAR);
 }
 
-function connectionSpans(connection: ConnectionState, me: string, words: Words, retryInMs: number): Row {
+function connectionSpans({ model, words, theme }: FrameParts, retryInMs: number): Row {
+  const { connection, me } = model;
   const nick = sanitizeLine(me);
   switch (connection.state) {
     case "online":
       return [
-        { text: "● ", style: { colour: 2 } },
+        { text: "● ", style: { colour: theme.good } },
         { text: nick, style: { colour: nickColour(me) } },
       ];
     case "waiting": {
       const seconds = words.seconds(String(Math.max(1, Math.ceil(retryInMs / 1_000))));
-      return [{ text: `○ ${words.screen.reconnecting(seconds)}`, style: { colour: MENTION } }];
+      return [{ text: `○ ${words.screen.reconnecting(seconds)}`, style: { colour: theme.mention } }];
     }
     case "idle":
     case "connecting":
-      return [{ text: `◌ ${words.screen.connecting}`, style: { colour: MENTION } }];
+      return [{ text: `◌ ${words.screen.connecting}`, style: { colour: theme.mention } }];
     case "needs-nick":
     case "closed":
-      return [{ text: `○ ${words.screen.offline}`, style: { colour: 1 } }];
+      return [{ text: `○ ${words.screen.offline}`, style: { colour: theme.warning } }];
   }
 }
 
 /** How a room stands in a list: its name and what is unread in it. */
-function roomSpans(room: RoomModel, active: boolean): Span[] {
+function roomSpans(room: RoomModel, active: boolean, theme: Theme): Span[] {
   const name = sanitizeLine(room.name);
   const failed = room.pending.some(({ state }) => state === "failed");
   const style: Style = active
     ? { inverse: true }
     : room.mentions > 0
-      ? { colour: MENTION, bold: true }
+      ? { colour: theme.mention, bold: true }
       : room.unread > 0 && !room.muted
         ? { bold: true }
         : DIM;
   const count =
     room.mentions > 0 ? ` ${room.unread}!` : room.unread > 0 && !room.muted ? ` ${room.unread}` : "";
   const spans: Span[] = [{ text: `${name}${count}`, style }];
-  if (failed) spans.push({ text: " ✗", style: { colour: 1 } });
+  if (failed) spans.push({ text: " ✗", style: { colour: theme.warning } });
   return spans;
 }
 
 /** Rooms in one row, those around the one in front if not all fit. */
-function roomsInRow(rooms: readonly RoomModel[], active: RoomModel, columns: number): Row {
-  const entries = rooms.map((room) => roomSpans(room, room === active));
+function roomsInRow({ model, theme }: FrameParts, columns: number): Row {
+  const { rooms, active } = model;
+  const entries = rooms.map((room) => roomSpans(room, room === active, theme));
   const widths = entries.map((entry) => rowWidth(entry) + 2);
   const at = Math.max(0, rooms.indexOf(active));
   let from = at;
@@ -196,24 +198,28 @@ function roomsInRow(rooms: readonly RoomModel[], active: RoomModel, columns: num
   return row;
 }
 
-function statusRow({ model, words }: FrameParts, state: ScreenState, withRooms: boolean): Row {
+function statusRow(parts: FrameParts, state: ScreenState, withRooms: boolean): Row {
+  const { model, words, theme } = parts;
   const right: Span[] = [];
   if (state.position !== undefined) {
     const below = Math.max(0, model.active.log.end - 1 - state.position.number);
-    right.push({ text: `↓ ${words.screen.below(below)}  `, style: { colour: MENTION } });
+    right.push({ text: `↓ ${words.screen.below(below)}  `, style: { colour: theme.mention } });
   } else if (model.active.loading) right.push({ text: `${words.screen.loading}  `, style: DIM });
   if (state.typing.length > 0) {
     right.push({ text: `${sanitizeLine(state.typing.join(", "))} …  `, style: DIM });
   }
-  right.push(...connectionSpans(model.connection, model.me, words, state.retryInMs), plain(" "));
+  right.push(...connectionSpans(parts, state.retryInMs), plain(" "));
   const room = Math.max(0, state.columns - rowWidth(right) - 1);
-  const left = withRooms ? roomsInRow(model.rooms, model.active, room) : [];
+  const left = withRooms ? roomsInRow(parts, room) : [];
   return justify(left, right, state.columns, {});
 }
 
-function aboveRows(state: ScreenState): readonly Row[] {
+function aboveRows(state: ScreenState, theme: Theme): readonly Row[] {
   if (state.question !== undefined) {
-    const rows = wrap([{ text: sanitizeLine(state.question), style: { colour: MENTION } }], state.columns);
+    const rows = wrap(
+      [{ text: sanitizeLine(state.question), style: { colour: theme.mention } }],
+      state.columns,
+    );
     return rows.slice(0, 3);
   }
   if (state.round === undefined) return [];
@@ -235,10 +241,10 @@ function panel(rows: readonly Row[], width: number, height: number): Row[] {
   return [...shown, ...Array.from({ length: height - shown.length }, () => [plain(pad("", width))])];
 }
 
-function roomPanel({ model, words }: FrameParts, width: number, height: number): Row[] {
+function roomPanel({ model, words, theme }: FrameParts, width: number, height: number): Row[] {
   const head: Row = [{ text: words.screen.rooms, style: DIM }];
   const { rooms, active } = model;
-  const rows = rooms.map((room): Row => [plain(" "), ...roomSpans(room, room === active)]);
+  const rows = rooms.map((room): Row => [plain(" "), ...roomSpans(room, room === active, theme)]);
   const at = rooms.indexOf(active);
   const from = Math.max(0, Math.min(at - Math.floor(height / 2), rows.length - height + 1));
   return panel([head, ...rows.slice(from)], width, height);

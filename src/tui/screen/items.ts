@@ -7,6 +7,7 @@ import type { Message } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { sanitizeLine, sanitizeText } from "../../protocol/sanitize.ts";
 import { nickColour } from "../colours.ts";
+import type { Theme } from "../colours.ts";
 import type { Words } from "../language/words.ts";
 import type { Change } from "../model/changes.ts";
 import type { Item } from "../model/log.ts";
@@ -17,8 +18,6 @@ import { plain, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
 import { fit, widthOf } from "../text/width.ts";
 
-/** Yellow: what concerns oneself. */
-const MENTION = 3;
 const DIM: Style = { dim: true };
 /** Where a second row of a message begins: under the nick. */
 const INDENT = 6;
@@ -32,12 +31,14 @@ export interface About {
 /** Items as rows, for one person in one language. */
 export class ItemRows {
   readonly #words: Words;
+  readonly #theme: Theme;
   readonly #clock: Intl.DateTimeFormat;
   readonly #calendar: Intl.DateTimeFormat;
   readonly #days: Intl.DateTimeFormat;
 
   /** @param timeZone IANA name; the machine's own if not given */
-  constructor(words: Words, timeZone?: string) {
+  constructor(words: Words, theme: Theme, timeZone?: string) {
+    this.#theme = theme;
     const zone = timeZone === undefined ? {} : { timeZone };
     this.#words = words;
     this.#clock = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit", ...zone });
@@ -57,7 +58,7 @@ export class ItemRows {
 
   /** The line above what is new. */
   markerRow(columns: number): Row {
-    return ruled(this.#words.screen.newFrom, columns, { colour: MENTION });
+    return ruled(this.#words.screen.newFrom, columns, { colour: this.#theme.mention });
   }
 
   /** @param about what is said about the message, and the message it replies to */
@@ -78,11 +79,11 @@ export class ItemRows {
               : before === undefined
                 ? words.gap(room)
                 : words.gapCount(before - after - 1, room);
-        return [ruled(sanitizeLine(text), columns, { colour: MENTION })];
+        return [ruled(sanitizeLine(text), columns, { colour: this.#theme.mention })];
       }
       case "note": {
         const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
-        const style: Style = item.warning ? { colour: MENTION } : DIM;
+        const style: Style = item.warning ? { colour: this.#theme.mention } : DIM;
         return indented(
           [plain("      "), { text: lead, style }],
           [{ text: sanitizeLine(item.text), style }],
@@ -98,7 +99,7 @@ export class ItemRows {
     const text = change?.text ?? message.text;
     const spoken = !mine && mentions(text, me);
     const from = `${sanitizeLine(message.from)}${message.unverified === true ? "?" : ""}`;
-    const time: Style = spoken ? { colour: MENTION, bold: true } : DIM;
+    const time: Style = spoken ? { colour: this.#theme.mention, bold: true } : DIM;
     const nick = { text: from, style: { colour: nickColour(message.from), bold: spoken } };
     const lead: Row =
       message.action === true
@@ -120,7 +121,7 @@ export class ItemRows {
   pending(pending: Pending, me: string, columns: number): Row[] {
     const { screen } = this.#words;
     const failed = pending.state === "failed";
-    const mark: Style = failed ? { colour: 1 } : DIM;
+    const mark: Style = failed ? { colour: this.#theme.warning } : DIM;
     const rows = indented(
       [
         { text: failed ? "  ✗   " : "  …   ", style: mark },

@@ -3,8 +3,8 @@ import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock } from "../../protocol/clock.ts";
 import type { ChatBackend } from "../backend.ts";
 import type { CommandContext } from "../commands/command.ts";
-import { defaultBindings } from "../input/bindings.ts";
-import type { Action } from "../input/bindings.ts";
+import { themeFrom } from "../colours.ts";
+import { bindingsFrom } from "../input/bindings.ts";
 import type { Words } from "../language/words.ts";
 import type { TerminalAbilities } from "../text/ansi.ts";
 import { mountScreen } from "./app.tsx";
@@ -21,8 +21,9 @@ export interface RunScreenOptions {
   readonly output: WriteStream;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly abilities: TerminalAbilities;
-  /** Keys beside the defaults. */
-  readonly bindings?: Readonly<Record<string, Action>>;
+  /** Keys beside the defaults, and colours, as a settings' file has them. */
+  readonly keys?: ReadonlyMap<string, string>;
+  readonly colours?: ReadonlyMap<string, string>;
   /** How far a room was read in an earlier run, in that epoch. */
   readonly remembered?: (room: string, epoch: string) => number | undefined;
   /** Told at the end: how far a room was read. */
@@ -55,7 +56,8 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     clock,
     room,
     suggest,
-    bindings: { ...defaultBindings, ...options.bindings },
+    bindings: bindingsFrom(options.keys ?? new Map()),
+    theme: themeFrom(options.colours ?? new Map()),
     size: { columns: output.columns, rows: output.rows },
     quit: () => over.resolve(),
     alert: ({ from, text }) => terminal.notify(from, text),
