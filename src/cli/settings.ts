@@ -22,7 +22,7 @@ import type { Environment } from "./flag.ts";
 /** A setting as it stands in the file. */
 export interface Setting {
   readonly text: string;
-  /** For messages: `nick in /home/ana/.config/rtchat/rtchat.toml`. */
+  /** For messages: `nick in ~/.config/rtchat/rtchat.toml`. */
   readonly source: string;
 }
 
