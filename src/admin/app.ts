@@ -15,6 +15,8 @@ import { FailureLimit, isForeignOrigin, isOwnHost, sameSecret, SessionCookies } 
 import { healthReport, overallStatus } from "./health.ts";
 import { metricsText } from "./metrics.ts";
 
+/** The code of the error by which a view says that it cannot see anything now (see BalancerView). */
+const viewUnavailable = "VIEW_UNAVAILABLE";
 const COOKIE = "rtchat_admin";
 /** Paths that need no token: probes, and what the sign-in page is made of. */
 const OPEN = new Set(["/livez", "/readyz", "/login", "/dashboard.css", "/favicon.svg"]);
@@ -59,7 +61,10 @@ export function createAdmin(options: AdminOptions): OpenAPIHono<AdminEnv> {
   app.notFound((c) => c.json(problem("not-found", `no such path; see /api/v1/openapi.json`), 404));
   app.onError((error, c) => {
     if (error instanceof HTTPException) return c.json(problem("bad-request", error.message), error.status);
-    throw error;
+    if ("code" in error && error.code === viewUnavailable)
+      return c.json(problem("unavailable", error.message), 503);
+    options.logger.error(`the admin endpoint failed: ${error.message}`, { path: c.req.path });
+    return c.json(problem("internal", "a fault of the balancer; its log says more"), 500);
   });
   return app;
 }

@@ -1,12 +1,14 @@
 /** What the parts of the admin endpoint share. */
 import type { BalancerControl, BalancerView, Outcome } from "../balancer/view.ts";
 import type { Clock } from "../protocol/clock.ts";
+import type { Logger } from "../protocol/logger.ts";
 
 /** What the endpoint shows and steers, and how it is protected. */
 export interface AdminOptions {
   readonly view: BalancerView;
   readonly control: BalancerControl;
   readonly clock: Clock;
+  readonly logger: Logger;
   readonly token?: string | undefined;
   /** Host names, beside addresses and localhost, by which the endpoint may be called. */
   readonly hostNames?: readonly string[];

@@ -26,8 +26,6 @@ export function listenAdmin(at: Address, options: AdminOptions): AdminServer {
     idleTimeout: 30,
     development: false,
     fetch: (request, self) => app.fetch(request, { address: self.requestIP(request)?.address ?? "" }),
-    error: () =>
-      Response.json({ error: { code: "internal", message: "a fault of the balancer" } }, { status: 500 }),
   });
   return {
     address: formatAddress({ host: at.host, port: server.port ?? at.port }),

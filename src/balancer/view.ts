@@ -148,7 +148,7 @@ export interface SessionQuery {
   readonly backend?: string | undefined;
 }
 
-/** The reading side. */
+/** The reading side. Rejects with an error of code `VIEW_UNAVAILABLE` while there is nothing to be seen. */
 export interface BalancerView {
   snapshot(): Promise<Snapshot>;
   sessions(query: SessionQuery): Promise<SessionPage>;

@@ -37,7 +37,7 @@ async function runAlone(
   const balancer = new Balancer(balancerOptions(config, context.log, 0));
   const at = { host: config.host, port: config.port };
   const listen = await open(() => balancer.start(at, backends));
-  const admin = openAdmin(config, { view: balancer, control: balancer.control, token });
+  const admin = openAdmin(config, { view: balancer, control: balancer.control, token, logger: context.log });
   ready(config, context, { listen, admin, control: balancer.control });
   context.log.info("stopping", { reason: await context.stopped() });
   await balancer.stop();
@@ -54,7 +54,7 @@ async function runWorkers(
   const { group, listen } = workers;
   let admin: AdminServer | undefined;
   try {
-    admin = openAdmin(config, { view: group, control: group, token });
+    admin = openAdmin(config, { view: group, control: group, token, logger: context.log });
     ready(config, context, { listen, admin, control: group });
     const reason = await Promise.race([context.stopped(), workers.gaveUp]);
     context.log.info("stopping", { reason: typeof reason === "string" ? reason : reason.message });
@@ -92,7 +92,7 @@ async function open(run: () => Promise<string>): Promise<string> {
 
 function openAdmin(
   config: BalancerConfig,
-  parts: { view: BalancerView; control: BalancerControl; token: string | undefined },
+  parts: { view: BalancerView; control: BalancerControl; token: string | undefined; logger: Logger },
 ): AdminServer | undefined {
   const { admin } = config;
   if (admin === false) return undefined;

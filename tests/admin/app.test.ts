@@ -3,6 +3,7 @@ import { createAdmin } from "../../src/admin/app.ts";
 import type { AdminOptions } from "../../src/admin/context.ts";
 import { AdminConfigError, checkExposure } from "../../src/admin/guard.ts";
 import { backendSchema, schemasMatch } from "../../src/admin/schemas.ts";
+import { silentLogger } from "../../src/protocol/logger.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { backendView, FakeBalancer, snapshotOf } from "./fixtures.ts";
 
@@ -15,7 +16,7 @@ function setUp(
   balancer = new FakeBalancer(snapshotOf([backendView(8001)])),
 ) {
   const clock = new ManualClock();
-  const app = createAdmin({ view: balancer, control: balancer, clock, ...options });
+  const app = createAdmin({ view: balancer, control: balancer, clock, logger: silentLogger, ...options });
   const call = (path: string, init: RequestInit & { host?: string; address?: string } = {}) => {
     const headers = new Headers(init.headers);
     headers.set("host", init.host ?? "127.0.0.1:8080");
@@ -233,6 +234,30 @@ describe("the interface", () => {
   test("gives what its schemas say, also to the compiler", () => {
     expect(Object.values(schemasMatch)).toEqual([true, true, true, true]);
     expect(backendSchema.parse(backendView(8001))).toEqual(backendView(8001) as never);
+  });
+
+  test("says when the balancer cannot be asked now, and owns up to faults, which go to the log", async () => {
+    const faults: string[] = [];
+    const logger = { ...silentLogger, error: (message: string) => void faults.push(message) };
+    const { call, balancer } = setUp({ logger });
+    const fail = (error: Error) => {
+      balancer.snapshot = async () => {
+        throw error;
+      };
+    };
+    fail(Object.assign(new Error("no worker answers now"), { code: "VIEW_UNAVAILABLE" }));
+    const away = await call("/api/v1/stats");
+    expect([away.status, await errorOf(away)]).toEqual([
+      503,
+      { code: "unavailable", message: "no worker answers now" },
+    ]);
+    fail(new Error("secret details"));
+    const broken = await call("/health");
+    expect([broken.status, (await errorOf(broken)).message]).toEqual([
+      500,
+      "a fault of the balancer; its log says more",
+    ]);
+    expect(faults).toEqual(["the admin endpoint failed: secret details"]);
   });
 
   test("says what is not there", async () => {

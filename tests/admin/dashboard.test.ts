@@ -2,7 +2,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, setDefaultTimeout, test } from "bun:test";
 import type { Page } from "playwright-core";
 import { type AdminServer, listenAdmin } from "../../src/admin/listen.ts";
+import type { AdminOptions } from "../../src/admin/context.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
+import { silentLogger } from "../../src/protocol/logger.ts";
 import { Client, startBalancer, TestBackend } from "../balancer/cluster.ts";
 import { eventually } from "../support/deadline.ts";
 import { findService } from "../support/services.ts";
@@ -43,8 +45,9 @@ async function cluster(count: number, sessions = 0) {
   return { backends, ...parts };
 }
 
-function serve(options: Omit<Parameters<typeof listenAdmin>[1], "clock">): AdminServer {
-  const admin = listenAdmin({ host: "127.0.0.1", port: 0 }, { clock: systemClock, ...options });
+function serve(options: Omit<AdminOptions, "clock" | "logger">, port = 0): AdminServer {
+  const parts = { clock: systemClock, logger: silentLogger, ...options };
+  const admin = listenAdmin({ host: "127.0.0.1", port }, parts);
   cleanups.push(() => admin.stop());
   return admin;
 }
@@ -156,18 +159,14 @@ describe.skipIf(chromium === undefined)("the dashboard", () => {
 
   test("says that it is out of date when the balancer is gone, and goes on when it is back", async () => {
     const fake = new FakeBalancer(snapshotOf([backendView(8001)]));
-    const admin = listenAdmin(
-      { host: "127.0.0.1", port: 0 },
-      { view: fake, control: fake, clock: systemClock },
-    );
+    const admin = serve({ view: fake, control: fake });
     const port = Number(admin.address.split(":").at(-1));
     const { page } = await visit(`http://${admin.address}/`);
     await page.locator("html.js").waitFor();
     await admin.stop();
     await page.locator("html.stale").waitFor();
     fake.current = snapshotOf([backendView(8001, { state: "down", reason: "L7TOUT" })]);
-    const again = listenAdmin({ host: "127.0.0.1", port }, { view: fake, control: fake, clock: systemClock });
-    cleanups.push(() => again.stop());
+    serve({ view: fake, control: fake }, port);
     await until(page, "127.0.0.1:8001", "down", 20_000);
     expect(await page.locator("html.stale").count()).toBe(0);
   });

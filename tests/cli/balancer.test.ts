@@ -8,7 +8,8 @@ import { snapshotSchema } from "../../src/admin/schemas.ts";
 import type { Snapshot } from "../../src/balancer/view.ts";
 import { Client } from "../balancer/cluster.ts";
 import { eventually } from "../support/deadline.ts";
-import { openLab, type Running } from "../support/lab.ts";
+import { rtchatBinary } from "../support/binary.ts";
+import { openLab, type Running, type StartOptions } from "../support/lab.ts";
 
 const lab = openLab();
 const cleanups: (() => unknown)[] = [];
@@ -21,8 +22,10 @@ interface Started {
   readonly facts: Record<string, string>;
 }
 
-async function start(...args: readonly string[]): Promise<Started> {
-  const running = await lab.start(...args);
+const start = (...args: readonly string[]) => startWith({}, ...args);
+
+async function startWith(options: StartOptions, ...args: readonly string[]): Promise<Started> {
+  const running = await lab.startWith(options, ...args);
   cleanups.push(() => running.destroy());
   return { running, facts: await running.ready() };
 }
@@ -42,9 +45,18 @@ async function servers(count: number, data: string) {
   );
 }
 
-async function balancer(backends: readonly string[], data: string, ...more: readonly string[]) {
+const balancer = (backends: readonly string[], data: string, ...more: readonly string[]) =>
+  balancerWith({}, backends, data, ...more);
+
+async function balancerWith(
+  options: StartOptions,
+  backends: readonly string[],
+  data: string,
+  ...more: readonly string[]
+) {
   const named = backends.length === 0 ? [] : ["--backends", backends.join(",")];
-  const started = await start("balancer", ...named, "--port", "0", "--admin", "0", "--data", data, ...more);
+  const flags = ["--port", "0", "--admin", "0", "--data", data, ...more];
+  const started = await startWith(options, "balancer", ...named, ...flags);
   const admin = `http://${started.facts["admin"]}`;
   const status = async (): Promise<Snapshot> => {
     const [stats, list] = await Promise.all(
@@ -187,9 +199,16 @@ describe("signals", () => {
     ana.stop();
     expect((await stopped).code).toBe(0);
 
+    // Who does not hang up is not waited for without end.
+    const patient = await balancer([all[0]!.port], data);
+    await patient.settled("up");
+    await visitor(patient.at, "eva");
+    const from = performance.now();
+    expect((await patient.running.stop("SIGTERM")).code).toBe(0);
+    expect(performance.now() - from).toBeLessThan(10_000);
+
     const second = await balancer([all[0]!.port], data);
     await second.settled("up");
-    // Who does not hang up keeps a balancer that stops waiting.
     await visitor(second.at, "ben");
     second.running.kill("SIGTERM");
     await second.running.line(/stopping/, "stderr");
@@ -210,6 +229,53 @@ describe("signals", () => {
     const keys = "client backend durationMs bytesIn bytesOut lines moves why time level message";
     expect(Object.keys(line).join(" ")).toBe(keys);
     expect(running.output.stderr).not.toContain("a secret");
+  });
+});
+
+describe("file descriptors", () => {
+  test("that run out cost newcomers, told so, and neither those inside, nor the servers, nor a processor", async () => {
+    const data = await newData();
+    const all = await servers(2, data);
+    const limited = ["sh", "-c", 'ulimit -n 200; exec "$0" "$@"', await rtchatBinary()];
+    const { running, facts, status, settled, at } = await balancerWith(
+      { command: limited },
+      all.map(({ port }) => port),
+      data,
+    );
+    await settled("up,up");
+    const ana = await visitor(at, "ana");
+    const crowd = await Promise.all(Array.from({ length: 300 }, () => Client.to(at)));
+    for (const client of crowd) cleanups.push(() => client.stop());
+    const told = () =>
+      crowd.filter((client) => client.lines.some((line) => line.includes("too-many-connections")));
+    await eventually(
+      () => told().length > 200,
+      () => "refusals",
+    );
+    ana.say(JSON.stringify({ type: "send", room: "lobby", text: "still here" }));
+    await sees(ana, /still here/);
+    const before = await status();
+    expect(before.backends.map(({ state, checks }) => [state, checks.failed])).toEqual([
+      ["up", 0],
+      ["up", 0],
+    ]);
+    const { total, descriptors } = before.refused;
+    expect(total + descriptors).toBe(told().length);
+    const ticks = () => {
+      const fields = readFileSync(`/proc/${running.pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+      return Number(fields[11]) + Number(fields[12]);
+    };
+    const used = ticks();
+    await Bun.sleep(1_000);
+    // Of 100 ticks in a second; heartbeats and checks take two or three.
+    expect(ticks() - used).toBeLessThan(40);
+    for (const client of crowd) client.stop();
+    await eventually(
+      async () => (await status()).connections.current === 1,
+      () => "room",
+    );
+    await visitor(at, "ben");
+    expect(facts["listen"]).toBeDefined();
   });
 });
 

@@ -69,7 +69,8 @@ export function addDashboard(app: OpenAPIHono<AdminEnv>, options: AdminOptions, 
 /** Sends the live part of the page to everybody who watches. */
 class Pictures {
   readonly #options: AdminOptions;
-  readonly #streams = new Set<SSEStreamingApi>();
+  /** Who watches, and whether the last picture is still on its way there: a slow reader misses some, and holds up nobody. */
+  readonly #streams = new Map<SSEStreamingApi, { busy: boolean }>();
   #timer: Timer | undefined;
   #drawing = false;
 
@@ -83,7 +84,7 @@ class Pictures {
 
   /** Resolves when the watcher is gone. */
   watch(stream: SSEStreamingApi): Promise<void> {
-    this.#streams.add(stream);
+    this.#streams.set(stream, { busy: false });
     this.#timer ??= this.#options.clock.every(adminLimits.streamMs, () => void this.#draw());
     void this.#draw();
     return new Promise((resolve) => {
@@ -98,18 +99,29 @@ class Pictures {
     });
   }
 
-  /** Never rejects. A picture that is late is skipped, so that slow readers do not pile them up. */
+  /** Never rejects. */
   async #draw(): Promise<void> {
     if (this.#drawing) return;
     this.#drawing = true;
     try {
       const snapshot = await this.#options.view.snapshot();
       const data = String(await html`${<Live snapshot={snapshot} />}`);
-      await Promise.all([...this.#streams].map((stream) => stream.writeSSE({ event: "snapshot", data })));
+      for (const [stream, state] of this.#streams) if (!state.busy) void send(stream, state, data);
     } catch {
       // The view could not be asked (a worker just died): the next second tries again.
     } finally {
       this.#drawing = false;
     }
   }
+}
+
+/** Never rejects: a stream that breaks is aborted by the server, which is how its watcher is forgotten. */
+async function send(stream: SSEStreamingApi, state: { busy: boolean }, data: string): Promise<void> {
+  state.busy = true;
+  try {
+    await stream.writeSSE({ event: "snapshot", data });
+  } catch {
+    return;
+  }
+  state.busy = false;
 }

@@ -31,7 +31,9 @@ export class WorkerGroup implements BalancerView, BalancerControl {
   async snapshot(): Promise<Snapshot> {
     const all = await answered(this.#workers.map((worker) => worker.snapshot()));
     const [first, ...rest] = all;
-    if (first === undefined) throw new Error("no worker answers");
+    if (first === undefined) {
+      throw Object.assign(new Error("no worker answers now; try again"), { code: "VIEW_UNAVAILABLE" });
+    }
     return rest.reduce(addSnapshots, first);
   }
 
