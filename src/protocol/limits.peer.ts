@@ -66,8 +66,12 @@ export const peerNodeLimits = {
 
 /** A peer's line and JSON mode. */
 export const peerConsoleLimits = {
-  /** Earlier messages of the room shown at the start: a screenful or two. */
-  historyAtStart: 50,
+  /** How long a guest's name may take before the guest is told of without one. */
+  guestNameMs: 2_000,
+  /** Between two looks at what nobody else holds yet. */
+  lookMs: 1_000,
+  /** What a screen shows as the time to the next attempt, before the first link: that of a first failure. */
+  retryShownMs: 1_000,
   /** After the end of stdin: how long to wait until somebody else holds what was written. Several rounds of dialling. */
   heldMs: 30_000,
 } as const;

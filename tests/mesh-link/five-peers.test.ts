@@ -11,6 +11,9 @@ import { Cable, canMakeNetworks } from "./network.ts";
 const lab = openLab();
 const message = z.object({ type: z.literal("message"), from: z.string(), text: z.string(), id: z.string() });
 
+/** What was said before the start comes with the room. */
+const joined = z.object({ type: z.literal("joined"), messages: z.array(message) });
+
 /** A peer process in JSON mode. */
 class PeerProcess {
   readonly name: string;
@@ -51,7 +54,10 @@ class PeerProcess {
 
   #messages(): z.infer<typeof message>[] {
     const lines = this.running.output.stdout.split("\n").filter((line) => line.startsWith("{"));
-    return lines.flatMap((line) => message.safeParse(JSON.parse(line)).data ?? []);
+    return lines.flatMap((line) => {
+      const object: unknown = JSON.parse(line);
+      return message.safeParse(object).data ?? joined.safeParse(object).data?.messages ?? [];
+    });
   }
 
   /** What it misses, and all it said, for a failure's message. */

@@ -5,8 +5,7 @@
  */
 import { formatPeerId, type PeerId } from "../../identity/peer-id.ts";
 import { formatAddress, type Address } from "../../protocol/address.ts";
-import { sanitizeLine, sanitizeText } from "../../protocol/sanitize.ts";
-import type { TimelineItem } from "../core/api.ts";
+import { sanitizeLine } from "../../protocol/sanitize.ts";
 import { explainFailure, type LinkFailure } from "../link/failures.ts";
 import type { Attempts } from "../node/dial-plan.ts";
 import type { NodeEvent } from "../node/events.ts";
@@ -29,57 +28,37 @@ function nameOf(peerId: PeerId, look: Look): string {
   return peer === undefined ? `~${formatPeerId(peerId).slice(4, 9)}` : shownName(peer);
 }
 
-/** A message: the first line with time and name, further lines indented so that they pass for nobody else's. */
-export function messageLines(item: TimelineItem, current: string, self: PeerId, look: Look): string[] {
-  const author = nameOf(item.author, look);
-  const [first = "", ...rest] = sanitizeText(item.text).split("\n");
-  const forked = item.forked ? " [signed twice: somebody may have a copy of this key]" : "";
-  const lead = `${timeOfDay(item.at)} ${whereOf(item, current, self, look)}`;
-  if (item.kind === "topic") return [`${lead}* ${author} set the topic: ${first}${forked}`];
-  const line =
-    item.kind === "action" ? `${lead}* ${author} ${first}${forked}` : `${lead}${author}: ${first}${forked}`;
-  return [line, ...rest.map((more) => `      │ ${more}`)];
-}
-
-function whereOf(item: TimelineItem, current: string, self: PeerId, look: Look): string {
-  if ("direct" in item.place)
-    return item.author === self ? `(to ${nameOf(item.place.direct, look)}) ` : "(only to you) ";
-  return item.place.room === current ? "" : `${sanitizeLine(item.place.room)}: `;
-}
-
 /** Lines about the mesh itself; none for events that are not told in words. */
 export function eventLines(event: NodeEvent, look: Look): string[] {
   switch (event.type) {
     case "listening":
       return [
-        `· listening on port ${event.port}${event.host === undefined || event.host === "::" ? ", all addresses" : ` of ${event.host}`}`,
+        `listening on port ${event.port}${event.host === undefined || event.host === "::" ? ", all addresses" : ` of ${event.host}`}`,
       ];
     case "mesh":
       return event.how === "joined" && event.by !== undefined
-        ? [`· you are in the mesh of ${nameOf(event.by, look)} now; /peers shows who is there`]
+        ? [`you are in the mesh of ${nameOf(event.by, look)} now; /peers shows who is there`]
         : [];
     case "admitted":
       return admittedLines(event.peerId, event.learned === "invite", look);
     case "linked":
-      return [`· connected to ${nameOf(event.peerId, look)} (${pathWords[event.path]})`];
+      return [`connected to ${nameOf(event.peerId, look)} (${pathWords[event.path]})`];
     case "unlinked":
-      return [`· connection to ${nameOf(event.peerId, look)} ended: ${failureWords(event.failure)}`];
+      return [`connection to ${nameOf(event.peerId, look)} ended: ${failureWords(event.failure)}`];
     case "dial-failed":
-      return [`! no connection to ${formatAddress(event.address)}: ${failureWords(event.failure)}`];
+      return [`no connection to ${formatAddress(event.address)}: ${failureWords(event.failure)}`];
     case "key-changed":
       return keyChangedLines(event.address, event.known, event.found);
     case "forked":
       return event.self
-        ? [
-            "! your key is used elsewhere too, or an old copy of its folder was put back: others see two of you",
-          ]
+        ? ["your key is used elsewhere too, or an old copy of its folder was put back: others see two of you"]
         : [
-            `! ${nameOf(event.peerId, look)} has signed two different messages under one number: somebody may have a copy of that key`,
+            `${nameOf(event.peerId, look)} has signed two different messages under one number: somebody may have a copy of that key`,
           ];
     case "clock-skew":
-      return [`! the clock of ${nameOf(event.peerId, look)} is ${skewWords(event.aheadMs)} yours`];
+      return [`the clock of ${nameOf(event.peerId, look)} is ${skewWords(event.aheadMs)} yours`];
     case "store-failed":
-      return [`! not saved: ${sanitizeLine(event.message)}`];
+      return [`not saved: ${sanitizeLine(event.message)}`];
     case "turned-away":
     case "inserted":
     case "members":
@@ -99,9 +78,9 @@ function skewWords(aheadMs: number): string {
 
 function admittedLines(peerId: PeerId, invited: boolean, look: Look): string[] {
   const name = nameOf(peerId, look);
-  if (invited) return [`· ${name} came in with an invite`];
+  if (invited) return [`${name} came in with an invite`];
   return [
-    `! ${name} came in without an invite: trusted on first use, not verified`,
+    `${name} came in without an invite: trusted on first use, not verified`,
     `  ID ${formatPeerId(peerId)}`,
     "  /verify NAME compares words, /remove NAME puts out, /lock asks for invites from now on",
   ];
@@ -109,7 +88,7 @@ function admittedLines(peerId: PeerId, invited: boolean, look: Look): string[] {
 
 function keyChangedLines(address: Address, known: PeerId, found: PeerId): string[] {
   return [
-    `! REFUSED: the key of ${formatAddress(address)} has changed. Somebody may be pretending to be your peer`,
+    `REFUSED: the key of ${formatAddress(address)} has changed. Somebody may be pretending to be your peer`,
     `  known ${formatPeerId(known)}`,
     `  now   ${formatPeerId(found)}`,
     `  if you know why (a new device, a new address), start once with --forget ${formatAddress(address)}`,

@@ -115,11 +115,6 @@ export class Link {
     return this.#roundTripMs;
   }
 
-  /** True when the key was known before the first byte: an invite or an earlier contact pinned it. */
-  get isPinned(): boolean {
-    return this.#expected !== undefined;
-  }
-
   /** Begins: checks the pin, says hello. */
   start(): void {
     this.socket.start({

@@ -14,21 +14,14 @@ import { createHash } from "node:crypto";
 import type { Clock, Random } from "../../protocol/clock.ts";
 import { parseAddress } from "../../protocol/address.ts";
 import { inviteLimits, peerNodeLimits } from "../../protocol/limits.peer.ts";
-import type {
-  Draft,
-  EntryHash,
-  MeshCoreApi,
-  MeshListener,
-  PeerId,
-  ReasonCode,
-  Refused,
-} from "../core/api.ts";
+import type { Draft, EntryHash, MeshCoreApi, MeshListener, PeerId, ReasonCode } from "../core/api.ts";
 import type { LinkCode } from "../link/failures.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import type { AdmittedBy, Link } from "../link/link.ts";
 import { formatInvite, tokenBytes, type Invite } from "../pairing/invite.ts";
 import { IssuedInvites } from "../pairing/issued-invites.ts";
 import type { LearnedBy } from "../pairing/known-peers.ts";
+import { Drafts, type Written, type WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
 import type { PeerHome } from "./home.ts";
 import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
@@ -57,11 +50,6 @@ export interface BelongingOptions {
   event(event: NodeEvent): void;
 }
 
-/** What became of something written. `queued`: it is written as soon as the mesh's log is here. */
-export type Written =
-  | { readonly ok: true; readonly hash: string | undefined; readonly queued: boolean }
-  | Refused;
-
 /** See above. */
 export class Belonging {
   /** Let in only who has an invite. */
@@ -69,7 +57,7 @@ export class Belonging {
   readonly #options: BelongingOptions;
   #mesh: OpenedMesh;
   #joining: Link | undefined;
-  #drafts: Draft[] = [];
+  readonly #drafts: Drafts;
   #announced = false;
   /** Whether our nick was announced in this mesh; afterwards only the person changes it. */
   #named = false;
@@ -85,7 +73,7 @@ export class Belonging {
     this.#options = options;
     this.inviteOnly = options.inviteOnly;
     this.#mesh = this.#enter();
-    this.#drafts = [...options.home.takeUnsent()];
+    this.#drafts = new Drafts(options.home.takeUnsent());
   }
 
   get core(): MeshCoreApi {
@@ -93,7 +81,7 @@ export class Belonging {
   }
 
   close(): void {
-    this.#options.home.keepUnsent(this.#drafts.filter(({ kind }) => kind !== "addresses"));
+    this.#options.home.keepUnsent(this.#drafts.unsent);
     this.#mesh.close();
     if (this.#isMakeshift) this.#options.opener.discard(this.core.meshId);
   }
@@ -192,10 +180,12 @@ export class Belonging {
     if (invite?.peerId === link.peerId && base64url(invite.meshId) !== admission.mesh)
       return "different-mesh";
     const own = this.#mesh;
-    const drafts = this.#ownLines();
     const wasAlone = this.situation().situation === "alone";
+    // First what can fail; nothing has changed if it does.
+    const next = opener.open(id, this.#listen());
     home.enter({ id, secret: new Uint8Array(Buffer.from(admission.secret, "base64url")) }, clock.now());
-    this.#mesh = opener.open(id, this.#listen());
+    this.#drafts.carry(own.core);
+    this.#mesh = next;
     own.close();
     if (wasAlone) {
       if (!this.#isMakeshift) home.leave(own.core.meshId);
@@ -203,12 +193,12 @@ export class Belonging {
     }
     this.#isMakeshift = false;
     this.#guest = undefined;
-    this.#joinedOnFirstUse = !link.isPinned;
+    const learned = invite?.peerId === link.peerId ? "invite" : "first-use";
+    this.#joinedOnFirstUse = learned === "first-use";
     this.#giveUpAt = clock.monotonic() + peerNodeLimits.logWaitMs * (1 + this.#options.random());
-    this.#drafts = [...drafts, ...this.#drafts].slice(-peerNodeLimits.draftsMost);
     this.#announced = false;
     this.#named = false;
-    home.known.meet(link.peerId, link.isPinned ? "invite" : "first-use", clock.now());
+    home.known.meet(link.peerId, learned, clock.now());
     this.#options.closeOthers(link);
     this.#options.event({ type: "mesh", how: "joined", by: link.peerId });
     return undefined;
@@ -236,26 +226,15 @@ export class Belonging {
     return formatInvite({ addresses, peerId: self, meshId: this.core.meshId, token, expiresAt });
   }
 
-  /** Writes something, now or as soon as the log is here. */
-  publish(draft: Draft): Written {
-    if (this.#drafts.length === 0) {
-      const published = this.core.publish(draft);
-      if (published.ok) return { ...published, queued: false };
-      if (published.code !== "no-previous") return published;
-    }
-    if (this.#drafts.length >= peerNodeLimits.draftsMost) {
-      return {
-        ok: false,
-        code: "no-previous",
-        message: "Too much is waiting for the mesh's log: try again when it is here",
-      };
-    }
-    this.#drafts.push(draft);
-    return { ok: true, hash: undefined, queued: true };
-  }
-
-  get isWaitingToWrite(): boolean {
-    return this.#drafts.length > 0;
+  /**
+   * Writes something, now or as soon as the log is here.
+   * @param written called with the entry's hash once it is in the log, before anybody else hears of it; again with
+   * another hash when the mesh is given up for another one
+   */
+  publish(draft: Draft, written?: WrittenHandler): Written {
+    // First who we are, so that nobody reads a message of somebody without a name.
+    if (!this.#announced && this.core.standing(this.core.self) === "member") this.#introduce();
+    return this.#drafts.publish(this.core, draft, written);
   }
 
   /** Our addresses may have changed: {@link settle} announces them. */
@@ -269,14 +248,8 @@ export class Belonging {
       if (this.#isWaitingForLog && this.#options.clock.monotonic() > this.#giveUpAt) this.#startAnew();
       return;
     }
-    // First who we are, so that nobody reads a message of somebody without a name.
     if (!this.#announced) this.#introduce();
-    while (this.#drafts[0] !== undefined) {
-      const published = this.core.publish(this.#drafts[0]);
-      if (!published.ok && published.code === "no-previous") return;
-      this.#drafts.shift();
-      // What the core does not take now it will never take; it was checked when it was written.
-    }
+    this.#drafts.flush(this.core);
   }
 
   /** Who let us in moved on before we had the log, and nobody else has it: back to a mesh of our own. */
@@ -340,18 +313,6 @@ export class Belonging {
       read: () => notes.read("invites"),
       write: (text) => notes.write("invites", text),
     });
-  }
-
-  /** What we wrote in the rooms of a mesh that is given up. */
-  #ownLines(): Draft[] {
-    const { core } = this;
-    const lines = core.rooms().flatMap(({ room }) => core.timeline({ room }, peerNodeLimits.draftsMost));
-    return lines
-      .filter(({ author }) => author === core.self)
-      .toSorted((a, b) => a.at - b.at)
-      .flatMap(({ kind, place, text }): Draft[] =>
-        "room" in place && kind !== "direct" ? [{ kind, room: place.room, text }] : [],
-      );
   }
 
   #listen(): MeshListener {

@@ -81,6 +81,12 @@ export class Dialler {
     this.tick();
   }
 
+  /** A person asked: tries everything again now. */
+  retry(): void {
+    this.#plan.retry(this.#options.clock.monotonic());
+    this.tick();
+  }
+
   /** A dialled connection is open, and this key answered. */
   answered(target: DialTarget, peerId: PeerId): void {
     if (target.from === "typed") this.#answered.set(formatAddress(target.address), peerId);

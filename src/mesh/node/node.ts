@@ -20,16 +20,19 @@ import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Random, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
+import { StoreError } from "../core/store-error.ts";
 import type { LinkCode, LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
 import type { Invite } from "../pairing/invite.ts";
+import { StateFileError } from "../pairing/json-file.ts";
 import { verificationWords } from "../pairing/words.ts";
 import { ownAddresses, pathOf, type Interfaces } from "./addresses.ts";
 import type { DialTarget } from "./dial-plan.ts";
 import { Dialler } from "./dialler.ts";
-import { Belonging, type Written } from "./belonging.ts";
+import { Belonging } from "./belonging.ts";
+import type { Written, WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
 import type { PeerHome } from "./home.ts";
 import type { MeshOpener } from "./open-mesh.ts";
@@ -156,14 +159,14 @@ export class MeshNode implements LinkOwner {
     return ownAddresses({ host: this.#options.listen.host, port }, this.#interfaces());
   }
 
-  /** Writes something, now or as soon as the log is here. */
-  publish(draft: Draft): Written {
-    return this.#belonging.publish(draft);
+  /** Writes something, now or as soon as the log is here; see {@link Belonging.publish}. */
+  publish(draft: Draft, written?: WrittenHandler): Written {
+    return this.#belonging.publish(draft, written);
   }
 
-  /** True while something written waits for the log, see {@link Written}. */
-  get isWaitingToWrite(): boolean {
-    return this.#belonging.isWaitingToWrite;
+  /** Dials everybody who is not here at once, whatever pauses there were. */
+  retry(): void {
+    this.#dialler.retry();
   }
 
   /** A fresh invite, good for one key. @throws StoreError */
@@ -244,7 +247,7 @@ export class MeshNode implements LinkOwner {
   }
 
   admit(link: Link, by: AdmittedBy, token: string | undefined): Admission | LinkCode {
-    return this.#belonging.admit(link, by, token);
+    return this.#guarded(() => this.#belonging.admit(link, by, token));
   }
 
   mayJoin(link: Link): LinkCode | undefined {
@@ -252,7 +255,7 @@ export class MeshNode implements LinkOwner {
   }
 
   adopt(link: Link, admission: Admission): LinkCode | undefined {
-    return this.#belonging.adopt(link, admission);
+    return this.#guarded(() => this.#belonging.adopt(link, admission));
   }
 
   up(link: Link): LinkCode | ReasonCode | undefined {
@@ -263,8 +266,11 @@ export class MeshNode implements LinkOwner {
     const { change, close } = this.#links.add(peerId, link);
     const context = this.#open.get(link);
     context?.admitted();
-    if (context?.target !== undefined) this.#dialler.reached(context.target, peerId);
-    this.#belonging.met(link);
+    this.#guarded(() => {
+      if (context?.target !== undefined) this.#dialler.reached(context.target, peerId);
+      this.#belonging.met(link);
+      return undefined;
+    });
     for (const older of close) older.close("duplicate");
     if (change === "first") {
       const path = pathOf(link.socket.local, link.socket.remote, this.#interfaces());
@@ -302,6 +308,17 @@ export class MeshNode implements LinkOwner {
     this.core.linkDown(peerId);
     this.#dialler.lost(peerId);
     this.#event({ type: "unlinked", peerId, failure });
+  }
+
+  /** Runs what writes to disk for a link: a disk that refuses ends that link, and not the process. */
+  #guarded<Result>(run: () => Result): Result | "internal" {
+    try {
+      return run();
+    } catch (error) {
+      if (!(error instanceof StoreError || error instanceof StateFileError)) throw error;
+      this.#event({ type: "store-failed", message: error.message });
+      return "internal";
+    }
   }
 
   /** Lets the core send to a peer over this link. */

@@ -14,7 +14,8 @@ import { chatPort } from "./common.ts";
 /** Languages of the screens, by their codes. */
 const languages = ["en", "es"] as const;
 
-const langFlag = flag(choiceSchema(languages), {
+/** The language of the screens. */
+export const langFlag = flag(choiceSchema(languages), {
   hint: "CODE",
   summary: "speak this language (default: as LANG says)",
   choices: languages,

@@ -1,6 +1,7 @@
 /** The command line of `rtchat peer`. */
 import { defineMode, flag, toggle } from "../../cli/flag.ts";
 import { addressListSchema, addressSchema, nickSchema, roomSchema } from "../../cli/schemas.ts";
+import { langFlag } from "./client.ts";
 import { dataFlag, peerPort } from "./common.ts";
 
 export const peerMode = defineMode({
@@ -37,7 +38,9 @@ export const peerMode = defineMode({
       summary: "forget the keys remembered for these addresses, after a refusal that you can explain",
     }),
     json: toggle({ summary: "print every event as one line of JSON, and take JSON on stdin" }),
+    plain: toggle({ summary: "on a terminal: lines below each other instead of the full screen" }),
     follow: toggle({ summary: "stay after the end of stdin", short: "f" }),
+    lang: langFlag,
     data: dataFlag,
   },
   positional: {

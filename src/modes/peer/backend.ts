@@ -1,0 +1,334 @@
+/**
+ * A mesh as a chat that every screen, pipe and program of rtchat can use: `ChatBackend` over a `MeshNode`.
+ *
+ * The screen speaks the client protocol's objects; here they are made from what the mesh tells and turned into what the
+ * mesh does. What has no equal in the protocol (somebody was let in, a key has changed) is told in lines for people and
+ * as objects of its own types for programs. Writing never waits: what is written is in this device's log at once, or
+ * will be as soon as there is one, and reaches the others when they can be reached.
+ */
+import type { AnswerHandler } from "../../client/answers.ts";
+import type { ClientEvent, ClientListener, ConnectionState, Failure } from "../../client/events.ts";
+import type { Taken } from "../../client/sender.ts";
+import type { PlainRequest } from "../../client/session.ts";
+import { eventLines } from "../../mesh/console/format.ts";
+import { eventObjects } from "../../mesh/console/json.ts";
+import { plainName } from "../../mesh/console/names.ts";
+import type { PeerId, TimelineItem } from "../../mesh/core/api.ts";
+import type { NodeEvent } from "../../mesh/node/events.ts";
+import type { MeshNode } from "../../mesh/node/node.ts";
+import { formatAddress } from "../../protocol/address.ts";
+import type { Clock } from "../../protocol/clock.ts";
+import { ProtocolError } from "../../protocol/errors.ts";
+import { clientLimits } from "../../protocol/limits.ts";
+import { peerConsoleLimits } from "../../protocol/limits.peer.ts";
+import type { ServerMessage } from "../../protocol/messages.ts";
+import { parseRoom } from "../../protocol/names.ts";
+import { checkText } from "../../protocol/requests.ts";
+import type { ChatBackend, ChatSession, RoomView } from "../../tui/backend.ts";
+import type { Command } from "../../tui/commands/command.ts";
+import { peerCommands } from "./commands.ts";
+import { answerRequest } from "./requests.ts";
+import { MeshRooms } from "./rooms.ts";
+import { MeshSends } from "./sends.ts";
+
+/** What a mesh backend needs. */
+export interface MeshBackendOptions {
+  readonly node: MeshNode;
+  readonly clock: Clock;
+  /** What we are called until the log says. */
+  readonly nick: string;
+  /** Whom a person asked to join, for "connecting to". */
+  readonly seeking: string | undefined;
+  /** A message counts as sent when another member holds it, and fails when that takes too long. */
+  readonly untilHeld: boolean;
+  readonly defaultPort: number;
+}
+
+/** See the head of this file. */
+export class MeshBackend implements ChatBackend, ChatSession {
+  readonly commands: readonly Command[];
+  readonly #options: MeshBackendOptions;
+  readonly #node: MeshNode;
+  readonly #rooms: MeshRooms;
+  readonly #sends: MeshSends;
+  readonly #listeners = new Set<ClientListener>();
+  readonly #presence = new Map<PeerId, { readonly name: string; readonly isHere: boolean }>();
+  /** People we let in, of whom nothing was told yet. */
+  readonly #guests = new Map<PeerId, NodeEvent>();
+  readonly #look = (peerId: PeerId) => this.#rooms.peer(peerId);
+  #connection: ConnectionState = { state: "idle" };
+  #count = 0;
+
+  constructor(options: MeshBackendOptions) {
+    const { node, clock, untilHeld, defaultPort } = options;
+    this.#options = options;
+    this.#node = node;
+    const emit = (event: ClientEvent): void => this.#emit(event);
+    this.#sends = new MeshSends({ clock, untilHeld, holding: (hash) => node.core.holding(hash), emit });
+    this.#rooms = new MeshRooms(node, options.nick, (hash) => this.#sends.idOf(hash));
+    this.commands = peerCommands(node, defaultPort);
+  }
+
+  // ChatBackend
+
+  get session(): ChatSession {
+    return this;
+  }
+
+  get connection(): ConnectionState {
+    return this.#connection;
+  }
+
+  on(listener: ClientListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  connect(): void {
+    const { seeking } = this.#options;
+    const [linked] = this.#node.core.links();
+    if (linked !== undefined || seeking === undefined) this.#online(linked);
+    else this.#setConnection({ state: "connecting", address: seeking, attempt: 1 });
+  }
+
+  retryNow(): void {
+    this.#node.retry();
+  }
+
+  changeNick(nick: string, done?: AnswerHandler): void {
+    this.request({ type: "nick", nick }, done);
+  }
+
+  close(reason = ""): void {
+    this.#setConnection({ state: "closed", code: "closed", message: reason });
+  }
+
+  /** Says lines of information. */
+  tell(lines: readonly string[]): void {
+    this.#emit({ kind: "told", lines, warning: false });
+  }
+
+  // ChatSession
+
+  get nick(): string {
+    return this.#rooms.nameOf(this.#node.self);
+  }
+
+  /** Writing is always possible: what cannot be sent now is sent later. */
+  get online(): boolean {
+    return this.#connection.state === "online";
+  }
+
+  get rooms(): ReadonlyMap<string, RoomView> {
+    return this.#rooms.open;
+  }
+
+  get unacknowledged(): number {
+    return this.#sends.pending;
+  }
+
+  join(name: string, history: number = clientLimits.historyDefault): RoomView {
+    const room = parseRoom(name);
+    const joined = this.#rooms.join(room, history);
+    if (joined !== undefined) queueMicrotask(() => this.#receive(joined));
+    return this.#rooms.open.get(room) ?? this.join(room, history);
+  }
+
+  leave(name: string): boolean {
+    const room = parseRoom(name);
+    if (!this.#rooms.open.delete(room)) return false;
+    this.#receive({ type: "left", room });
+    return true;
+  }
+
+  send(target: string, text: string, id: string = this.#newId()): Taken {
+    try {
+      checkText(text);
+      const place = this.#rooms.placeOf(target);
+      const written = this.#sends.taken(id, "room" in place ? place.room : target, text);
+      const published = this.#node.publish(
+        "room" in place
+          ? { kind: "chat", room: place.room, text }
+          : { kind: "direct", to: place.direct, text },
+        written,
+      );
+      if (published.ok) return { ok: true, id };
+      this.#sends.dropped(id);
+      return { ok: false, code: published.code, message: published.message };
+    } catch (error) {
+      if (error instanceof ProtocolError) return { ok: false, code: error.code, message: error.message };
+      throw error;
+    }
+  }
+
+  request(request: PlainRequest, done?: AnswerHandler): Taken {
+    const id = request.id ?? this.#newId();
+    queueMicrotask(() => {
+      const answer = this.#answer(request, id);
+      if ("type" in answer) {
+        this.#receive(answer);
+        done?.({ ok: true, message: answer });
+      } else done?.({ ...answer, id });
+    });
+    return { ok: true, id };
+  }
+
+  // What the mesh tells
+
+  /** Something happened at the node. */
+  hear(event: NodeEvent): void {
+    if (event.type !== "holdings") this.#rooms.forget();
+    for (const object of eventObjects(event, this.#look))
+      this.#emit({ kind: "unknown", object: { ...object } });
+    switch (event.type) {
+      case "inserted":
+        for (const { item, earlier } of event.insertions) this.#inserted(item, earlier);
+        return;
+      case "holdings":
+        return this.#sends.holdingsChanged();
+      case "members":
+        return this.#presences(event.peerIds);
+      case "linked":
+        if (this.#connection.state !== "idle") this.#online(event.peerId);
+        return;
+      case "unlinked":
+        // Who is gone for good is told as having left; /peers and /why tell the rest.
+        return;
+      case "admitted":
+        this.#guests.set(event.peerId, event);
+        // A guest's name follows its log; one that has none is told as well.
+        this.#options.clock.after(peerConsoleLimits.guestNameMs, () => this.#tellGuest(event.peerId));
+        return;
+      case "mesh":
+        if (event.how === "joined") this.#startAnew();
+        break;
+      case "dial-failed":
+        if (this.#connection.state === "connecting" || this.#connection.state === "waiting") {
+          return this.#waiting(event);
+        }
+        break;
+      default:
+    }
+    this.#tellEvent(event);
+  }
+
+  #tellEvent(event: NodeEvent): void {
+    const lines = eventLines(event, this.#look);
+    if (lines.length > 0) this.#emit({ kind: "told", lines, warning: isWarning(event) });
+  }
+
+  #tellGuest(peerId: PeerId): void {
+    const event = this.#guests.get(peerId);
+    if (event === undefined) return;
+    this.#guests.delete(peerId);
+    this.#tellEvent(event);
+  }
+
+  #emit(event: ClientEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+
+  #receive(message: ServerMessage): void {
+    this.#emit({ kind: "received", message, rejoined: false });
+  }
+
+  #setConnection(connection: ConnectionState): void {
+    this.#connection = connection;
+    this.#emit({ kind: "connection", connection });
+  }
+
+  #online(peerId: PeerId | undefined): void {
+    if (this.#connection.state === "online" || this.#connection.state === "closed") return;
+    const address = peerId === undefined ? "" : this.#rooms.nameOf(peerId);
+    const { nick } = this;
+    this.#setConnection({ state: "online", address, server: "the mesh", nick, first: true, resumed: false });
+  }
+
+  #waiting({ address, failure }: Extract<NodeEvent, { type: "dial-failed" }>): void {
+    const retryInMs = peerConsoleLimits.retryShownMs;
+    const [line = ""] = eventLines({ type: "dial-failed", address, failure }, this.#look);
+    const { code } = failure;
+    this.#setConnection({
+      state: "waiting",
+      address: formatAddress(address),
+      attempt: 1,
+      retryInMs,
+      reason: line,
+      code,
+    });
+  }
+
+  #inserted(item: TimelineItem, isEarlier: boolean): void {
+    this.#sends.inserted(item.hash, item.at);
+    const seq = this.#rooms.nextSeq(item.place);
+    if (seq === undefined) return;
+    const earlier = isEarlier ? { earlier: true } : {};
+    for (const message of this.#rooms.message(item, seq)) this.#receive({ ...message, ...earlier });
+    if (item.kind === "topic" && "room" in item.place) {
+      const { text, at, author } = item;
+      this.#receive({ type: "topic", room: item.place.room, text, by: this.#rooms.nameOf(author), at });
+    }
+  }
+
+  /** We are in another mesh: what the screen shows of the former one has no place in it. */
+  #startAnew(): void {
+    this.#presence.clear();
+    for (const room of this.#rooms.restart()) {
+      this.#emit({ kind: "gap", gap: { room, after: undefined, before: undefined } });
+    }
+  }
+
+  #presences(peerIds: readonly PeerId[]): void {
+    for (const peerId of peerIds) {
+      const peer = this.#rooms.peer(peerId);
+      // Somebody without a name has just been let in; the name is on its way.
+      if (peer?.nick === undefined || peer.presence === "self") continue;
+      this.#tellGuest(peerId);
+      const isHere = peer.presence !== "away" && peer.removedBy === undefined;
+      const before = this.#presence.get(peerId);
+      const name = plainName(peer);
+      this.#presence.set(peerId, { name, isHere });
+      if (isHere !== (before?.isHere ?? false)) {
+        this.#everywhere((room) => ({
+          type: "presence",
+          room,
+          nick: name,
+          state: isHere ? "join" : "leave",
+        }));
+      } else if (isHere && before !== undefined && before.name !== name) {
+        const { name: nick } = before;
+        this.#everywhere((room) => ({ type: "presence", room, nick, state: "rename", to: name }));
+      }
+    }
+  }
+
+  #everywhere(make: (room: string) => ServerMessage): void {
+    for (const room of this.#rooms.open.keys()) this.#receive(make(room));
+  }
+
+  #newId(): string {
+    this.#count += 1;
+    return `${this.#node.instance}-${this.#count}`;
+  }
+
+  #answer(request: PlainRequest, id: string): ServerMessage | Failure {
+    try {
+      return answerRequest({ node: this.#node, rooms: this.#rooms }, request, id);
+    } catch (error) {
+      if (error instanceof ProtocolError) return { ok: false, code: error.code, message: error.message };
+      throw error;
+    }
+  }
+}
+
+/** What a person should not overlook. */
+function isWarning(event: NodeEvent): boolean {
+  const warnings: readonly NodeEvent["type"][] = [
+    "dial-failed",
+    "key-changed",
+    "forked",
+    "clock-skew",
+    "store-failed",
+  ];
+  return warnings.includes(event.type) || (event.type === "admitted" && event.learned === "first-use");
+}

@@ -1,0 +1,105 @@
+/** The commands that only a mesh has: who is there, why not, whose key it is, who may come in. */
+import { formatPeerId } from "../../identity/peer-id.ts";
+import { peerLines, whyLines } from "../../mesh/console/format.ts";
+import { findPeer, plainName } from "../../mesh/console/names.ts";
+import type { MeshNode } from "../../mesh/node/node.ts";
+import type { PeerView } from "../../mesh/node/views.ts";
+import { AddressError, parseAddress } from "../../protocol/address.ts";
+import type { Command, CommandContext, CommandName } from "../../tui/commands/command.ts";
+
+type Run = (context: CommandContext, rest: string) => void;
+
+/** All of them, over one node. */
+export function peerCommands(node: MeshNode, defaultPort: number): readonly Command[] {
+  const command = (name: CommandName, run: Run, completes: Command["completes"] = "nothing"): Command => ({
+    name,
+    aliases: [],
+    completes,
+    run,
+  });
+  return [
+    command("peers", (context) => context.say(...listed(peerLines(node.peers(), (id) => view(node, id))))),
+    command("why", (context, rest) => why(node, context, rest), "nick"),
+    command("verify", (context, rest) => verify(node, context, rest), "nick"),
+    command("invite", (context) =>
+      context.say("good for a day, for one person:", `  rtchat peer '${node.invite()}'`),
+    ),
+    command("lock", (context) => setInviteOnly(node, context, true)),
+    command("unlock", (context) => setInviteOnly(node, context, false)),
+    command("remove", (context, rest) => remove(node, context, rest), "nick"),
+    command("connect", (context, rest) => connect(node, context, rest, defaultPort)),
+    command("id", (context) => context.say(`  ${formatPeerId(node.self)}`)),
+  ];
+}
+
+function view(node: MeshNode, peerId: string): PeerView | undefined {
+  return node.peers().find((peer) => peer.peerId === peerId);
+}
+
+/** Lines that keep their columns. */
+function listed(lines: readonly string[]): string[] {
+  return lines.map((line) => (line.startsWith("  ") ? line : `  ${line}`));
+}
+
+function usage(context: CommandContext, name: CommandName): void {
+  context.complain(context.words.usage(context.words.commands[name][0]));
+}
+
+/** Whom a name means, or undefined after saying why that is not clear. */
+function pick(node: MeshNode, context: CommandContext, name: string): PeerView | undefined {
+  const found = findPeer(name, node.peers());
+  if (!("problem" in found)) return found;
+  context.complain(found.problem);
+  return undefined;
+}
+
+function why(node: MeshNode, context: CommandContext, rest: string): void {
+  if (rest === "") return context.say(...listed(whyLines(node.why())));
+  const peer = pick(node, context, rest);
+  if (peer !== undefined) context.say(...listed(whyLines(node.why(peer.peerId))));
+}
+
+function verify(node: MeshNode, context: CommandContext, rest: string): void {
+  const [name = "", answer = ""] = rest.split(/\s+/);
+  if (name === "") return usage(context, "verify");
+  const peer = pick(node, context, name);
+  if (peer === undefined) return;
+  if (peer.presence === "self") return context.complain("that is you");
+  if (/^(yes|y|sí|si)$/i.test(answer)) {
+    node.markVerified(peer.peerId);
+    return context.say(`${plainName(peer)} is verified on this device`);
+  }
+  const words = node.words(peer.peerId);
+  context.say(
+    `compare these words with ${plainName(peer)}, who sees the same with /verify and your name:`,
+    `  ${words.slice(0, 6).join(" ")}`,
+    `  ${words.slice(6).join(" ")}`,
+    `if all twelve are equal, type /verify ${plainName(peer)} yes; if not, somebody is between you`,
+  );
+}
+
+function setInviteOnly(node: MeshNode, context: CommandContext, inviteOnly: boolean): void {
+  node.setInviteOnly(inviteOnly);
+  context.say(inviteOnly ? "only invites let somebody in now" : "whoever knows an address may come in now");
+}
+
+function remove(node: MeshNode, context: CommandContext, rest: string): void {
+  if (rest === "") return usage(context, "remove");
+  const peer = pick(node, context, rest);
+  if (peer === undefined) return;
+  const removed = node.remove(peer.peerId);
+  if (!removed.ok) return context.complain(removed.message);
+  node.setInviteOnly(true);
+  context.say(`${plainName(peer)} is out for good; only invites let somebody in now (/unlock changes that)`);
+}
+
+function connect(node: MeshNode, context: CommandContext, rest: string, defaultPort: number): void {
+  if (rest === "") return usage(context, "connect");
+  try {
+    node.connect(parseAddress(rest, { port: defaultPort }));
+    context.say(`dialling ${rest}; /why tells what went wrong`);
+  } catch (error) {
+    if (!(error instanceof AddressError)) throw error;
+    context.complain(error.message);
+  }
+}

@@ -1,0 +1,112 @@
+/**
+ * What this side wrote, from writing to the last member that holds it.
+ *
+ * Each message has one outcome, told once. For a person at a screen that is "it is in the log"; where a program waits
+ * for the exit code it is "another member holds it", or a failure when nobody does after a while. Beside that, every
+ * time more members are known to hold a message an `ack` says how many of how many: what a mesh can honestly promise.
+ */
+import type { ClientListener } from "../../client/events.ts";
+import type { EntryHash, Holding } from "../../mesh/core/api.ts";
+import type { Clock } from "../../protocol/clock.ts";
+import { peerConsoleLimits } from "../../protocol/limits.peer.ts";
+
+interface Own {
+  readonly id: string;
+  readonly room: string;
+  readonly text: string;
+  readonly writtenAt: number;
+  /** Undefined until it is in the log. */
+  hash: EntryHash | undefined;
+  /** How many members hold it, as last told. */
+  held: number;
+  isTold: boolean;
+}
+
+/** What it needs. */
+export interface SendsOptions {
+  readonly clock: Clock;
+  /** The outcome waits for another member. */
+  readonly untilHeld: boolean;
+  holding(hash: EntryHash): Holding | undefined;
+  readonly emit: ClientListener;
+}
+
+/** See the head of this file. */
+export class MeshSends {
+  readonly #options: SendsOptions;
+  readonly #own = new Map<string, Own>();
+  readonly #ids = new Map<EntryHash, string>();
+
+  constructor(options: SendsOptions) {
+    this.#options = options;
+    if (options.untilHeld) options.clock.every(peerConsoleLimits.lookMs, () => this.#giveUp());
+  }
+
+  /** Messages without an outcome. */
+  get pending(): number {
+    let count = 0;
+    for (const { isTold } of this.#own.values()) if (!isTold) count += 1;
+    return count;
+  }
+
+  /** The id under which this side wrote an entry. */
+  idOf(hash: EntryHash): string | undefined {
+    return this.#ids.get(hash);
+  }
+
+  /** A message was taken. Returns what to call with its hash. */
+  taken(id: string, room: string, text: string): (hash: EntryHash) => void {
+    const writtenAt = this.#options.clock.monotonic();
+    const own: Own = { id, room, text, writtenAt, hash: undefined, held: 1, isTold: false };
+    this.#own.set(id, own);
+    return (hash) => {
+      own.hash = hash;
+      own.held = 1;
+      this.#ids.set(hash, id);
+    };
+  }
+
+  /** It was refused after all. */
+  dropped(id: string): void {
+    this.#own.delete(id);
+  }
+
+  /** An entry is in the log. */
+  inserted(hash: EntryHash, at: number): void {
+    const own = this.#own.get(this.#ids.get(hash) ?? "");
+    if (own !== undefined && !this.#options.untilHeld && !own.isTold) this.#tell(own, at);
+  }
+
+  /** Who holds what may have changed. */
+  holdingsChanged(): void {
+    const { clock, emit } = this.#options;
+    for (const own of this.#own.values()) {
+      const now = own.hash === undefined ? undefined : this.#options.holding(own.hash);
+      if (now === undefined || now.held <= own.held) continue;
+      own.held = now.held;
+      const { id, room } = own;
+      const message = { type: "ack" as const, id, room, seq: 0, at: clock.now(), held: now.held, of: now.of };
+      emit({ kind: "received", message, rejoined: false });
+      if (!own.isTold) this.#tell(own, clock.now());
+      if (now.held === now.of) this.#own.delete(id);
+    }
+  }
+
+  #tell(own: Own, at: number): void {
+    own.isTold = true;
+    const { id, room } = own;
+    this.#options.emit({ kind: "sent", outcome: { ok: true, id, room, seq: 0, at, duplicate: false } });
+    this.#options.emit({ kind: "writable" });
+  }
+
+  #giveUp(): void {
+    const now = this.#options.clock.monotonic();
+    for (const own of this.#own.values()) {
+      if (own.isTold || now - own.writtenAt < peerConsoleLimits.heldMs) continue;
+      own.isTold = true;
+      const { id, room, text } = own;
+      const message = "nobody else has it yet; it is kept, and sent when you run rtchat peer again";
+      this.#options.emit({ kind: "sent", outcome: { ok: false, id, room, text, code: "not-held", message } });
+    }
+  }
+}
