@@ -90,17 +90,15 @@ describe("from a pipe", () => {
     const ana = await background("ana");
     const sent = await lab.startWith(
       { input: "one\ntwo\n" },
-      ...[
-        "peer",
-        "--nick",
-        "bot",
-        "--data",
-        await folder(),
-        "--listen",
-        "127.0.0.1:0",
-        "--connect",
-        ana.listen,
-      ],
+      "peer",
+      "--nick",
+      "bot",
+      "--data",
+      await folder(),
+      "--listen",
+      "127.0.0.1:0",
+      "--connect",
+      ana.listen,
     );
     expect(await sent.ended()).toMatchObject({ code: 0, stdout: "", stderr: "" });
     expect(await ana.process.line(/"text":"one"/)).toContain('"from":"bot"');
@@ -112,17 +110,15 @@ describe("from a pipe", () => {
     await gone.process.stop();
     const sent = await lab.startWith(
       { input: "hello?\n" },
-      ...[
-        "peer",
-        "--nick",
-        "bot",
-        "--data",
-        await folder(),
-        "--listen",
-        "127.0.0.1:0",
-        "--connect",
-        gone.listen,
-      ],
+      "peer",
+      "--nick",
+      "bot",
+      "--data",
+      await folder(),
+      "--listen",
+      "127.0.0.1:0",
+      "--connect",
+      gone.listen,
     );
     const { code, stdout, stderr } = await sent.ended();
     expect(code).toBe(1);
@@ -178,12 +174,9 @@ describe("on a terminal", () => {
 
     enter(ana, "/verify ben");
     enter(ben, "/verify ana");
-    const words =
-      /see the same with \/verify and your name:\s+((?:[a-z]+ ){5}[a-z]+)\s+((?:[a-z]+ ){5}[a-z]+)/;
     const pattern = /compare these words[^]*?name:\s+([a-z ]+?)\n\s+([a-z ]+?)\n/;
     const here = pattern.exec(await ana.see(pattern));
     const there = pattern.exec(await ben.see(pattern));
-    expect(words.source).toContain("verify");
     expect(here?.slice(1).join(" ").trim().split(/\s+/)).toHaveLength(12);
     expect(there?.slice(1)).toEqual(here?.slice(1) ?? []);
     enter(ana, "/verify ben yes");
