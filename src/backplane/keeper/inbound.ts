@@ -102,7 +102,8 @@ export class Inbound {
         const { room: number, snapshot } = answer as Numbered;
         if (subscription.closed) return done(unavailable("the subscription was ended before it began"));
         this.#rooms.set(number, subscription);
-        subscription.begin(snapshot, number);
+        subscription.begin(snapshot);
+        subscription.number = number;
         done({ ok: true, snapshot });
       },
       failed: (failure: BackplaneFailure) => {

@@ -1,0 +1,191 @@
+/**
+ * The rooms this server follows: their channels, their followers, and the check that nothing was missed unnoticed.
+ *
+ * A channel is subscribed before the snapshot is taken, and what comes meanwhile waits in the follower. Subscribing and
+ * unsubscribing of one channel go one after the other, whatever the hub does in between.
+ */
+import type { Clock, Timer } from "../../protocol/clock.ts";
+import type { Logger } from "../../protocol/logger.ts";
+import type {
+  Done,
+  HistoryPage,
+  HistoryQuery,
+  LogEntry,
+  Member,
+  RoomSubscriber,
+  Snapshot,
+} from "../backplane.ts";
+import { unavailable } from "../failures.ts";
+import { RoomView } from "../room-view.ts";
+import { messageOf } from "./client.ts";
+import type { RedisStore, Reply } from "./client.ts";
+import { Follower } from "./follower.ts";
+import type { FollowerSource, NumberedSnapshot } from "./follower.ts";
+import type { Positions } from "./positions.ts";
+import { list } from "./room-scripts.ts";
+import type { Gate, Scripts } from "./room-scripts.ts";
+
+/** What followers work with. */
+export interface FollowersParts {
+  readonly store: RedisStore;
+  readonly scripts: Scripts;
+  readonly positions: Positions;
+  readonly gate: Gate;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly limits: {
+    readonly checkMs: number;
+    readonly behindMs: number;
+    readonly pageEntries: number;
+    readonly pageBytes: number;
+  };
+}
+
+export class Followers implements FollowerSource {
+  readonly #parts: FollowersParts;
+  readonly #followers = new Map<string, Follower>();
+  /** The last step for each channel that has one under way. */
+  readonly #steps = new Map<string, Promise<void>>();
+  readonly #checks: Timer;
+
+  constructor(parts: FollowersParts) {
+    this.#parts = parts;
+    this.#checks = parts.clock.every(parts.limits.checkMs, () => this.#check());
+  }
+
+  subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): void {
+    this.unsubscribe(room);
+    const { clock, log, limits } = this.#parts;
+    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits.behindMs);
+    this.#followers.set(room, follower);
+    void this.#begin(room, follower, done);
+  }
+
+  async #begin(room: string, follower: Follower, done: Done<{ snapshot: Snapshot }>): Promise<void> {
+    try {
+      await this.#step(room, () => this.#listen(room));
+      const numbered = await this.snapshot(room);
+      if (follower.view.closed) return done(unavailable("the subscription was ended before it began"));
+      follower.begin(numbered, () => done({ ok: true, snapshot: numbered.snapshot }));
+    } catch (error) {
+      if (this.#followers.get(room) === follower) this.unsubscribe(room);
+      done(unavailable(messageOf(error)));
+    }
+  }
+
+  async #listen(room: string): Promise<void> {
+    const { store, scripts } = this.#parts;
+    // Looked up at each message: the channel outlives the follower when a room is left and entered again.
+    await store.subscribe(scripts.channel(room), (message) => this.#followers.get(room)?.hear(message));
+  }
+
+  #step(room: string, run: () => Promise<void>): Promise<void> {
+    const before = this.#steps.get(room) ?? Promise.resolve();
+    const step = before.then(run);
+    const settled = step
+      .catch(() => {})
+      .finally(() => {
+        if (this.#steps.get(room) === settled) this.#steps.delete(room);
+      });
+    this.#steps.set(room, settled);
+    return step;
+  }
+
+  unsubscribe(room: string): void {
+    const follower = this.#followers.get(room);
+    if (follower === undefined) return;
+    follower.close();
+    this.#followers.delete(room);
+    const { store, scripts } = this.#parts;
+    this.#step(room, async () => {
+      // Unless somebody has entered it again meanwhile: then that one's step has subscribed it, or will.
+      if (!this.#followers.has(room)) await store.unsubscribe(scripts.channel(room));
+    }).catch(() => {
+      // The connection is gone, and its subscriptions with it.
+    });
+  }
+
+  /** Another connection for subscriptions: subscribes everything on it. Rejects when it breaks again. */
+  async listenAgain(): Promise<void> {
+    await Promise.all([...this.#followers.keys()].map((room) => this.#listen(room)));
+  }
+
+  /** Messages may have been missed. */
+  catchUpAll(): void {
+    for (const follower of this.#followers.values()) follower.catchUp();
+  }
+
+  /** Runs `then` when this server's subscriber, if there is one, has heard of a change. */
+  changed(room: string, epoch: string, v: number, then: () => void): void {
+    const follower = this.#followers.get(room);
+    if (follower === undefined) then();
+    else follower.expect(epoch, v, then);
+  }
+
+  #check(): void {
+    if (this.#parts.gate.closed !== undefined) return;
+    for (const [room, follower] of this.#followers) void this.#checkOne(room, follower);
+  }
+
+  async #checkOne(room: string, follower: Follower): Promise<void> {
+    try {
+      const [epoch, seq, v] = await this.#parts.scripts.room("check", room, []);
+      follower.compare(String(epoch), Number(seq), Number(v));
+    } catch {
+      // The next check, or the next connection, finds out.
+    }
+  }
+
+  async snapshot(room: string): Promise<NumberedSnapshot> {
+    const [epoch, seq, v, members, records] = await this.#parts.scripts.room("snapshot", room, []);
+    const position = { epoch: String(epoch), seq: Number(seq) };
+    this.saw(room, position.epoch, position.seq);
+    return {
+      snapshot: { position, members: readMembers(members), records: new Map(pairs(records)) },
+      v: Number(v),
+    };
+  }
+
+  pageAfter(room: string, seq: number): Promise<HistoryPage> {
+    const { pageEntries, pageBytes } = this.#parts.limits;
+    return this.page({ room, after: seq, limit: pageEntries, maxBytes: pageBytes });
+  }
+
+  /** A page of a log. Rejects as RedisUnavailable. */
+  async page({ room, after, before, limit, maxBytes }: HistoryQuery): Promise<HistoryPage> {
+    const args = [after, before, limit, maxBytes].map((number) => number?.toFixed(0) ?? "");
+    const [epoch, first, last, ...rest] = await this.#parts.scripts.room("history", room, args, true);
+    const entries: LogEntry[] = [];
+    for (let index = 0; index + 2 < rest.length; index += 3) {
+      const body = rest[index + 2];
+      if (body instanceof Buffer)
+        entries.push({ seq: Number(rest[index]), at: Number(rest[index + 1]), body });
+    }
+    const page = { epoch: String(epoch), first: Number(first), last: Number(last), entries };
+    this.saw(room, page.epoch, page.last);
+    return page;
+  }
+
+  saw(room: string, epoch: string, seq: number): void {
+    this.#parts.positions.saw(room, epoch, seq);
+  }
+
+  close(): void {
+    this.#checks.stop();
+    for (const follower of this.#followers.values()) follower.close();
+    this.#followers.clear();
+  }
+}
+
+/** A flat list of keys and values as pairs. */
+export function pairs(flat: Reply | undefined): [string, string][] {
+  const values = list(flat ?? []).map(String);
+  return Array.from({ length: values.length / 2 }, (_, index) => [
+    values[index * 2] ?? "",
+    values[index * 2 + 1] ?? "",
+  ]);
+}
+
+function readMembers(flat: Reply | undefined): Member[] {
+  return pairs(flat).map(([session, value]) => ({ session, nick: value.slice(value.indexOf(":") + 1) }));
+}

@@ -1,0 +1,139 @@
+/**
+ * Publishing: a room's publications in batches, one batch of a room under way at a time.
+ *
+ * What comes while a batch is under way forms the next, so that a busy room costs one script a round trip, and the order
+ * of calls is kept also when a batch has to be repeated.
+ */
+import type { BackplaneFailure, Done, Publication, Snapshot } from "../backplane.ts";
+import { unavailable } from "../failures.ts";
+import { messageOf } from "./client.ts";
+import type { Positions } from "./positions.ts";
+import type { Scripts } from "./room-scripts.ts";
+
+/** The answer to a publish. */
+export interface Logged {
+  readonly position: Snapshot["position"];
+  readonly at: number;
+  readonly duplicate: boolean;
+}
+
+/** One entry of a batch. */
+interface Item {
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly done: (result: ({ readonly ok: true } & Logged) | BackplaneFailure) => void;
+}
+
+/** Bounds and retention; redisLimits fits the first four. */
+export interface PublisherSettings {
+  readonly keyWindowEntries: number;
+  readonly batchEntries: number;
+  readonly batchBytes: number;
+  readonly publishesUnderWay: number;
+  readonly keepMessages: number | undefined;
+  readonly keepDays: number | undefined;
+  readonly now: () => number;
+}
+
+const DAY_MS = 24 * 3_600_000;
+
+export class Publisher {
+  readonly #scripts: Scripts;
+  readonly #positions: Positions;
+  readonly #settings: PublisherSettings;
+  /** What waits, by room; a room is here as long as a batch of it is under way. */
+  readonly #rooms = new Map<string, Item[]>();
+  #underWay = 0;
+
+  constructor(scripts: Scripts, positions: Positions, settings: PublisherSettings) {
+    this.#scripts = scripts;
+    this.#positions = positions;
+    this.#settings = settings;
+  }
+
+  /** Publishes; the copy first, because both cannot be one script: a repeat completes what is missing. */
+  publish({ room, key, body, copy }: Publication, done: Done<Logged>): void {
+    if (copy === undefined || copy.room === room) return this.#add(room, { key, body, done });
+    this.#add(copy.room, {
+      key,
+      body: copy.body,
+      done: (result) => {
+        if (result.ok) this.#add(room, { key, body, done });
+        else done(result);
+      },
+    });
+  }
+
+  #add(room: string, item: Item): void {
+    if (this.#underWay >= this.#settings.publishesUnderWay) {
+      queueMicrotask(() => item.done(unavailable("too much is under way at Redis; try again")));
+      return;
+    }
+    this.#underWay += 1;
+    const waiting = this.#rooms.get(room);
+    if (waiting !== undefined) {
+      waiting.push(item);
+      return;
+    }
+    const items = [item];
+    this.#rooms.set(room, items);
+    // Whatever else this turn of the loop brings for the room goes along.
+    queueMicrotask(() => void this.#send(room, items));
+  }
+
+  async #send(room: string, waiting: Item[]): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, this.#fitting(waiting));
+      const results = await this.#batch(room, batch);
+      this.#underWay -= batch.length;
+      for (const [index, { done }] of batch.entries()) done(results(index));
+    }
+    this.#rooms.delete(room);
+  }
+
+  /** How many of those that wait go into one script. */
+  #fitting(waiting: readonly Item[]): number {
+    const { batchEntries, batchBytes } = this.#settings;
+    let bytes = 0;
+    for (const [index, { body }] of waiting.entries()) {
+      bytes += body.length;
+      if (index > 0 && (index >= batchEntries || bytes > batchBytes)) return index;
+    }
+    return waiting.length;
+  }
+
+  async #batch(
+    room: string,
+    batch: readonly Item[],
+  ): Promise<(index: number) => ({ readonly ok: true } & Logged) | BackplaneFailure> {
+    const { keyWindowEntries, keepMessages, keepDays, now } = this.#settings;
+    const oldest = keepDays === undefined ? 0 : now() - keepDays * DAY_MS;
+    const args = [keyWindowEntries, keepMessages ?? 0, oldest].map((number) => number.toFixed(0));
+    try {
+      const reply = await this.#scripts.room("publish", room, [
+        ...args,
+        ...batch.flatMap(({ key, body }) => [key, body]),
+      ]);
+      const epoch = String(reply[0]);
+      const number = (index: number): number => Number(reply[index]);
+      for (const index of batch.keys()) this.#positions.saw(room, epoch, number(1 + index * 3));
+      return (index) => {
+        const at = 1 + index * 3;
+        return {
+          ok: true,
+          position: { epoch, seq: number(at) },
+          at: number(at + 1),
+          duplicate: number(at + 2) === 1,
+        };
+      };
+    } catch (error) {
+      const failure = unavailable(messageOf(error));
+      return () => failure;
+    }
+  }
+
+  /** Publications without an answer. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+}

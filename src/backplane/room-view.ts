@@ -1,0 +1,113 @@
+/**
+ * What one subscriber has been told of one room, and how it is brought up to date.
+ *
+ * Drivers lose their connection to the store; a subscriber must not notice. A view knows the position, the members and
+ * the records that its subscriber has heard of. From a later snapshot it tells the difference, so that the subscriber
+ * hears what happened in between and nothing else: first who came (`arrivals`), then the missed entries (`continueWith`,
+ * page by page), then the rest (`finish`). Only if the log itself cannot be continued (another epoch, a position that
+ * went back, entries removed by retention) is it told to start over.
+ */
+import type { HistoryPage, LogEntry, Member, PresenceEvent, RoomSubscriber, Snapshot } from "./backplane.ts";
+
+export class RoomView {
+  readonly room: string;
+  readonly #subscriber: RoomSubscriber;
+  readonly #members = new Map<string, string>();
+  #records = new Map<string, string>();
+  #epoch = "";
+  #last = 0;
+  /** Ended by its owner: says nothing more. */
+  closed = false;
+  /** It has had its first snapshot. */
+  begun = false;
+
+  constructor(room: string, subscriber: RoomSubscriber) {
+    this.room = room;
+    this.#subscriber = subscriber;
+  }
+
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** Seq of the last entry told. */
+  get last(): number {
+    return this.#last;
+  }
+
+  /** The first snapshot, which the subscriber is given by its `done`. */
+  begin(snapshot: Snapshot): void {
+    this.begun = true;
+    this.#know(snapshot);
+  }
+
+  #know({ position, members, records }: Snapshot): void {
+    this.#epoch = position.epoch;
+    this.#last = position.seq;
+    this.#members.clear();
+    for (const { session, nick } of members) this.#members.set(session, nick);
+    this.#records = new Map(records);
+  }
+
+  /** A live entry; one that was told already is passed over. */
+  entry(entry: LogEntry): void {
+    if (this.closed || entry.seq <= this.#last) return;
+    this.#last = entry.seq;
+    this.#subscriber.entry(entry);
+  }
+
+  presence(event: PresenceEvent): void {
+    if (this.closed) return;
+    const { kind, member } = event;
+    if (kind === "leave") this.#members.delete(member.session);
+    else this.#members.set(member.session, kind === "rename" ? event.to : member.nick);
+    this.#subscriber.presence(event);
+  }
+
+  record(key: string, value: string): void {
+    if (this.closed) return;
+    this.#records.set(key, value);
+    this.#subscriber.record(key, value);
+  }
+
+  /** Whether a snapshot is a later state of the log that was told so far. */
+  continues({ position }: Snapshot): boolean {
+    return position.epoch === this.#epoch && position.seq >= this.#last;
+  }
+
+  /** Tells who has come, or has another nick. */
+  arrivals({ members }: Snapshot): void {
+    for (const member of members) {
+      const nick = this.#members.get(member.session);
+      if (nick === undefined) this.presence({ kind: "join", member });
+      else if (nick !== member.nick) {
+        this.presence({ kind: "rename", member: { session: member.session, nick }, to: member.nick });
+      }
+    }
+  }
+
+  /**
+   * Tells the entries of a page that was read after {@link last}.
+   * @returns false when the log cannot be continued from there
+   */
+  continueWith(page: HistoryPage): boolean {
+    if (page.epoch !== this.#epoch || page.entries[0]?.seq !== this.#last + 1) return false;
+    for (const entry of page.entries) this.entry(entry);
+    return true;
+  }
+
+  /** Tells what has been recorded, and who has gone. */
+  finish({ members, records }: Snapshot): void {
+    for (const [key, value] of records) if (this.#records.get(key) !== value) this.record(key, value);
+    const present = new Set(members.map(({ session }: Member) => session));
+    for (const [session, nick] of this.#members) {
+      if (!present.has(session)) this.presence({ kind: "leave", member: { session, nick } });
+    }
+  }
+
+  /** Nothing of what was known can be relied on. */
+  startOver(snapshot: Snapshot): void {
+    this.#know(snapshot);
+    if (!this.closed) this.#subscriber.reset(snapshot);
+  }
+}

@@ -1,0 +1,37 @@
+/** Limits of the Redis backplane, by the rules of limits.ts. */
+
+export const redisLimits = {
+  /** From dialling to an open connection. */
+  connectMs: 5_000,
+  /** Commands unanswered for this long, with nothing answered meanwhile: the connection is given up for another. */
+  commandMs: 3_000,
+  /** First and longest wait before connecting again. */
+  reconnectMs: 50,
+  reconnectMostMs: 1_000,
+  /** Between two tries of a call while Redis cannot serve it. */
+  retryMs: 50,
+  /** A server's sign of life; a server whose last is older than the lease is gone, and its sessions go into grace. */
+  beatMs: 1_000,
+  leaseMs: 4_000,
+  /** An end of a session that its server began and did not finish is finished by others after this. */
+  endingMs: 5_000,
+  /** Between two comparisons of a followed room's position with the store's: what a lost message may cost. */
+  checkMs: 2_000,
+  /** Behind by a message for this long, a room is brought up to date: the message may still be under way. */
+  behindMs: 100,
+  /** A subscription that did not bring this server's own sign of life for this long is dead, and made again. */
+  deafMs: 4_000,
+  /** Idempotency keys remembered a room, counted in its entries. About 120 bytes of Redis's memory each. */
+  keyWindowEntries: 100_000,
+  /** Publishes of one room in one script: below a millisecond of Redis's time. */
+  batchEntries: 64,
+  /** The same in bytes. */
+  batchBytes: 256 * 1_024,
+  /** Publishes waiting or under way in one server; further ones fail at once. */
+  publishesUnderWay: 200_000,
+  /** Entries and bytes of one page while a room is brought up to date. */
+  pageEntries: 200,
+  pageBytes: 512 * 1_024,
+  /** Rooms whose highest position a server remembers, to find out if the store has lost some. */
+  positions: 50_000,
+} as const;
