@@ -199,6 +199,7 @@ export class Balancer implements BalancerView {
     const { clock, version, name, policy } = this.#options;
     const monotonic = clock.monotonic();
     const { backends } = this.#pool;
+    this.#pool.refresh();
     for (const backend of backends) this.#traffic.countBytes(backend);
     const totals = this.#pool.totals();
     const { refused, admitted } = this.#door.counters;

@@ -7,6 +7,7 @@
  * the one that stands first in the list.
  */
 import { quote } from "../protocol/names.ts";
+import type { Backend } from "./backend.ts";
 
 /** A backend as far as its cluster is concerned. */
 export interface ClusterMember {
@@ -33,8 +34,20 @@ export function winningCluster(
   return winner ?? present;
 }
 
+/** Quarantines the backends of other clusters, and ends the quarantine of those that are ours. @returns which is ours */
+export function judgeClusters(backends: readonly Backend[], present: string | undefined): string | undefined {
+  const ours = winningCluster(backends, present);
+  for (const backend of backends) {
+    if (ours !== undefined && backend.cluster !== undefined && backend.cluster !== ours) {
+      const detail = wrongClusterDetail(backend.id, backend.cluster, ours);
+      backend.quarantine = { reason: "wrong-cluster", detail };
+    } else if (backend.quarantine?.reason === "wrong-cluster") backend.quarantine = undefined;
+  }
+  return ours;
+}
+
 /** Tells an operator what to do about a backend of another cluster. */
-export function wrongClusterDetail(id: string, theirs: string, ours: string): string {
+function wrongClusterDetail(id: string, theirs: string, ours: string): string {
   return (
     `${id} belongs to cluster ${quote(theirs)}, this balancer serves ${quote(ours)}; ` +
     "start it with the same --data directory or the same --backplane as the others, or remove it from the list"

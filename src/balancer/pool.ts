@@ -11,7 +11,7 @@
  * So the sum of sessionsTotal is the number of sessions accepted, and the sums of handoversIn and handoversOut differ
  * by the sessions now held without a backend.
  */
-import type { Clock, Random, Timer } from "../protocol/clock.ts";
+import type { Clock, Timer } from "../protocol/clock.ts";
 import { balancerLimits } from "../protocol/limits.ts";
 import type { HubReport } from "../edge/trunk.ts";
 import { quote } from "../protocol/names.ts";
@@ -20,12 +20,11 @@ import type { BackendSpec } from "./address.ts";
 
 import type { Description, DrainCause } from "./backend.ts";
 import { Backend, describe } from "./backend.ts";
-import { winningCluster, wrongClusterDetail } from "./cluster.ts";
+import { Chooser, type ChooserOptions } from "./chooser.ts";
+import { judgeClusters } from "./cluster.ts";
 import { Ejection } from "./ejection.ts";
 import type { CheckResult, HealthRules } from "./health.ts";
 import { Health } from "./health.ts";
-import type { Policy, PolicyName } from "./policy.ts";
-import { createPolicy, LeastSessions } from "./policy.ts";
 import type { Totals } from "./totals.ts";
 import { addTotals, noTotals } from "./totals.ts";
 
@@ -37,27 +36,17 @@ export interface PoolListener {
 }
 
 /** How a pool behaves. */
-export interface PoolOptions {
+export interface PoolOptions extends ChooserOptions {
   readonly clock: Clock;
-  readonly random: Random;
-  readonly policy: PolicyName;
   readonly rules?: HealthRules;
-  /** 0 for none. */
-  readonly slowStartMs?: number;
-  /** See RoundRobin. */
-  readonly turn?: number;
 }
 
 /** See the head of this file. */
 export class Pool {
   readonly #clock: Clock;
   readonly #options: PoolOptions;
-  readonly #policy: Policy;
-  /** Moved sessions are spread apart from new ones, so that moving them does not disturb the rotation. */
-  readonly #handoverPolicy: Policy = new LeastSessions();
+  readonly #chooser: Chooser;
   readonly #backends = new Map<string, Backend>();
-  /** Since when (monotonic ms) a backend is in slow start. */
-  readonly #ramps = new Map<Backend, number>();
   readonly #ejections = new Map<Backend, Timer>();
   readonly #retired = noTotals();
   readonly #listener: PoolListener;
@@ -66,7 +55,7 @@ export class Pool {
   constructor(options: PoolOptions, listener: PoolListener) {
     this.#clock = options.clock;
     this.#options = options;
-    this.#policy = createPolicy(options.policy, options.random, options.turn);
+    this.#chooser = new Chooser(options);
     this.#listener = listener;
   }
 
@@ -78,6 +67,11 @@ export class Pool {
   /** The cluster whose backends get sessions. */
   get cluster(): string | undefined {
     return this.#cluster;
+  }
+
+  /** Brings slow starts up to date, for whoever looks at the records. */
+  refresh(): void {
+    this.#chooser.refresh();
   }
 
   get(id: string): Backend | undefined {
@@ -119,7 +113,7 @@ export class Pool {
   remove(backend: Backend): void {
     if (this.#backends.get(backend.id) !== backend) return;
     this.#backends.delete(backend.id);
-    this.#ramps.delete(backend);
+    this.#chooser.forget(backend);
     this.#ejections.get(backend)?.stop();
     this.#ejections.delete(backend);
     addTotals(this.#retired, backend.totals);
@@ -127,14 +121,9 @@ export class Pool {
     this.settle();
   }
 
-  /**
-   * Backends that may take a session now. Ejected ones are used again before nobody is: a backend that fails some
-   * sessions is better than none.
-   */
+  /** Backends that may take a session now (see Chooser). */
   usable(): Backend[] {
-    const open = this.backends.filter(({ description, weight }) => description.state === "up" && weight > 0);
-    if (open.length > 0) return open;
-    return this.backends.filter(({ description, weight }) => description.state === "ejected" && weight > 0);
+    return this.#chooser.usable(this.backends);
   }
 
   /**
@@ -143,7 +132,7 @@ export class Pool {
    * @param except backends that have just failed this very session
    */
   select(except?: ReadonlySet<Backend>): Backend | undefined {
-    const backend = this.#policy.choose(this.#candidates(except));
+    const backend = this.#chooser.forNew(this.backends, except);
     if (backend === undefined) return undefined;
     backend.totals.selected += 1;
     backend.totals.pending += 1;
@@ -152,19 +141,7 @@ export class Pool {
 
   /** Chooses where a session that had a backend goes on. Not counted until {@link movedIn}. */
   selectForHandover(except?: ReadonlySet<Backend>): Backend | undefined {
-    return this.#handoverPolicy.choose(this.#candidates(except));
-  }
-
-  #candidates(except?: ReadonlySet<Backend>): Backend[] {
-    const now = this.#clock.monotonic();
-    const slowStartMs = this.#options.slowStartMs ?? 0;
-    for (const [backend, start] of this.#ramps) {
-      const part = (now - start) / slowStartMs;
-      backend.ramp = Math.min(1, Math.max(balancerLimits.slowStartLeast, part));
-      if (part >= 1) this.#ramps.delete(backend);
-    }
-    const usable = this.usable();
-    return except === undefined ? usable : usable.filter((backend) => !except.has(backend));
+    return this.#chooser.forMoved(this.backends, except);
   }
 
   /** A chosen backend took the session. @param retried another had failed it before */
@@ -326,7 +303,7 @@ export class Pool {
 
   /** Derives all states anew and tells what changed. */
   settle(): void {
-    this.#judgeClusters();
+    this.#cluster = judgeClusters([...this.#backends.values()], this.#cluster);
     const now = this.#clock.monotonic();
     const changes: [Backend, Description][] = [];
     for (const backend of this.#backends.values()) {
@@ -343,22 +320,7 @@ export class Pool {
 
   #opened(backend: Backend, before: Description): void {
     // An undone drain comes back warm; a backend that was here from the start has nobody to be slower than.
-    if (backend.known && before.state !== "draining" && (this.#options.slowStartMs ?? 0) > 0) {
-      this.#ramps.set(backend, this.#clock.monotonic());
-    }
+    if (backend.known && before.state !== "draining") this.#chooser.startSlowly(backend);
     backend.known = true;
-  }
-
-  #judgeClusters(): void {
-    const ours = winningCluster([...this.#backends.values()], this.#cluster);
-    this.#cluster = ours;
-    for (const backend of this.#backends.values()) {
-      if (ours !== undefined && backend.cluster !== undefined && backend.cluster !== ours) {
-        const detail = wrongClusterDetail(backend.id, backend.cluster, ours);
-        backend.quarantine = { reason: "wrong-cluster", detail };
-      } else if (backend.quarantine?.reason === "wrong-cluster") {
-        backend.quarantine = undefined;
-      }
-    }
   }
 }

@@ -76,7 +76,11 @@ export class Traffic implements Router, EdgeObserver {
       const backend = this.#current(link);
       if (backend !== undefined) except.add(backend);
     }
-    return this.#answer(this.#pool.select(except));
+    const backend = this.#pool.select(except);
+    const answer = this.#answer(backend);
+    // Cannot be while the pool and the links agree; but a choice must never stay open.
+    if (backend !== undefined && answer === "wait") this.#pool.failed(backend);
+    return answer;
   }
 
   move(_origin: Origin, from: TrunkLink): TrunkLink | Refusal | "wait" {

@@ -382,6 +382,27 @@ describe("backends", () => {
   });
 });
 
+describe("a slow start", () => {
+  test("gives a recovered backend little at first, shows how much, and ends by itself", async () => {
+    const all = backends(2);
+    const { connect, settled, view } = await balance(all, { slowStartMs: 1_000 });
+    await settled("up,up");
+    all[0]!.kill();
+    await settled("down,up");
+    all[0]!.start();
+    await settled("up,up");
+    expect((await view(all[0]!.id)).ramp).toBeLessThan(1);
+    expect((await view(all[1]!.id)).ramp).toBe(1);
+    await eventually(
+      async () => (await view(all[0]!.id)).ramp === 1,
+      () => "its full share",
+    );
+    const before = (await view(all[0]!.id)).selected;
+    for (const client of await connect(4)) await client.ask("x");
+    expect((await view(all[0]!.id)).selected - before).toBe(2);
+  });
+});
+
 describe("the door", () => {
   test("refuses above its limits, clearly, and counts it", async () => {
     const { connect, balancer, settled } = await balance(backends(1), {
