@@ -12,7 +12,7 @@ import {
 import { parseNick, parseRoom, quote } from "../protocol/names.ts";
 
 /** A schema around a parser that throws: the message of what it throws becomes the message of the schema. */
-function parsedBy<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
+export function parsedBy<Value>(parse: (text: string) => Value): z.ZodType<Value, string> {
   return z.string().transform((text, context) => {
     try {
       return parse(text);

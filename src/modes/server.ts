@@ -6,7 +6,6 @@
  * edge to come back; it leaves when nobody is left, or at the deadline.
  */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import { version } from "../../package.json";
 import type { Backplane } from "../backplane/backplane.ts";
 import { KeeperBackplane } from "../backplane/keeper/keeper.ts";
@@ -20,13 +19,13 @@ import type { TrunkLink } from "../edge/link.ts";
 import type { Router } from "../edge/router.ts";
 import { TrunkAcceptor } from "../edge/trunk-acceptor.ts";
 import { Hub } from "../hub/hub.ts";
-import { clusterSecretFile, ClusterSecretError, loadClusterSecret } from "../identity/cluster-secret.ts";
 import { ListenError } from "../net/listener.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
+import { readClusterSecret } from "./secret.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
 
@@ -35,9 +34,9 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   // A free port is not known yet, and the name goes into logs and health reports from the first line on.
   const name =
     config.name ?? (at.port === 0 ? `server-${randomBytes(3).toString("hex")}` : formatAddress(at));
-  const secret = readSecret(config);
+  const secret = readClusterSecret(config);
   const { log } = context;
-  const backplane = openBackplane(config, log);
+  const backplane = await openBackplane(config, log);
   const hub = new Hub({
     backplane,
     server: name,
@@ -91,28 +90,22 @@ class OnlyHub implements Router {
   }
 }
 
-function readSecret(config: ServerConfig): Uint8Array {
-  try {
-    return loadClusterSecret(join(config.data, clusterSecretFile), true);
-  } catch (error) {
-    if (error instanceof ClusterSecretError) throw new Failure(error.message, "", { cause: error });
-    throw error;
-  }
-}
-
-function openBackplane(config: ServerConfig, log: Logger): Backplane {
+async function openBackplane(config: ServerConfig, log: Logger): Promise<Backplane> {
   if (config.backplane === "memory") {
     // Servers in memory are clusters of their own, and a balancer is to see that.
     return new MemoryBackplane(new MemoryStore({ cluster: `memory-${randomBytes(4).toString("hex")}` }));
   }
   const { keepMessages, keepDays } = config;
-  return new KeeperBackplane({
-    directory: config.data,
+  const common = {
     log,
-    durability: config.durability,
     ...(keepMessages === undefined ? {} : { keepMessages }),
     ...(keepDays === undefined ? {} : { keepDays }),
-  });
+  };
+  if (config.backplane === "keeper") {
+    return new KeeperBackplane({ ...common, directory: config.data, durability: config.durability });
+  }
+  const { RedisBackplane } = await import("../backplane/redis/redis.ts");
+  return new RedisBackplane({ ...common, address: config.backplane });
 }
 
 function listenOn(edge: Edge, config: ServerConfig): ReturnType<Edge["listen"]> {

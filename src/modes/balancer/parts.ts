@@ -2,7 +2,6 @@
 import { readFileSync } from "node:fs";
 import { lookup } from "node:dns/promises";
 import { hostname } from "node:os";
-import { join } from "node:path";
 import { version } from "../../../package.json";
 import { AdminConfigError, checkExposure } from "../../admin/guard.ts";
 import { type BackendSpec, checkBackends, parseBackendsFile } from "../../balancer/address.ts";
@@ -10,11 +9,11 @@ import type { BalancerOptions } from "../../balancer/balancer.ts";
 import { NetworkListError, parseNetworks } from "../../balancer/door.ts";
 import { explainSystemError, Failure, UsageError } from "../../cli/errors.ts";
 import type { Config } from "../../cli/flag.ts";
-import { clusterSecretFile, ClusterSecretError, loadClusterSecret } from "../../identity/cluster-secret.ts";
 import { AddressError } from "../../protocol/address.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { balancerMode } from "../flags/balancer.ts";
+import { readClusterSecret } from "../secret.ts";
 
 /** The flags of `rtchat balancer`, read. */
 export type BalancerConfig = Config<typeof balancerMode.flags>;
@@ -67,16 +66,6 @@ export function readAdminToken(config: BalancerConfig): string | undefined {
   return token;
 }
 
-function readSecret(config: BalancerConfig): Uint8Array {
-  const given = config.clusterSecretFile;
-  try {
-    return loadClusterSecret(given ?? join(config.data, clusterSecretFile), given === undefined);
-  } catch (error) {
-    if (error instanceof ClusterSecretError) throw new Failure(error.message, "", { cause: error });
-    throw error;
-  }
-}
-
 function readProxies(config: BalancerConfig): ((ip: string) => boolean) | undefined {
   if (config.proxyProtocolFrom === undefined) return undefined;
   try {
@@ -101,7 +90,7 @@ export function balancerOptions(config: BalancerConfig, log: Logger, worker: num
     clock: systemClock,
     random: Math.random,
     logger: log,
-    secret: readSecret(config),
+    secret: readClusterSecret(config),
     resolve: async (name) => (await lookup(name, { all: true })).map(({ address }) => address),
     policy: config.policy,
     slowStartMs: config.slowStart,

@@ -12,7 +12,7 @@ import {
   weightedListSchema,
 } from "../../cli/schemas.ts";
 import { balancerLimits, edgeLimits } from "../../protocol/limits.ts";
-import { adminFlag, chatPort, dataFlag, hostFlag } from "./common.ts";
+import { adminFlag, chatPort, clusterSecretFlag, dataFlag, hostFlag } from "./common.ts";
 import { z } from "zod";
 
 /** Anything; what it must be is checked where it is used, with a message that does not show it. */
@@ -106,11 +106,7 @@ export const balancerMode = defineMode({
       fallback: "1",
     }),
     data: dataFlag,
-    clusterSecretFile: flag(pathSchema, {
-      hint: "FILE",
-      summary: "the secret shared with the servers (default: made in the data folder)",
-      completes: "file",
-    }),
+    clusterSecretFile: clusterSecretFlag,
     ...logFlags,
   },
   examples: [

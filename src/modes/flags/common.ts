@@ -37,6 +37,14 @@ export const dataFlag = flag(pathSchema, {
   completes: "folder",
 });
 
+/** What balancers and servers of one cluster know and nobody else does. */
+export const clusterSecretFlag = flag(pathSchema, {
+  hint: "FILE",
+  summary:
+    "take the secret of balancers and servers from this file, copied to every machine (default: one made in the data folder)",
+  completes: "file",
+});
+
 /** The network interface to listen on. */
 export const hostFlag = flag(hostSchema, {
   hint: "HOST",

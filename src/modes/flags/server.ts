@@ -1,11 +1,20 @@
 /** The command line of `rtchat server`. */
 import { defineMode, flag } from "../../cli/flag.ts";
 import { logFlags } from "../../cli/log.ts";
-import { choiceSchema, countSchema, nickSchema, portSchema } from "../../cli/schemas.ts";
-import { dataFlag, hostFlag } from "./common.ts";
+import { choiceSchema, countSchema, nickSchema, parsedBy, portSchema } from "../../cli/schemas.ts";
+import { type RedisAddress, parseRedisAddress } from "../../backplane/redis/address.ts";
+import { quote } from "../../protocol/names.ts";
+import { clusterSecretFlag, dataFlag, hostFlag } from "./common.ts";
 
 const backplanes = ["keeper", "memory"] as const;
 const durabilities = ["process", "power"] as const;
+
+/** Where the cluster's logs are: one of two words, or a Redis. */
+function parseBackplane(text: string): "keeper" | "memory" | RedisAddress {
+  if (text === "keeper" || text === "memory") return text;
+  if (/^rediss?:/.test(text)) return parseRedisAddress(text);
+  throw new RangeError(`${quote(text)} is none of keeper, memory and redis://HOST:PORT`);
+}
 
 export const serverMode = defineMode({
   name: "server",
@@ -25,12 +34,15 @@ export const serverMode = defineMode({
       summary: "be called this in logs and health reports (default: made from the address)",
     }),
     data: dataFlag,
-    backplane: flag(choiceSchema(backplanes), {
+    backplane: flag(parsedBy(parseBackplane), {
       hint: "KIND",
-      summary: "keeper: messages are kept in the data folder; memory: they are gone when the server stops",
+      summary:
+        "keeper: messages are kept in the data folder; memory: they are gone when the server stops; " +
+        "redis://HOST:PORT (or rediss://, a password, a database, a Cluster): for servers on several machines",
       fallback: "keeper",
       choices: backplanes,
     }),
+    clusterSecretFile: clusterSecretFlag,
     durability: flag(choiceSchema(durabilities), {
       hint: "KIND",
       summary:
@@ -51,6 +63,11 @@ export const serverMode = defineMode({
   examples: [
     { command: "rtchat server --port 8001", does: "the first server of a cluster" },
     { command: "rtchat server --port 8002", does: "a second one on the same machine, same rooms" },
+    {
+      command:
+        "RTCHAT_BACKPLANE=redis://:PASSWORD@10.0.0.9 rtchat server --host 10.0.0.5 --cluster-secret-file secret",
+      does: "one of several machines; a variable keeps the password out of the process list",
+    },
     { command: "rtchat server --backplane memory --port 9000", does: "a chat that leaves nothing behind" },
   ],
 });
