@@ -85,6 +85,8 @@ export const screenLimits = {
   panelColumns: 110,
   /** Columns of such a panel. */
   panelWidth: 20,
+  /** Items whose rows are remembered: several screens of the largest terminal. */
+  laidOut: 1_000,
   /** Nicks remembered for completion beyond a room's members. */
   recentNicks: 100,
   /** Messages of all rooms that line mode keeps for /reply and the like. */

@@ -349,7 +349,7 @@ export class ChatModel {
   #message(message: Message, live: boolean): void {
     const room = message.room.startsWith("@") ? this.#direct(message.room) : this.#rooms.get(message.room);
     if (room === undefined) return;
-    room.log.add(itemOf(message));
+    room.log.add(itemOf(this.people.kept(message, room.name)));
     room.typing.delete(message.from);
     this.#count(room);
     if (isChange(message)) room.changes.apply(message);

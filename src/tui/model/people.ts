@@ -1,10 +1,13 @@
 /** Who spoke lately, and of whom this person wants to read nothing. */
 import { screenLimits } from "../../protocol/limits.client.ts";
+import type { Message } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 
 export class People {
   /** The latest last. */
   readonly #recent = new Set<string>();
+  /** One string for each nick. */
+  readonly #names = new Map<string, string>();
   /** Keys of nicks. */
   readonly #ignored = new Set<string>();
 
@@ -15,6 +18,27 @@ export class People {
     if (this.#recent.size <= screenLimits.recentNicks) return;
     const [oldest] = this.#recent;
     if (oldest !== undefined) this.#recent.delete(oldest);
+  }
+
+  /**
+   * A message as it is kept by the hundred thousand: only what is shown, and each nick's string once. What a newer
+   * server added, and the ids of others, are not.
+   */
+  kept({ seq, from, at, text, action, re, unverified }: Message, room: string): Message {
+    let nick = this.#names.get(from);
+    if (nick === undefined) {
+      nick = from;
+      this.#names.set(from, from);
+      if (this.#names.size > screenLimits.recentNicks * 10) this.#names.clear();
+    }
+    const message: Message = { type: "message", room, seq, from: nick, at, text };
+    if (action === undefined && re === undefined && unverified === undefined) return message;
+    return {
+      ...message,
+      ...(action === undefined ? {} : { action }),
+      ...(re === undefined ? {} : { re }),
+      ...(unverified === undefined ? {} : { unverified }),
+    };
   }
 
   /** Nicks to complete with: who spoke last first, then the others; `me` not, and each once. */

@@ -6,8 +6,9 @@
  * the terminal changes its size the same message stays at the bottom.
  *
  * Rows of an item are laid out when they are first needed and remembered for the width they were laid out for, so a
- * frame costs what it shows and not what was said.
+ * frame costs what it shows and not what was said; a few screens' worth is remembered, not all that was ever shown.
  */
+import { screenLimits } from "../../protocol/limits.client.ts";
 import type { Item } from "../model/log.ts";
 import type { RoomModel } from "../model/room-model.ts";
 import type { Row } from "../text/spans.ts";
@@ -38,7 +39,8 @@ function aboutItem(room: RoomModel, item: Item): About {
 
 export class Viewport {
   readonly #rows: ItemRows;
-  readonly #remembered = new WeakMap<Item, Remembered>();
+  /** In the order laid out; the oldest are forgotten. */
+  readonly #remembered = new Map<Item, Remembered>();
 
   readonly #hides: (nick: string) => boolean;
 
@@ -65,7 +67,9 @@ export class Viewport {
     const stale = known?.columns !== columns || known.me !== me || known.version !== version;
     if (known === undefined || stale) {
       known = { columns, me, version, rows: this.#rows.item(item, about, me, columns) };
+      this.#remembered.delete(item);
       this.#remembered.set(item, known);
+      this.#forget();
     }
     const above: Row[] = [];
     if (item.kind === "message" && this.#beginsDay(room, number, item.message.at)) {
@@ -73,6 +77,16 @@ export class Viewport {
     }
     if (number === marker) above.push(this.#rows.markerRow(columns));
     return above.length === 0 ? known.rows : [...above, ...known.rows];
+  }
+
+  #forget(): void {
+    if (this.#remembered.size <= screenLimits.laidOut) return;
+    let left = this.#remembered.size - screenLimits.laidOut / 2;
+    for (const item of this.#remembered.keys()) {
+      this.#remembered.delete(item);
+      left -= 1;
+      if (left <= 0) break;
+    }
   }
 
   #beginsDay(room: RoomModel, number: number, at: number): boolean {
