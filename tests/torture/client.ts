@@ -256,6 +256,6 @@ export class Witness {
 }
 
 /** What a message says: its id, and enough after it that a cut or mixed text shows. */
-export function textOf(id: string): string {
+function textOf(id: string): string {
   return `message ${id} ${"·".repeat(1 + (id.length % 7))} end of ${id}`;
 }
