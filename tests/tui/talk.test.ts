@@ -33,7 +33,7 @@ describe("two people", () => {
     ana.type("/edit hello bob\r");
     await bob.see(/ana: hello bob \(edited\)/);
     bob.type("/reply hello ana\r");
-    await ana.see(/↪ ana: helo bob\n\d\d:\d\d bob: hello ana/);
+    await ana.see(/↪ ana: hello bob\n\d\d:\d\d bob: hello ana/);
     bob.type("/react 👍\r");
     await ana.see(/hello bob \(edited\)\n +👍 1/);
     bob.type("/me waves\r");

@@ -34,7 +34,12 @@ function aboutItem(room: RoomModel, item: Item): About {
   const { seq, re } = item.message;
   const change = room.changes.of(seq);
   if (re?.kind !== "reply") return { change, original: undefined };
-  return { change, original: room.log.latest((one) => one.seq === re.seq) };
+  const original = room.log.latest((one) => one.seq === re.seq);
+  const text = room.changes.of(re.seq)?.text;
+  return {
+    change,
+    original: original === undefined || text === undefined ? original : { ...original, text },
+  };
 }
 
 export class Viewport {
