@@ -22,8 +22,9 @@ export interface Position {
 
 const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const id = z.string().min(1).max(clientLimits.idLength);
-/** Names are only bounded here; names.ts gives the precise refusal. */
-const name = z.string().max(256);
+/** Most characters of a name, room or nick, in a request. Only bounded here; names.ts gives the precise refusal. */
+export const NAME_BOUND = 256;
+const name = z.string().max(NAME_BOUND);
 const text = z.string();
 const position = z.object({ epoch: z.string().min(1).max(64), seq });
 const request = { id: id.optional() };

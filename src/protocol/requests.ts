@@ -6,8 +6,8 @@
 import { ProtocolError } from "./errors.ts";
 import { clientLimits } from "./limits.ts";
 import { quote } from "./names.ts";
-import { requestSchemas } from "./messages.ts";
-import type { Request, RequestType } from "./messages.ts";
+import { NAME_BOUND, requestSchemas } from "./messages.ts";
+import type { Request, RequestOf, RequestType } from "./messages.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -69,6 +69,10 @@ export function checkRequest(object: unknown): Request {
       answerId,
     );
   }
+  if (type === "send") {
+    const plain = plainSend(object);
+    if (plain !== undefined) return plain;
+  }
   const result = requestSchemas[type as RequestType].safeParse(object);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -78,6 +82,22 @@ export function checkRequest(object: unknown): Request {
     answerId,
   );
 }
+
+/**
+ * What most lines are, without the schema: a `send` of room, text and perhaps an id, all within their bounds.
+ * @returns what the schema would give; undefined when the schema is to judge
+ */
+function plainSend(object: SendFields): RequestOf<"send"> | undefined {
+  const { room, id, text, action, re, by, proof } = object;
+  if (typeof room !== "string" || room.length > NAME_BOUND || typeof text !== "string") return undefined;
+  if (action !== undefined || re !== undefined || by !== undefined || proof !== undefined) return undefined;
+  if (id === undefined) return { type: "send", room, text };
+  if (typeof id !== "string" || id.length === 0 || id.length > clientLimits.idLength) return undefined;
+  return { type: "send", room, id, text };
+}
+
+/** The fields of the schema of `send`, unchecked; a field that is added there must be looked at here. */
+type SendFields = { readonly [K in keyof RequestOf<"send">]?: unknown };
 
 /** C0 but tab and newline, DEL, C1: nothing a message needs, and everything a terminal could be attacked with. */
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;

@@ -3,7 +3,13 @@ import fc from "fast-check";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { clientLimits } from "../../src/protocol/limits.ts";
 import { requestSchemas } from "../../src/protocol/messages.ts";
-import { checkText, checkTopic, parseRequest, RefusedRequest } from "../../src/protocol/requests.ts";
+import {
+  checkRequest,
+  checkText,
+  checkTopic,
+  parseRequest,
+  RefusedRequest,
+} from "../../src/protocol/requests.ts";
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value));
 
@@ -159,5 +165,56 @@ describe("a text", () => {
     expect(codeOf(() => checkTopic("x".repeat(301)))).toBe("text-too-long");
     expect(codeOf(() => checkTopic("a\nb"))).toBe("bad-text");
     expect(codeOf(() => checkTopic("a\tb"))).toBe("bad-text");
+  });
+});
+
+describe("a send, which is mostly read without the schema,", () => {
+  const bounded = (most: number) =>
+    fc.integer({ min: 0, max: 2 }).map((more) => "n".repeat(Math.max(0, most - 1 + more)));
+  const odd = fc.oneof(fc.jsonValue(), fc.constant(undefined));
+  const field = (most: number) => fc.oneof(fc.string({ maxLength: 8 }), bounded(most), bounded(1), odd);
+  const re = fc.record({ kind: fc.constantFrom("reply", "edit", "nothing"), seq: fc.integer() });
+  const sends = fc.record(
+    {
+      type: fc.constant("send"),
+      room: field(256),
+      id: field(clientLimits.idLength),
+      text: fc.oneof(fc.string(), odd),
+      action: fc.oneof(fc.boolean(), odd),
+      re: fc.oneof(re, odd),
+      by: fc.oneof(fc.constant("a".repeat(43)), odd),
+      proof: fc.oneof(bounded(16), bounded(128), odd),
+      future: odd,
+    },
+    { requiredKeys: ["type"] },
+  );
+  // Most of what is drawn should be near a send that is taken.
+  const plain = fc.record(
+    { type: fc.constant("send"), room: fc.string(), id: field(clientLimits.idLength), text: fc.string() },
+    { requiredKeys: ["type", "room", "text"] },
+  );
+
+  test("gives what the schema gives, and is refused when the schema refuses it", () => {
+    const seen = { taken: 0, refused: 0 };
+    fc.assert(
+      fc.property(fc.oneof(sends, plain), (drawn) => {
+        const object: unknown = JSON.parse(JSON.stringify(drawn));
+        const judged = requestSchemas.send.safeParse(object);
+        if (judged.success) {
+          seen.taken += 1;
+          expect(checkRequest(object)).toStrictEqual(judged.data);
+        } else {
+          seen.refused += 1;
+          expect(codeOf(() => checkRequest(object))).toBe("bad-message");
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+    expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(100);
+  });
+
+  test("has no field that the shorter way does not know", () => {
+    const known = ["type", "room", "id", "text", "action", "re", "by", "proof"];
+    expect(Object.keys(requestSchemas.send.shape).toSorted()).toEqual(known.toSorted());
   });
 });

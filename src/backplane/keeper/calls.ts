@@ -137,10 +137,8 @@ export class PublishCall implements Call {
   }
 
   answered(answer: unknown): void {
-    this.#done({
-      ok: true,
-      ...(answer as Logged),
-    });
+    const { position, at, duplicate } = answer as Logged;
+    this.#done({ ok: true, position, at, duplicate });
   }
 
   failed(failure: BackplaneFailure): void {
