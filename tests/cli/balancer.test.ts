@@ -142,6 +142,40 @@ describe("a cluster", () => {
   });
 });
 
+describe("with one server, found by name", () => {
+  test("people are held while it is away, told so, and go on where they were", async () => {
+    const data = await newData();
+    const [only] = (await servers(1, data)) as [Awaited<ReturnType<typeof servers>>[number]];
+    const { at, settled, status } = await balancer([`localhost:${only.port}`], data);
+    await settled("up");
+    const ana = await visitor(at, "ana");
+    const ben = await visitor(at, "ben");
+    only.running.kill("SIGKILL");
+    await settled("down");
+    ana.say(JSON.stringify({ type: "send", room: "lobby", text: "into the silence" }));
+    const late = Client.to(at).then((client) => {
+      cleanups.push(() => client.stop());
+      client.say(JSON.stringify({ type: "hello", version: 1, nick: "late" }));
+      return client;
+    });
+    await sees(ana, /"type":"notice","code":"holding"/);
+    await eventually(
+      async () => (await status()).sessions.held === 3,
+      () => "three who wait",
+    );
+    await start("server", "--port", only.port, "--name", "s1", "--data", data);
+    await Promise.all([ana, ben].map((client) => sees(client, /into the silence/)));
+    await sees(ana, /"type":"notice","code":"restored"/);
+    await sees(await late, /"type":"welcome"/);
+    expect(texts(ana)).toEqual(["into the silence"]);
+    await eventually(
+      async () => (await status()).sessions.current === 3,
+      () => "three who are served",
+    );
+    expect((await status()).sessions).toMatchObject({ held: 0, refused: 0 });
+  });
+});
+
 describe("the README's curl examples", () => {
   const readme = readFileSync(join(import.meta.dir, "../../README.md"), "utf8");
   const examples = readme.split("\n").filter((line) => line.startsWith("curl "));
