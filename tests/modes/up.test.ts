@@ -51,7 +51,8 @@ const isAlive = (pid: number) => {
 /** The child whose command line has `word`. */
 function childWith(pid: number, word: string): number {
   const found = childrenOf(pid).find((child) =>
-    readFileSync(`/proc/${child}/cmdline`, "utf8").includes(word),
+    // A whole word: the folder that the program lies in may be called anything.
+    readFileSync(`/proc/${child}/cmdline`, "utf8").split("\0").includes(word),
   );
   if (found === undefined) throw new Error(`no child of ${pid} has ${word} in its command line`);
   return found;
