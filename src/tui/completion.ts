@@ -13,6 +13,8 @@ export interface CompletionSources {
   readonly joined: readonly string[];
   /** Rooms known of. */
   readonly rooms: readonly string[];
+  /** Emoji for the beginning of a word. */
+  readonly emoji?: (typed: string) => readonly string[];
 }
 
 /** Candidates for the text from `from` to the cursor; each replaces that text whole. */
@@ -54,7 +56,7 @@ export function complete(before: string, sources: CompletionSources): Completion
   const from = before.search(/\S*$/);
   const word = before.slice(from);
   const command = /^\/(\S+)\s/.exec(before);
-  if (command !== null) {
+  if (command !== null && !word.startsWith(":")) {
     const found = sources.commands.find(
       ({ name, aliases }) => name === command[1] || aliases.includes(command[1] ?? ""),
     );
@@ -65,6 +67,10 @@ export function complete(before: string, sources: CompletionSources): Completion
     return { from: 0, candidates: names.filter((name) => name.startsWith(before)).map((name) => `${name} `) };
   }
   if (word === "") return { from, candidates: [] };
+  const named = /^:([\p{L}\d_+-]{2,}):?$/u.exec(word)?.[1];
+  if (named !== undefined) {
+    return { from, candidates: (sources.emoji?.(named) ?? []).map((emoji) => `${emoji} `) };
+  }
   const mark = word.startsWith("@") ? "@" : "";
   const bare = word.slice(mark.length);
   const after = from === 0 && mark === "" ? ": " : " ";

@@ -8,6 +8,7 @@ import { parseTyped } from "../../src/tui/commands/parse.ts";
 import { commands, findCommand } from "../../src/tui/commands/table.ts";
 import { splitWords } from "../../src/tui/commands/command.ts";
 import { commonPrefix, complete } from "../../src/tui/completion.ts";
+import { findEmoji } from "../../src/tui/emoji.ts";
 import { english } from "../../src/tui/language/english.ts";
 import { spanish } from "../../src/tui/language/spanish.ts";
 import { languages, wordsFor } from "../../src/tui/language/words.ts";
@@ -125,6 +126,19 @@ describe("Tab", () => {
     ["", 0, []],
   ])("after %j replaces from %d with %j", (before, from, candidates) => {
     expect(complete(before, sources)).toEqual({ from, candidates });
+  });
+
+  test("offers emoji by what people call them, also inside commands", () => {
+    const emoji = { ...sources, emoji: findEmoji };
+    expect(complete("hi :thumbs_u", emoji)).toEqual({ from: 3, candidates: ["👍 "] });
+    expect(complete("/react :red_hea", emoji)).toEqual({
+      from: 7,
+      candidates: [expect.stringContaining("❤")],
+    });
+    expect(complete(":smile:", emoji).candidates.length).toBeGreaterThan(3);
+    expect(complete(":)", emoji).candidates).toEqual([]);
+    expect(findEmoji("a").length).toBeLessThanOrEqual(24);
+    expect(findEmoji("nothing_is_called_this")).toEqual([]);
   });
 
   test("knows how far all candidates agree", () => {

@@ -13,6 +13,7 @@ import type { CommandContext } from "../commands/command.ts";
 import { parseTyped } from "../commands/parse.ts";
 import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
+import { findEmoji } from "../emoji.ts";
 import type { Completion } from "../completion.ts";
 import type { Action } from "../input/bindings.ts";
 import { Composer } from "../input/composer.ts";
@@ -274,7 +275,7 @@ export class ScreenController {
     const { backend } = this.#options;
     const joined = [...backend.session.rooms.keys()];
     const commands = commandsOf(backend);
-    return complete(before, { commands, nicks: this.model.nicks(), joined, rooms: joined });
+    return complete(before, { commands, nicks: this.model.nicks(), joined, rooms: joined, emoji: findEmoji });
   }
 
   #send(): void {
