@@ -22,8 +22,8 @@ export interface WorldSize {
   readonly durationMs: number;
 }
 
-/** A busy five minutes of a large mesh. */
-export const fullSize: WorldSize = { peers: 20, messages: 10_000, durationMs: 300_000 };
+/** Two and a half busy minutes of a large mesh. */
+export const fullSize: WorldSize = { peers: 20, messages: 10_000, durationMs: 150_000 };
 
 /** What a run did, for people who want to see that it did something. */
 export interface WorldReport {
