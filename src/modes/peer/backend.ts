@@ -24,7 +24,7 @@ import { peerConsoleLimits } from "../../protocol/limits.peer.ts";
 import type { ServerMessage } from "../../protocol/messages.ts";
 import { parseRoom } from "../../protocol/names.ts";
 import { checkText } from "../../protocol/requests.ts";
-import type { ChatBackend, ChatSession, RoomView } from "../../tui/backend.ts";
+import type { ChatBackend, ChatSession, RoomView, SendExtras } from "../../tui/backend.ts";
 import type { Command } from "../../tui/commands/command.ts";
 import { peerCommands } from "./commands.ts";
 import { answerRequest } from "./requests.ts";
@@ -141,7 +141,12 @@ export class MeshBackend implements ChatBackend, ChatSession {
     return true;
   }
 
-  send(target: string, text: string, id: string = this.#newId()): Taken {
+  send(target: string, text: string, id: string = this.#newId(), extras?: SendExtras): Taken {
+    const kind = extras?.re?.kind;
+    // Without a word for it in the mesh's log an edit would be said as something new.
+    if (kind === "edit" || kind === "delete") {
+      return { ok: false, code: "unknown-type", message: "between peers what was said stays as it was said" };
+    }
     try {
       checkText(text);
       const place = this.#rooms.placeOf(target);
