@@ -8,6 +8,8 @@ export const redisLimits = {
   /** First and longest wait before connecting again. */
   reconnectMs: 50,
   reconnectMostMs: 1_000,
+  /** A call that Redis could not serve for this long fails as `unavailable`; as backplaneLimits.publishMs. */
+  callMs: 10_000,
   /** Between two tries of a call while Redis cannot serve it. */
   retryMs: 50,
   /** A server's sign of life; a server whose last is older than the lease is gone, and its sessions go into grace. */

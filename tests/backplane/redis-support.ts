@@ -38,13 +38,15 @@ async function freePort(): Promise<number> {
 export class RedisServer {
   readonly folder = mkdtempSync(join(tmpdir(), "rtchat-redis-"));
   readonly #program: string;
-  readonly #options: readonly string[];
+  readonly options: string[];
+  /** Without TLS. */
+  plain = true;
   #process: Bun.Subprocess<"ignore", "pipe", "pipe"> | undefined;
   port = 0;
 
-  constructor(program: string, ...options: readonly string[]) {
+  constructor(program: string, ...options: string[]) {
     this.#program = program;
-    this.#options = options;
+    this.options = options;
   }
 
   get pid(): number {
@@ -58,10 +60,12 @@ export class RedisServer {
       const child = Bun.spawn(
         [
           this.#program,
-          ...`--port ${this.port} --bind 127.0.0.1 --dir ${this.folder} --logfile redis.log`.split(" "),
+          ...`--port ${this.plain ? this.port : 0} --bind 127.0.0.1 --dir ${this.folder} --logfile redis.log`.split(
+            " ",
+          ),
           "--save",
           "",
-          ...this.#options.map((option) => option.replace("$PORT", String(this.port))),
+          ...this.options.map((option) => option.replace("$PORT", String(this.port))),
         ],
         { stdin: "ignore", stdout: "pipe", stderr: "pipe" },
       );
@@ -139,6 +143,45 @@ export async function loseTails(
       await client.hSet(key, "seq", seq - 1);
     }
   }
+}
+
+/** Three servers as one Redis Cluster, each with a third of the slots. */
+export async function startCluster(program: string): Promise<RedisServer[]> {
+  const servers = Array.from(
+    { length: 3 },
+    () =>
+      new RedisServer(
+        program,
+        "--cluster-enabled",
+        "yes",
+        "--cluster-node-timeout",
+        "2000",
+        "--appendonly",
+        "yes",
+      ),
+  );
+  for (const server of servers) await server.start();
+  const clients = await Promise.all(servers.map((server) => plainClient(server.port)));
+  const bounds = [0, 5_461, 10_923, 16_384];
+  for (const [index, client] of clients.entries()) {
+    const [from, to] = [bounds[index] ?? 0, (bounds[index + 1] ?? 0) - 1];
+    await client.sendCommand(["CLUSTER", "ADDSLOTSRANGE", String(from), String(to)]);
+    await client.sendCommand(["CLUSTER", "SET-CONFIG-EPOCH", String(index + 1)]);
+  }
+  for (const server of servers.slice(1)) {
+    await clients[0]?.sendCommand(["CLUSTER", "MEET", "127.0.0.1", String(server.port)]);
+  }
+  for (const client of clients) {
+    await eventually(
+      async () => {
+        const info = await client.sendCommand<string>(["CLUSTER", "INFO"]);
+        return info.includes("cluster_state:ok") && info.includes("cluster_known_nodes:3");
+      },
+      () => "the Redis Cluster to be whole",
+    );
+    client.destroy();
+  }
+  return servers;
 }
 
 let databases = 0;

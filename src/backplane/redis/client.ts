@@ -86,11 +86,13 @@ function cluster(address: RedisAddress, times: Times) {
 
 const binary = { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } };
 
-/** An answer of Redis that will not change by asking again. */
+/** An answer of Redis that will not change by asking again: credentials, rights, the database, its version. */
 export function isFinal(error: unknown): boolean {
   return (
     error instanceof ErrorReply &&
-    /^(NOAUTH|WRONGPASS|NOPERM|ERR AUTH|ERR unknown command|ERR DB)/i.test(error.message)
+    /^(NOAUTH|WRONGPASS|NOPERM|NOPROTO|ERR (AUTH|invalid password|unknown command|DB index|SELECT))/.test(
+      error.message,
+    )
   );
 }
 

@@ -60,6 +60,7 @@ export class RedisBackplane implements Backplane {
   readonly #id = randomUUID();
   readonly #address: RedisAddress;
   readonly #graceMs: number;
+  readonly #callMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #door = new Door();
@@ -83,6 +84,7 @@ export class RedisBackplane implements Backplane {
     const { address, log, keepMessages, keepDays } = options;
     this.#address = address;
     this.#graceMs = options.graceMs ?? backplaneLimits.graceMs;
+    this.#callMs = limits.callMs;
     this.#clock = clock;
     this.#log = log;
     const gate = this.#door;
@@ -100,7 +102,7 @@ export class RedisBackplane implements Backplane {
       clock,
       positions,
       prefix: `${address.prefix}:${address.database}:`,
-      timeoutMs: backplaneLimits.publishMs,
+      timeoutMs: limits.callMs,
       retryMs: limits.retryMs,
       compare: (instance) => this.#comparison.run(instance),
     });
@@ -150,7 +152,7 @@ export class RedisBackplane implements Backplane {
   async start(listener: BackplaneListener): Promise<void> {
     this.#listener = listener;
     const { shown } = this.#address;
-    const timer = this.#clock.after(backplaneLimits.publishMs, () => {
+    const timer = this.#clock.after(this.#callMs, () => {
       const { detail } = this.#health;
       this.#first.reject(new Error(`cannot reach ${shown} (${detail}); check that it runs and the address`));
     });
