@@ -123,7 +123,11 @@ function backendMetrics(backends: readonly BackendView[]): MetricObject[] {
     gauge("sessions_max", "Most sessions there at once", ({ sessions }) => sessions.max),
     gauge("users", "Sessions there over all balancers, as it last reported", ({ users }) => users),
     gauge("rooms", "Rooms with members there", ({ rooms }) => rooms),
-    counter("sessions", "Sessions first placed there", ({ sessions }) => sessions.total),
+    counter(
+      "sessions",
+      "Sessions first placed there",
+      ({ sessions, handovers }) => sessions.total - handovers.in,
+    ),
     counter("selected", "How often the policy chose it for a new session", ({ selected }) => selected),
     counter("failures", "Choices that came to nothing", ({ failures }) => failures),
     counter("retries", "Sessions placed there after another backend failed them", ({ retries }) => retries),

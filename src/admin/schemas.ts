@@ -17,7 +17,7 @@ const histogram = z
   });
 
 const sessions = z.object({ current: count, max: count, total: count }).openapi("SessionCounts", {
-  description: "total: first placed here; moved here counts under handovers.in",
+  description: "total: of a backend, placed or moved there; of the balancer, each session once",
 });
 
 const drain = z

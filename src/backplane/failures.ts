@@ -9,7 +9,7 @@ export function unavailable(message: string): BackplaneFailure {
 }
 
 /** The caller asked for what can never be. */
-export function refused(message: string): BackplaneFailure {
+function refused(message: string): BackplaneFailure {
   return { ok: false, code: "internal", message };
 }
 

@@ -23,7 +23,11 @@ export function viewBackend(backend: Backend, monotonic: number): BackendView {
     since: iso(backend.since),
     weight: backend.weight,
     ramp: backend.ramp,
-    sessions: { current: totals.sessions, max: backend.sessionsMax, total: totals.sessionsTotal },
+    sessions: {
+      current: totals.sessions,
+      max: backend.sessionsMax,
+      total: totals.sessionsTotal + totals.handoversIn,
+    },
     selected: totals.selected,
     failures: totals.failures,
     retries: totals.retries,

@@ -20,7 +20,7 @@ export interface HistogramView {
 export interface SessionCounts {
   readonly current: number;
   readonly max: number;
-  /** First placed here; a session moved here from elsewhere counts under `handovers.in`. */
+  /** Of a backend: placed here or moved here. Of the balancer: each session once. */
   readonly total: number;
 }
 
@@ -66,7 +66,7 @@ export interface BackendView {
   readonly sessions: SessionCounts;
   /** How often the policy chose it for a new session. */
   readonly selected: number;
-  /** Choices that came to nothing: selected − failures = sessions.total, but for choices not yet settled. */
+  /** Choices that came to nothing: selected − failures = sessions.total − handovers.in, but for choices not yet settled. */
   readonly failures: number;
   /** Sessions placed here after another backend had failed them. */
   readonly retries: number;

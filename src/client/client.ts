@@ -58,7 +58,7 @@ export class Client {
   #heard = 0;
   #pinged = false;
   #onlineSince: number | undefined;
-  /** While `nick-taken` may be this session's own past: until when it is retried (monotonic). */
+  /** While `nick-taken` may be the work of a former life: until when it is retried (monotonic). */
   #nickRetryUntil = 0;
   /** When a `going-away` server may be replaced (monotonic). */
   #comeBackAt = 0;
@@ -131,7 +131,10 @@ export class Client {
       return;
     }
     this.#session.useNick(nick);
-    if (this.#connection.state === "needs-nick") this.#beginRound();
+    this.#nickRetryUntil = 0;
+    const { state } = this.#connection;
+    const refused = state === "waiting" && this.#connection.code === "nick-taken";
+    if (state === "needs-nick" || refused) this.#beginRound();
   }
 
   /**
@@ -254,7 +257,7 @@ export class Client {
   }
 
   /** The link failed or is given up: the next address, or wait. */
-  #lost(reason: string, code: string): void {
+  #lost(reason: string, code: string, mostMs: number = chatClientLimits.backoffMostMs): void {
     const { clock, random, addresses } = this.#options;
     const address = formatAddress(this.#address);
     const wasOnline = this.#onlineSince !== undefined;
@@ -270,7 +273,7 @@ export class Client {
       return;
     }
     const asked = this.#comeBackAt - clock.monotonic();
-    const retryInMs = Math.round(asked > 0 ? asked : retryDelay(this.#failures, random));
+    const retryInMs = Math.round(asked > 0 ? asked : retryDelay(this.#failures, random, mostMs));
     this.#comeBackAt = 0;
     this.#failures += 1;
     this.#timers.retry = clock.after(retryInMs, () => this.#beginRound());
@@ -283,7 +286,7 @@ export class Client {
       if (this.#nickRetryUntil === 0) this.#nickRetryUntil = now + chatClientLimits.nickRetryMs;
       if (now < this.#nickRetryUntil) {
         this.#left = 0;
-        this.#lost(message, code);
+        this.#lost(message, code, chatClientLimits.nickBackoffMostMs);
         return;
       }
     }

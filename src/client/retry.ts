@@ -1,21 +1,15 @@
-/**
- * Exponential backoff with full jitter: after failure `n` (from 0), a random part of `base × 2ⁿ`, at most `most`.
- * Full jitter, because clients that lost the same server at the same moment must not come back at the same moment
- * (Marc Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
- */
+/** How long a client waits before it tries again, whatever it is that failed. */
+import { backoffDelay } from "../net/backoff.ts";
 import type { Random } from "../protocol/clock.ts";
 import { chatClientLimits } from "../protocol/limits.client.ts";
 
+const bounds = { firstMs: chatClientLimits.backoffMs, mostMs: chatClientLimits.backoffMostMs };
+
 /**
  * @param failures how many times it failed before, from 0
+ * @param mostMs bounds the delay further
  * @returns ms to wait before the next attempt
  */
-export function retryDelay(
-  failures: number,
-  random: Random,
-  limits: Pick<typeof chatClientLimits, "backoffMs" | "backoffMostMs"> = chatClientLimits,
-): number {
-  // 2^30 is beyond any sensible maximum; without the bound a long outage would overflow into Infinity × 0.
-  const most = Math.min(limits.backoffMostMs, limits.backoffMs * 2 ** Math.min(failures, 30));
-  return random() * most;
+export function retryDelay(failures: number, random: Random, mostMs: number = bounds.mostMs): number {
+  return backoffDelay(failures, { ...bounds, mostMs }, random);
 }

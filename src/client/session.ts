@@ -30,7 +30,7 @@ export interface SessionHost {
   /** One line without its newline. Called only between `attach` and `detach`. */
   write(line: string): void;
   welcomed(welcome: Welcome, first: boolean): void;
-  /** The hello was refused for its nick. `mayPass`: probably by this session's own former life. */
+  /** The hello was refused for its nick. `mayPass`: perhaps by a former life, of this session or of this program. */
   nickRefused(code: string, message: string, mayPass: boolean): void;
   /** The server ends the connection after this error. */
   ended(code: string, message: string, comeBack: boolean): void;
@@ -290,8 +290,7 @@ export class Session {
 
   #helloFailed({ code, message }: ErrorMessage): void {
     if (code === "nick-taken" || code === "bad-nick") {
-      const mine = code === "nick-taken" && this.#welcome !== undefined;
-      this.#host.nickRefused(code, message, mine);
+      this.#host.nickRefused(code, message, code === "nick-taken");
       return;
     }
     const retry = isErrorCode(code) && errorKinds[code].retry;

@@ -9,6 +9,7 @@
  */
 import type { BackplaneHealth, BackplaneListener } from "../backplane/backplane.ts";
 import type { EdgePort, HubHost, HubPort, HubReport } from "../edge/trunk.ts";
+import type { Timer } from "../protocol/clock.ts";
 import { Attachment } from "./attachment.ts";
 import { Core } from "./core.ts";
 import type { HubOptions } from "./options.ts";
@@ -20,6 +21,8 @@ export class Hub implements HubHost {
   readonly #core: Core;
   readonly #attachments = new Set<Attachment>();
   #draining = false;
+  /** Fires when a trouble with the backplane has lasted. */
+  #trouble: Timer | undefined;
 
   constructor(options: HubOptions) {
     this.#core = new Core(options, requestHandlers);
@@ -47,6 +50,8 @@ export class Hub implements HubHost {
   async stop(release: boolean): Promise<void> {
     for (const attachment of this.#attachments) attachment.detach();
     this.#attachments.clear();
+    this.#draining = true;
+    this.#trouble?.stop();
     this.#core.close();
     await this.#core.backplane.stop(release);
   }
@@ -68,6 +73,7 @@ export class Hub implements HubHost {
   drain(): void {
     if (this.#draining) return;
     this.#draining = true;
+    this.#trouble?.stop();
     for (const { edge } of this.#attachments) edge.drain();
   }
 
@@ -89,9 +95,18 @@ export class Hub implements HubHost {
     };
   }
 
+  /**
+   * A keeper that stops is followed by another within some ms, and a server that stops itself cares no more: the log has
+   * only a trouble that lasts. The report tells at once.
+   */
   #tellHealth({ state, detail }: BackplaneHealth): void {
-    const { logger } = this.#core;
+    const { logger, clock, limits } = this.#core;
+    this.#trouble?.stop();
+    this.#trouble = undefined;
+    if (this.#draining) return;
+    const warn = (): void => logger.warn(`the backplane is ${state}`, { detail });
     if (state === "ok") logger.info("the backplane is well", { detail });
-    else logger.warn(`the backplane is ${state}`, { detail });
+    else if (state === "down") warn();
+    else this.#trouble = clock.after(limits.troubleMs, warn);
   }
 }

@@ -6,12 +6,10 @@ import { explainSystemError, Failure } from "../cli/errors.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import type { Client } from "../client/client.ts";
 import { systemClock } from "../protocol/clock.ts";
-import { pipeLimits } from "../protocol/limits.client.ts";
 import { archiveFormats } from "../tui/archive/formats.ts";
 import type { ArchiveFormat } from "../tui/archive/formats.ts";
-import { ArchiveError, pagesUp, untilJoined } from "../tui/archive/pages.ts";
-import type { Words } from "../tui/language/words.ts";
-import { addressesOf, makeClient, nickWithSuffix, wordsOf } from "./client/connect.ts";
+import { ArchiveError, pagesUp } from "../tui/archive/pages.ts";
+import { addressesOf, makeClient, nickWithSuffix, untilConnected, wordsOf } from "./client/connect.ts";
 import { Memory } from "./client/memory.ts";
 import { exportMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -87,21 +85,6 @@ async function writeFile(client: Client, room: string, format: ArchiveFormat, pa
   }
 }
 
-async function untilConnected(client: Client, room: string, words: Words): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = systemClock.after(pipeLimits.firstConnectMs, () => {
-    const { connection } = client;
-    const reason = "reason" in connection ? connection.reason : "";
-    const address = "address" in connection ? connection.address : "";
-    late.reject(new Failure(words.pipeOffline(address, reason), words.startOne));
-  });
-  try {
-    await Promise.race([untilJoined(client, room), late.promise]);
-  } finally {
-    timer.stop();
-  }
-}
-
 export const start: StartMode = modeStarter(exportMode, async (config, context) => {
   const { environment } = context;
   const words = wordsOf(config.lang, environment);
@@ -109,8 +92,6 @@ export const start: StartMode = modeStarter(exportMode, async (config, context) 
   const client = makeClient(addressesOf(config.connect, new Memory(environment)), nick);
   const { room, out } = config;
   const format = archiveFormats[config.format];
-  client.session.join(room, 0);
-  client.connect();
   try {
     await untilConnected(client, room, words);
     const count =

@@ -2,12 +2,11 @@
 import { Failure } from "../cli/errors.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { systemClock } from "../protocol/clock.ts";
-import { pipeLimits } from "../protocol/limits.client.ts";
 import type { Message } from "../protocol/messages.ts";
-import { ArchiveError, newest, untilJoined } from "../tui/archive/pages.ts";
+import { ArchiveError, newest } from "../tui/archive/pages.ts";
 import { noPaint } from "../tui/colours.ts";
 import { LineFormat, jsonLine } from "../tui/line/format.ts";
-import { addressesOf, makeClient, nickWithSuffix, wordsOf } from "./client/connect.ts";
+import { addressesOf, makeClient, nickWithSuffix, untilConnected, wordsOf } from "./client/connect.ts";
 import { Memory } from "./client/memory.ts";
 import { tailMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -39,21 +38,10 @@ export const start: StartMode = modeStarter(tailMode, async (config, context) =>
     if (event.message.type === "message") follow(event.message);
     else if (event.message.type === "joined" && event.rejoined) event.message.messages.forEach(follow);
   });
-  client.session.join(config.room, 0);
-  client.connect();
   const from = config.since === undefined ? 0 : systemClock.now() - config.since;
   const most = config.lines ?? (config.since === undefined ? LINES : Number.MAX_SAFE_INTEGER);
-  const offline = Promise.withResolvers<never>();
-  const timer = systemClock.after(pipeLimits.firstConnectMs, () => {
-    const { connection } = client;
-    if (connection.state === "online") return;
-    const reason = "reason" in connection ? connection.reason : "";
-    const address = "address" in connection ? connection.address : "";
-    offline.reject(new Failure(words.pipeOffline(address, reason), words.startOne));
-  });
   try {
-    await Promise.race([untilJoined(client, config.room), offline.promise]);
-    timer.stop();
+    await untilConnected(client, config.room, words);
     const messages = await newest(client, config.room, from, most);
     for (const message of messages) print(message);
     shown = messages.at(-1)?.seq ?? 0;
@@ -66,7 +54,6 @@ export const start: StartMode = modeStarter(tailMode, async (config, context) =>
     if (error instanceof ArchiveError) throw new Failure(words.exportFailed(config.room, error.message));
     throw error;
   } finally {
-    timer.stop();
     client.close();
   }
 });

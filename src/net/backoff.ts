@@ -5,12 +5,21 @@
  */
 import type { Random } from "../protocol/clock.ts";
 
-/** Bounds of a {@link Backoff}, ms. */
+/** Bounds of a wait, ms. */
 export interface BackoffOptions {
   /** The first wait is below this. */
   readonly firstMs: number;
   /** No wait is above this. */
   readonly mostMs: number;
+}
+
+/**
+ * One wait in ms: random in [0, min(most, first × 2^failures)).
+ * @param failures how many times it failed before, from 0
+ */
+export function backoffDelay(failures: number, { firstMs, mostMs }: BackoffOptions, random: Random): number {
+  // 2^30 is beyond any sensible maximum; without the bound a long outage would overflow into Infinity × 0.
+  return random() * Math.min(mostMs, firstMs * 2 ** Math.min(failures, 30));
 }
 
 /** Waits between attempts. */
@@ -29,12 +38,11 @@ export class Backoff {
     return this.#attempts;
   }
 
-  /** The next wait in ms: random in [0, min(most, first × 2^attempts)). */
+  /** The next wait in ms, see {@link backoffDelay}. */
   next(): number {
-    const { firstMs, mostMs } = this.#options;
-    const ceiling = Math.min(mostMs, firstMs * 2 ** Math.min(this.#attempts, 30));
+    const delay = backoffDelay(this.#attempts, this.#options, this.#random);
     this.#attempts += 1;
-    return this.#random() * ceiling;
+    return delay;
   }
 
   /** After a success: the next wait is short again. */

@@ -35,8 +35,13 @@ export const chatClientLimits = {
   backoffMostMs: 30_000,
   /** A connection this old was good: the next backoff starts from the beginning. */
   stableMs: 5_000,
-  /** After the session was lost its nick is still held by it: how long `nick-taken` is taken as "try again". */
+  /**
+   * A nick is held for backplaneLimits.graceMs by a session whose connection broke, this session's or that of a run
+   * before it that crashed: how long `nick-taken` is taken as "try again".
+   */
   nickRetryMs: 15_000,
+  /** The longest delay between two such tries: somebody sits there and waits. */
+  nickBackoffMostMs: 2_000,
   /** From `bye` to closing all the same. */
   byeMs: 2_000,
   /** The longest delay that a `going-away` may ask for; more is a broken or hostile server. */

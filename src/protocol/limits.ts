@@ -143,6 +143,8 @@ export const hubLimits = {
   /** First and longest delay between two tries of that. */
   retryMs: 100,
   retryMostMs: 2_000,
+  /** A backplane degraded for less is not worth a warning: a new keeper is elected in some ms, noticed dead in 600. */
+  troubleMs: 1_000,
   /** How long a `resume` token is honoured: somebody back from a month's holiday still has the same inbox. */
   tokenMs: 31 * 24 * 3_600_000,
 } as const;

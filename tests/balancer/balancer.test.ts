@@ -45,9 +45,10 @@ async function balance(all: readonly TestBackend[], options: Partial<BalancerOpt
 function expectReconciled(snapshot: Snapshot): void {
   expect(snapshot.selected - snapshot.failures).toBe(snapshot.sessions.total);
   let total = 0;
-  for (const { selected, failures, sessions } of snapshot.backends) {
-    expect(selected - failures).toBe(sessions.total);
-    total += sessions.total;
+  for (const { selected, failures, sessions, handovers } of snapshot.backends) {
+    expect(selected - failures).toBe(sessions.total - handovers.in);
+    expect(sessions.total).toBeGreaterThanOrEqual(sessions.current);
+    total += sessions.total - handovers.in;
   }
   expect(total).toBe(snapshot.sessions.total);
 }

@@ -98,4 +98,16 @@ describe("a screen", () => {
     screen.resize({ columns: 60, rows: 9 });
     await screen.see(/9 60/);
   });
+
+  test("is not looked at while a frame is being painted", async () => {
+    const source = String.raw`printf '\033[?2026hhalf'; read -r line; printf ' a frame\033[?2026l'; read -r end`;
+    const screen = await lab.terminalWith({ command: ["/bin/sh", "-c", source] }, { columns: 40, rows: 5 });
+    const seen = screen.see(/half/);
+    await eventually(
+      () => screen.raw.includes("half"),
+      () => screen.raw,
+    );
+    screen.press("enter");
+    expect(await seen).toMatch(/half\s* a frame/);
+  });
 });

@@ -354,6 +354,33 @@ describe("a client", () => {
     expect(other.connection).toMatchObject({ state: "online", nick: "ana2" });
   });
 
+  test("waits for a run before it, which crashed, to give up the nick, and takes another at once when told", () => {
+    const server = new FakeServer();
+    const { client, clock, events } = setUp({ [A]: server });
+    let held = true;
+    server.intercept = (connection, request) => {
+      if (request.type !== "hello" || request.nick !== "ana" || !held) return false;
+      connection.say({ type: "error", code: "nick-taken", message: "taken", id: request.id! });
+      return true;
+    };
+    client.connect();
+    clock.advance(10_000);
+    expect(client.connection).toMatchObject({ code: "nick-taken" });
+    held = false;
+    clock.advance(2_100);
+    expect(client.connection).toMatchObject({ state: "online", nick: "ana", first: true });
+    expect(states(events)).not.toContain("needs-nick");
+
+    held = true;
+    const again = setUp({ [A]: server });
+    again.client.connect();
+    again.clock.advance(10_000);
+    expect(again.client.connection).toMatchObject({ state: "waiting", code: "nick-taken" });
+    again.client.changeNick("ana2");
+    again.clock.advance(100);
+    expect(again.client.connection).toMatchObject({ state: "online", nick: "ana2" });
+  });
+
   test("waits for its own former life to give up the nick", () => {
     const server = new FakeServer();
     const { client, clock, network, events } = setUp({ [A]: server });

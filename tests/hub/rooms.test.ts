@@ -363,6 +363,26 @@ describe("a hub", () => {
       'info the backplane is well {"detail":"back"}',
     ]);
   });
+
+  test("warns of a keeper that is gone only if no other follows, and never while it stops", async () => {
+    const world = new World();
+    const { backplane, hub } = world.site();
+    const degraded = { state: "degraded", detail: "gone", roundTripMs: 0 } as const;
+    backplane.listener?.health(degraded);
+    world.clock.advance(100);
+    backplane.listener?.health({ state: "ok", detail: "back", roundTripMs: 1 });
+    world.clock.advance(10_000);
+    expect(world.logged).toEqual(['info the backplane is well {"detail":"back"}']);
+    backplane.listener?.health(degraded);
+    world.clock.advance(10_000);
+    expect(world.logged.slice(1)).toEqual(['warn the backplane is degraded {"detail":"gone"}']);
+    backplane.listener?.health(degraded);
+    hub.drain();
+    backplane.listener?.health({ state: "down", detail: "stopped", roundTripMs: 0 });
+    world.clock.advance(10_000);
+    expect(world.logged).toHaveLength(2);
+    await hub.stop(false);
+  });
 });
 
 describe("a roster", () => {

@@ -80,8 +80,14 @@ export class TerminalScreen {
     return this.#raw;
   }
 
+  /** What is being painted is not on the screen yet: a frame comes in many writes (DEC mode 2026). */
   #look(): void {
+    if (this.#painting) return;
     for (const watcher of this.#watchers) watcher();
+  }
+
+  get #painting(): boolean {
+    return this.#emulator.modes.synchronizedOutputMode;
   }
 
   #lines(first: number, count: number): string[] {
@@ -123,7 +129,7 @@ export class TerminalScreen {
     };
     this.#watchers.add(watcher);
     try {
-      watcher();
+      this.#look();
       return await withDeadline(
         seen.promise,
         () => `a screen with ${String(what)}; it shows\n${this.screen()}`,

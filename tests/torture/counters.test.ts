@@ -3,7 +3,12 @@ import { backendView, snapshotOf } from "../admin/fixtures.ts";
 import { unreconciled } from "./counters.ts";
 
 const backend = (selected: number, failures: number, total: number, current: number) =>
-  backendView(8001, { selected, failures, sessions: { current, max: current, total } });
+  backendView(8001, {
+    selected,
+    failures,
+    sessions: { current, max: current, total: total + 1 },
+    handovers: { in: 1, out: 0 },
+  });
 const sums = { selected: 20, failures: 3, sessions: { current: 9, max: 9, total: 17, held: 0, refused: 0 } };
 
 test("books that add up are fine", () => {

@@ -37,6 +37,15 @@ describe("send", () => {
     ]);
   });
 
+  test("does not call it a success when there was nothing to send", async () => {
+    expect(await lab.run(...to("send", "--room", "ops"))).toEqual({
+      code: 1,
+      signal: null,
+      stdout: "",
+      stderr: "rtchat send: there was nothing to send\n",
+    });
+  });
+
   test("takes another nick when its own is in use, unless that was asked for", async () => {
     const sitting = await lab.start(
       ...to("client", "--json", "--follow", "--nick", "tester", "--room", "nicks"),

@@ -258,6 +258,21 @@ describe("pipe mode", () => {
     });
   });
 
+  test("waits for a nick that a crashed run before it still holds, longer than for a server, and says so once", async () => {
+    const server = new FakeServer();
+    let refusals = 6;
+    server.intercept = (connection, request) => {
+      if (request.type !== "hello" || refusals === 0) return false;
+      refusals -= 1;
+      connection.say({ type: "error", code: "nick-taken", message: "nick ana is taken", id: request.id! });
+      return true;
+    };
+    const { result, err, texts } = await pipe(["hi\n"], { server });
+    expect(result).toEqual({ ok: true });
+    expect(texts).toEqual(["hi"]);
+    expect(err).toEqual([expect.stringMatching(/^nick ana is taken; if it was yours a moment ago/)]);
+  });
+
   test("with JSON prints every event, takes objects and text, and answers mistakes with errors", async () => {
     const { result, out, texts } = await pipe(
       [

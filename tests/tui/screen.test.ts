@@ -89,8 +89,8 @@ describe("the screen", () => {
     ana.type("\u001ba");
     await ana.see(/bob: ana: look/);
     ana.resize({ columns: 60, rows: 12 });
-    const less = await ana.see((shown) => shown.split("\n").length === 12);
-    expect(less).toMatch(/lobby {2}ops/);
+    // The emulator cuts what it shows to the new size before the program has drawn anew.
+    await ana.see((shown) => shown.split("\n").length === 12 && /lobby {2}ops/.test(shown));
     ana.resize({ columns: 20, rows: 5 });
     await ana.see(/the terminal is too/);
     ana.resize(large);

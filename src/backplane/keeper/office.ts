@@ -28,7 +28,7 @@ export interface Candidacy {
 }
 
 /** The row of whoever keeps the file, or kept it last. */
-export function readHolder(db: Database): Holder {
+function readHolder(db: Database): Holder {
   const holder = db.query<Holder, []>("SELECT * FROM cluster").get();
   if (holder === null) throw new Error("the cluster table is empty");
   return holder;

@@ -15,7 +15,7 @@ import { problemOf, StoreProblem } from "./problem.ts";
 /** `rtch`: tells the file from other programs' databases. */
 const APPLICATION_ID = 0x72746368;
 /** Raised when tables change; an older rtchat refuses a newer file by name. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 const schema = `
   -- One row: who keeps the file now, and what must not change with the keeper.

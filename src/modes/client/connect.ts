@@ -1,11 +1,14 @@
 /** What the modes that talk to a server have in common: a client as the flags say, and its language. */
 import { version } from "../../../package.json";
+import { Failure } from "../../cli/errors.ts";
 import type { Environment } from "../../cli/flag.ts";
 import { Client } from "../../client/client.ts";
 import { netDial } from "../../client/net-dial.ts";
 import { formatAddress, parseAddressList } from "../../protocol/address.ts";
 import type { Address } from "../../protocol/address.ts";
 import { systemClock } from "../../protocol/clock.ts";
+import { pipeLimits } from "../../protocol/limits.client.ts";
+import { untilJoined } from "../../tui/archive/pages.ts";
 import { wordsFor } from "../../tui/language/words.ts";
 import type { Words } from "../../tui/language/words.ts";
 import { chatPort } from "../flags/common.ts";
@@ -57,4 +60,28 @@ export function makeClient(addresses: readonly Address[], nick: string, memory?:
 export function nickWithSuffix(nick: string): string {
   const suffix = Buffer.from(crypto.getRandomValues(new Uint8Array(3))).toString("hex");
   return `${[...nick].slice(0, 25).join("")}-${suffix}`;
+}
+
+/**
+ * Connects, and resolves in the room.
+ * @throws Failure if no server could be reached in time
+ * @throws ArchiveError if it refuses
+ */
+export async function untilConnected(client: Client, room: string, words: Words): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = systemClock.after(pipeLimits.firstConnectMs, () => {
+    const { connection } = client;
+    const address = "address" in connection ? connection.address : "";
+    const reason = "reason" in connection ? connection.reason : "";
+    // A server that is there: the client itself gives up when the nick stays taken.
+    if (connection.state === "online" || ("code" in connection && connection.code === "nick-taken")) return;
+    late.reject(new Failure(words.pipeOffline(address, reason), words.startOne));
+  });
+  client.session.join(room, 0);
+  client.connect();
+  try {
+    await Promise.race([untilJoined(client, room), late.promise]);
+  } finally {
+    timer.stop();
+  }
 }

@@ -13,6 +13,9 @@ export const english = {
     `no connection to ${address}: ${reason}; trying again in ${seconds}`,
   lost: (reason: string, seconds: string) => `connection lost: ${reason}; trying again in ${seconds}`,
   seconds: (count: string) => `${count} s`,
+  nickHeld: (message: string) =>
+    `${message}; if it was yours a moment ago it comes free within 10 s, so it is tried again until then`,
+  nickOther: "take another at once with /nick NAME",
   nickRefused: (message: string) => `${message}; choose another with /nick NAME`,
   closed: (message: string) => `disconnected: ${message}`,
   startOne: "start a chat on this machine with rtchat up, or name another address with --connect",
@@ -66,7 +69,7 @@ export const english = {
   pipeOffline: (address: string, reason: string) => `cannot reach ${address}: ${reason}`,
   pipeLost: (address: string, reason: string, seconds: string) =>
     `the connection to ${address} is gone for ${seconds}: ${reason}`,
-  pipeNothing: "there was nothing to send on stdin",
+  pipeNothing: "there was nothing to send",
 
   pipeTooLong: (most: number) => `the text is over ${most} characters; send it as a file`,
   pipeNick: "choose another with --nick",

@@ -14,6 +14,9 @@ export const spanish: Words = {
     `sin conexión con ${address}: ${reason}; nuevo intento en ${seconds}`,
   lost: (reason, seconds) => `se perdió la conexión: ${reason}; nuevo intento en ${seconds}`,
   seconds: (count) => `${count} s`,
+  nickHeld: (message) =>
+    `${message}; si era tuyo hace un momento quedará libre en 10 s: hasta entonces se intenta de nuevo`,
+  nickOther: "toma otro ahora mismo con /nick NOMBRE",
   nickRefused: (message) => `${message}; elige otro con /nick NOMBRE`,
   closed: (message) => `desconectado: ${message}`,
   startOne: "inicia un chat en esta máquina con rtchat up, o indica otra dirección con --connect",
@@ -64,7 +67,7 @@ export const spanish: Words = {
   pipeHint: "lo que no se confirmó puede enviarse otra vez; nada se dio por seguro sin serlo",
   pipeOffline: (address, reason) => `no se puede llegar a ${address}: ${reason}`,
   pipeLost: (address, reason, seconds) => `sin conexión con ${address} desde hace ${seconds}: ${reason}`,
-  pipeNothing: "no había nada que enviar en la entrada",
+  pipeNothing: "no había nada que enviar",
 
   pipeTooLong: (most) => `el texto tiene más de ${most} caracteres; envíalo como archivo`,
   pipeNick: "elige otro con --nick",

@@ -57,6 +57,8 @@ export class LineChat {
   #target: string | undefined;
   #rooms: readonly string[] = [];
   #wasOnline = false;
+  /** The person knows that the nick is tried again. */
+  #nickHeld = false;
   /** The next failure is the loss of a connection that was good. */
   #lost = false;
 
@@ -223,6 +225,12 @@ export class LineChat {
         return;
       case "waiting": {
         const { address, reason, retryInMs } = connection;
+        if (connection.code === "nick-taken") {
+          if (!this.#nickHeld)
+            this.#print(this.#format.warning(words.nickHeld(reason)), this.#format.info(words.nickOther));
+          this.#nickHeld = true;
+          return;
+        }
         const seconds = words.seconds(String(Math.ceil(retryInMs / 1_000)));
         const text = this.#lost ? words.lost(reason, seconds) : words.waiting(address, reason, seconds);
         this.#lost = false;
@@ -233,6 +241,7 @@ export class LineChat {
         return;
       }
       case "needs-nick":
+        this.#nickHeld = false;
         this.#print(this.#format.warning(words.nickRefused(connection.message)));
         return;
       case "closed":

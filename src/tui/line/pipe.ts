@@ -97,7 +97,11 @@ class PipeRun {
         throw new RangeError(this.#options.words.pipeTooLong(pipeLimits.wholeCharacters));
       }
     }
-    await this.#text((text + decoder.decode()).replace(/[\r\n]+$/, ""));
+    text = (text + decoder.decode()).replace(/[\r\n]+$/, "");
+    // Whoever sends a message means one: that nothing is safe in the log must not look like success.
+    if (cleanOutgoing(text).trim() === "") {
+      this.#end({ ok: false, message: this.#options.words.pipeNothing, hint: "" });
+    } else await this.#text(text);
   }
 
   async #readLines(): Promise<void> {
@@ -235,7 +239,11 @@ class PipeRun {
         return;
       }
       case "waiting": {
-        const { address, reason, retryInMs } = connection;
+        const { address, reason, retryInMs, code } = connection;
+        if (code === "nick-taken") {
+          this.#nickHeld(reason);
+          return;
+        }
         // Once an outage, not once an attempt: a log of a bot must not fill while a server is down.
         if (reason !== this.#reason) {
           const seconds = words.seconds(String(Math.ceil(retryInMs / 1_000)));
@@ -255,6 +263,17 @@ class PipeRun {
         break;
       case "idle":
     }
+  }
+
+  /** The server is there, and the nick may be: of a run before this one that crashed. How often is up to the client. */
+  #nickHeld(reason: string): void {
+    const { words, backend, otherNick, warn } = this.#options;
+    this.#deadline?.stop();
+    this.#deadline = undefined;
+    const other = otherNick?.();
+    if (other !== undefined) backend.changeNick(other);
+    else if (reason !== this.#reason) warn(words.nickHeld(reason));
+    this.#reason = reason;
   }
 
   #giveUp(address: string, ms: number): void {

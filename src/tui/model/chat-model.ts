@@ -33,6 +33,8 @@ export class ChatModel {
   /** The person looks at the end of the room in front. */
   #looking = true;
   #wasOnline = false;
+  /** The person knows that the nick is tried again. */
+  #nickHeld = false;
   #messages = 0;
   #closed: string | undefined;
 
@@ -246,12 +248,16 @@ export class ChatModel {
         this.#wasOnline = true;
         break;
       case "waiting":
-        if (!this.#wasOnline && connection.attempt === 1) {
+        if (connection.code === "nick-taken") {
+          if (!this.#nickHeld) this.note(`${words.nickHeld(connection.reason)}; ${words.nickOther}`, true);
+          this.#nickHeld = true;
+        } else if (!this.#wasOnline && connection.attempt === 1) {
           this.note(words.waiting(connection.address, connection.reason, words.seconds("1")), true);
           if (connection.code === "ECONNREFUSED") this.note(words.startOne);
         }
         break;
       case "needs-nick":
+        this.#nickHeld = false;
         this.note(words.nickRefused(connection.message), true);
         break;
       case "closed":
