@@ -38,7 +38,7 @@ export const colourNames = ["mention", "warning", "good"] as const;
 export type Theme = Readonly<Record<(typeof colourNames)[number], number>>;
 
 /** See {@link Theme}. */
-export const defaultTheme: Theme = { mention: 3, warning: 1, good: 2 };
+const defaultTheme: Theme = { mention: 3, warning: 1, good: 2 };
 
 /** The default theme with the colours of a settings' table; what is no colour there is left out. */
 export function themeFrom(table: ReadonlyMap<string, string>): Theme {
