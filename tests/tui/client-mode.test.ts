@@ -115,7 +115,7 @@ describe("on a terminal", () => {
     await bob.see(/ana: hello bob/);
     bob.type("hello ana");
     bob.press("enter");
-    const screen = await ana.see(/bob: hello ana/);
+    const screen = await ana.see(/bob: hello ana\nlobby>$/);
     expect(screen.split("\n").slice(-3)).toEqual(["22:13 ana: hello bob", "22:13 bob: hello ana", "lobby>"]);
     ana.press("ctrl-d");
     expect(await ana.ended()).toBe(0);
