@@ -77,7 +77,7 @@ describe("the screen", () => {
     await ana.see(/ops {2}no topic/);
     server.post("lobby", "bob", "ana: look");
     await ana.see(/lobby 1!/);
-    const screen = await ana.see(/│1 person/);
+    const screen = await ana.see(/│1 person\n lobby 1! .*│ ana\n ops +│/);
     expect(screen.split("\n")).toHaveLength(50);
     expect(screen.split("\n").slice(1, 4)).toEqual([
       expect.stringMatching(/^rooms {15}│ +│1 person/),
