@@ -22,12 +22,16 @@ const modes = {
   help: () => import("./modes/help.ts"),
 };
 
+/** Modes that serve many: worth the few milliseconds of starting again. */
+const serving: readonly string[] = ["server", "balancer"];
+
 const [word = "help", ...rest] = process.argv.slice(2);
 if (word === "--version" || word === "-V") {
   process.stdout.write(`rtchat ${version}\n`);
 } else {
   const mode = word === "--help" || word === "-h" ? "help" : word;
   if (Object.hasOwn(modes, mode)) {
+    if (serving.includes(mode)) (await import("./modes/engine.ts")).tuneEngine();
     // hasOwn has just shown that `mode` is a key.
     const { start } = await modes[mode as keyof typeof modes]();
     await start(rest);

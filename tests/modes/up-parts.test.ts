@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
 import { flag } from "../../src/cli/flag.ts";
 import { pathSchema } from "../../src/cli/schemas.ts";
+import { engineVariables } from "../../src/modes/engine.ts";
 import { childEnvironment, handOn, spawnChild } from "../../src/modes/up/child.ts";
 import { eachLogLine, labelLines } from "../../src/modes/up/log-lines.ts";
 import { isFree, nextFreePorts, requireFree } from "../../src/modes/up/ports.ts";
@@ -47,6 +48,7 @@ describe("a child process", () => {
   test("gets none of our variables but those handed on and those that make it a child", () => {
     const parent = { PATH: "/bin", RTCHAT_PORT: "1", RTCHAT_ADMIN_TOKEN: "x", GONE: undefined };
     expect(childEnvironment(parent, { RTCHAT_POLICY: "two-choices" }, true)).toEqual({
+      ...engineVariables,
       PATH: "/bin",
       RTCHAT_POLICY: "two-choices",
       RTCHAT_READY_FD: "3",

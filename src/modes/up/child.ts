@@ -13,6 +13,7 @@ import { z } from "zod";
 import { type Environment, type Flags, variableName } from "../../cli/flag.ts";
 import { type ReadyFacts, readyVariable, supervisedVariable } from "../../cli/lifecycle.ts";
 import { superviseLimits } from "../../protocol/limits.ts";
+import { engineVariables } from "../engine.ts";
 import { eachLogLine } from "./log-lines.ts";
 import type { Child, ExitStatus } from "./supervisor.ts";
 
@@ -48,8 +49,8 @@ export function handOn(parent: Environment, from: HandedOn): Record<string, stri
 }
 
 /**
- * A child's environment: the parent's without its RTCHAT_ variables, with those handed on, and with what makes it a
- * child.
+ * A child's environment: the parent's without its RTCHAT_ variables, with those handed on, with what makes it a child,
+ * and with the engine's settings.
  */
 export function childEnvironment(
   parent: Environment,
@@ -60,7 +61,7 @@ export function childEnvironment(
     value === undefined || name.startsWith("RTCHAT_") ? [] : [[name, value] as const],
   );
   const told = { [readyVariable]: "3", [supervisedVariable]: "1", ...(colour ? { FORCE_COLOR: "1" } : {}) };
-  return { ...Object.fromEntries(kept), ...handedOn, ...told };
+  return { ...engineVariables, ...Object.fromEntries(kept), ...handedOn, ...told };
 }
 
 /** Reads the ready line, and nothing after it. */
