@@ -250,6 +250,26 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     expect(await attempt("away")).toMatchObject({ ok: true });
   }, 30_000);
 
+  test("takes a while to load its log after a restart: it is used as soon as it has", async () => {
+    const store = await redis("--appendonly", "yes");
+    const a = await join(store.port, newPrefix());
+    await a.publish("lobby", "before");
+    const client = await plainClient(store.port);
+    // Some hundred milliseconds of loading, in which Redis accepts connections and refuses scripts.
+    const fill = "for i = 1, 600000 do redis.call('SET', 'fill' .. i, 'something that fills the log') end";
+    await client.eval(fill);
+    client.destroy();
+    const loading = (): boolean => a.healths.some(({ detail }) => detail.startsWith("LOADING"));
+    for (let round = 0; round < 10 && !loading(); round += 1) {
+      const heard = a.healths.length;
+      await store.stop("SIGKILL");
+      await store.start();
+      await a.when(() => a.healths.slice(heard).some(({ state }) => state === "ok"));
+    }
+    expect(loading()).toBe(true);
+    expect(await a.publish("lobby", "after")).toMatchObject({ duplicate: false });
+  }, 60_000);
+
   test("loses everything: a new epoch begins, and who is here is here again", async () => {
     const store = await redis();
     const prefix = newPrefix();

@@ -174,7 +174,8 @@ export class Follower {
       for (const { run } of expecting) run();
     } catch (error) {
       this.#expecting.push(...expecting);
-      this.#log.warn("a room could not be brought up to date", { reason: messageOf(error) });
+      // The health line has told already; a line a room would flood the log.
+      this.#log.debug("a room could not be brought up to date", { reason: messageOf(error) });
       this.#clock.after(RETRY_MS, () => this.catchUp());
     }
     this.#goOn();

@@ -61,6 +61,7 @@ export class RedisBackplane implements Backplane {
   readonly #address: RedisAddress;
   readonly #graceMs: number;
   readonly #callMs: number;
+  readonly #retryMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #door = new Door();
@@ -74,6 +75,8 @@ export class RedisBackplane implements Backplane {
   readonly #first = Promise.withResolvers<void>();
   #listener: BackplaneListener | undefined;
   #cluster = "";
+  /** How often a Redis was there; only the last time counts. */
+  #attempts = 0;
   /** The Redis that was last compared with. */
   #instance: string | undefined;
   #health: BackplaneHealth = { state: "down", detail: "not started", roundTripMs: 0 };
@@ -85,6 +88,7 @@ export class RedisBackplane implements Backplane {
     this.#address = address;
     this.#graceMs = options.graceMs ?? backplaneLimits.graceMs;
     this.#callMs = limits.callMs;
+    this.#retryMs = limits.retryMs;
     this.#clock = clock;
     this.#log = log;
     const gate = this.#door;
@@ -189,12 +193,19 @@ export class RedisBackplane implements Backplane {
   async #connected(instance: string): Promise<void> {
     if (this.#door.stopped) return;
     const fresh = instance !== "" && instance !== this.#instance;
+    this.#attempts += 1;
+    const attempt = this.#attempts;
     try {
       if (fresh) await this.#comparison.run(instance);
     } catch (error) {
-      // It is gone again; the next connection begins anew.
-      return this.#disconnected(error);
+      this.#disconnected(error);
+      // Gone again, and the next connection begins anew; or there, and still loading its log: then nobody else asks.
+      this.#clock.after(this.#retryMs, () => {
+        if (attempt === this.#attempts) void this.#connected(instance);
+      });
+      return;
     }
+    if (attempt !== this.#attempts) return;
     const again = this.#instance !== undefined;
     this.#instance = instance;
     this.#door.open();
