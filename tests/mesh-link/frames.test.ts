@@ -111,7 +111,14 @@ test("a Hello with every field at its longest fits a stranger's frame", () => {
       "dialler",
       key(9),
     ),
-    token: "t".repeat(64),
+    asked: false,
+    invited: false,
+    rank: `0${"f".repeat(16)}`,
+    former: makeTags(
+      Array.from({ length: 4 }, (_, n) => key(n)),
+      "dialler",
+      key(9),
+    ),
   };
   expect(helloSchema.parse(hello)).toEqual(hello);
   expect(Buffer.byteLength(JSON.stringify(hello))).toBeLessThan(peerLinkLimits.strangerFrameBytes);

@@ -11,9 +11,6 @@ import { listenTls, type TlsListener, type TlsListenOptions } from "../../src/ne
 import type { TlsEnd, TlsSocket } from "../../src/net/tls-socket.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 
-// A condition that does not come true gives up first, and says what it waited for.
-setDefaultTimeout(40_000);
-
 /** An identity with its certificate. */
 export interface Person extends TlsCredentials {
   readonly identity: Identity;
@@ -22,6 +19,12 @@ export interface Person extends TlsCredentials {
 /** Everything a test opened, closed in reverse order by {@link Cleanup.run}. */
 export class Cleanup {
   readonly #steps: (() => void | Promise<void>)[] = [];
+
+  /** To be made once a file, at its top. */
+  constructor() {
+    // A condition that does not come true gives up first, and says what it waited for.
+    setDefaultTimeout(60_000);
+  }
 
   add(step: () => void | Promise<void>): void {
     this.#steps.push(step);

@@ -14,6 +14,8 @@ import { peerLinkLimits } from "../../protocol/limits.peer.ts";
 export const FrameType = {
   /** JSON {@link Hello}: the first frame of both sides. */
   Hello: 1,
+  /** JSON {token?}: let me in. */
+  Join: 5,
   /** JSON {@link Admission}: you are a member now. */
   Admit: 2,
   /** Nothing: for me the link is up. */

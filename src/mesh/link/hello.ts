@@ -19,6 +19,8 @@ export const exporterLabel = "EXPORTER-rtchat-link-1";
 
 /** Secrets proved in one Hello: more removals than anybody sleeps through, in few enough bytes. */
 const secretsMost = 12;
+/** Meshes left, proved in one Hello: a mesh is left a few times at most, in its first minutes. */
+export const formerMost = 4;
 /** A truncated HMAC-SHA256: 128 bits cannot be guessed on a link that closes after one failure. */
 const tagBytes = 16;
 
@@ -33,21 +35,31 @@ export const helloSchema = z.object({
   situation: z.enum(["member", "alone"]),
   /** The sender was started to join somebody. */
   seeking: z.boolean(),
+  /** A person asked to join the receiver: its address was typed, or its invite used. */
+  asked: z.boolean(),
+  /** The sender has an invite that the receiver made, and will show its token when it asks to be let in. */
+  invited: z.boolean(),
   /** Where the sender's mesh stands among those that may still be given up; absent when it may not. See judge.ts. */
   rank: z
     .string()
     .regex(/^[01][0-9a-f]{16}$/)
     .optional(),
   tags: z.array(base64url.length(22)).max(secretsMost),
-  /** One-use token of an invite. Sent only to the peer that the invite pins. */
-  token: base64url.max(64).optional(),
+  /** Tags for secrets of young meshes that the sender has left for the present one. */
+  former: z.array(base64url.length(22)).max(formerMost),
 });
 
 /** See {@link helloSchema}. */
 export type Hello = z.infer<typeof helloSchema>;
 
 /** What a Hello says of how its sender stands. */
-export type Introduction = Pick<Hello, "situation" | "seeking" | "rank">;
+export type Introduction = Pick<Hello, "situation" | "seeking" | "asked" | "invited" | "rank">;
+
+/** The wish to be let in, after both Hellos. */
+export const joinSchema = z.object({
+  /** One-use token of an invite; sent only to the peer that the invite pins. */
+  token: base64url.max(64).optional(),
+});
 
 /** What a new member is given: enough to be recognised on any link. The log follows by itself. */
 export const admissionSchema = z.object({

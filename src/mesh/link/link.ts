@@ -1,8 +1,8 @@
 /**
  * One link to one peer: from an open TLS connection to frames of the mesh, and to its one end.
  *
- * States: `hello` (both introduce themselves), `joining` (we asked to be let in), `ready` (we are done, they are not),
- * `up`, `closed`. Before `up` only small frames of the handshake are taken, each at most once and in its place; a
+ * States: `hello` (both introduce themselves), `hosting` (they may ask to be let in), `joining` (we have asked), `ready` (we
+ * are done, they are not), `up`, `closed`. Before `up` only small frames of the handshake are taken, each at most once and in its place; a
  * deadline runs; and the peer's key, read from the certificate, has been compared with the one expected before a byte
  * of ours goes out. Only when both sides have said Ready does the mesh core hear of the link.
  *
@@ -22,13 +22,16 @@ import {
   admissionSchema,
   checkTags,
   exporterLabel,
+  formerMost,
   helloSchema,
+  joinSchema,
   linkVersion,
   makeTags,
   refusalSchema,
   type Admission,
   type Hello,
   type Introduction,
+  type Proof,
   type Role,
 } from "./hello.ts";
 import { judge } from "./judge.ts";
@@ -44,9 +47,11 @@ export interface LinkOwner {
   readonly instance: string;
   readonly clock: Clock;
   /** How this node stands now. */
-  situation(): Introduction;
+  situation(): Pick<Introduction, "situation" | "seeking" | "rank">;
   /** Mesh secrets, the current one first. */
   secrets(): readonly Uint8Array[];
+  /** Secrets of young meshes that were left for the present one, the latest first. */
+  formerSecrets(): readonly Uint8Array[];
   standing(peerId: PeerId): Standing;
   /** The token to present to this peer, if an invite pins it. */
   tokenFor(peerId: PeerId): string | undefined;
@@ -76,11 +81,14 @@ export class Link {
   readonly peerId: PeerId | undefined;
   readonly #owner: LinkOwner;
   readonly #expected: PeerId | undefined;
+  readonly #isAsked: boolean;
   readonly #reader: FrameReader;
   readonly #keyingMaterial: Uint8Array;
   readonly #deadline: Timer;
-  #state: "hello" | "joining" | "ready" | "up" | "closed" = "hello";
-  #ownHello: (Hello & { readonly invited: boolean }) | undefined;
+  #state: "hello" | "hosting" | "joining" | "ready" | "up" | "closed" = "hello";
+  #ownHello: Hello | undefined;
+  /** Why we let them in once they ask. */
+  #hostingBy: AdmittedBy | undefined;
   #theirInstance = "";
   #end: LinkFailure | undefined;
   #wasUp = false;
@@ -89,10 +97,14 @@ export class Link {
   #pingSentAt: number | undefined;
   #roundTripMs: number | undefined;
 
-  /** @param expected the pin; undefined when this is a first contact */
-  constructor(owner: LinkOwner, socket: TlsSocket, expected: PeerId | undefined) {
+  /**
+   * @param expected the pin; undefined when this is a first contact
+   * @param isAsked a person asked to join this peer
+   */
+  constructor(owner: LinkOwner, socket: TlsSocket, expected: PeerId | undefined, isAsked: boolean) {
     this.#owner = owner;
     this.#expected = expected;
+    this.#isAsked = isAsked;
     this.socket = socket;
     this.peerId = peerIdOfCertificate(socket.peerCertificate);
     this.#keyingMaterial = socket.exportKey(exporterLabel);
@@ -128,16 +140,18 @@ export class Link {
     if (peerId === undefined) return this.close("bad-certificate");
     if (peerId === this.#owner.self) return this.close("own-key");
     if (this.#expected !== undefined && peerId !== this.#expected) return this.close("other-key");
-    // A token goes only to whom the invite pins.
-    const token = this.#expected === undefined ? undefined : this.#owner.tokenFor(peerId);
+    const tagsFor = (secrets: readonly Uint8Array[]) =>
+      makeTags(secrets, this.#role("own"), this.#keyingMaterial);
     const hello: Hello = {
       version: linkVersion,
       instance: this.#owner.instance,
       ...this.#owner.situation(),
-      tags: makeTags(this.#owner.secrets(), this.#role("own"), this.#keyingMaterial),
-      ...(token === undefined ? {} : { token }),
+      asked: this.#isAsked,
+      invited: this.#token !== undefined,
+      tags: tagsFor(this.#owner.secrets()),
+      former: tagsFor(this.#owner.formerSecrets().slice(0, formerMost)),
     };
-    this.#ownHello = { ...hello, invited: token !== undefined };
+    this.#ownHello = hello;
     this.#sendJson(FrameType.Hello, hello);
   }
 
@@ -191,6 +205,7 @@ export class Link {
     if (type === FrameType.Refuse) this.#refused(payload);
     else if (this.#state === "up") this.#receiveUp(type, payload);
     else if (this.#state === "hello" && type === FrameType.Hello) this.#hello(payload);
+    else if (this.#state === "hosting" && type === FrameType.Join) this.#joinAsked(payload);
     else if (this.#state === "joining" && type === FrameType.Admit) this.#admitted(payload);
     else if (this.#state === "ready" && type === FrameType.Ready) this.#goUp();
     else this.close("bad-frame", `a frame of type ${type} does not belong here`);
@@ -207,23 +222,58 @@ export class Link {
       );
     }
     this.#theirInstance = hello.instance;
-    const proof = checkTags(hello.tags, this.#owner.secrets(), this.#role("their"), this.#keyingMaterial);
-    const theirs = { ...hello, invited: hello.token !== undefined };
-    const standing = this.#owner.standing(peer);
-    const verdict = judge({ self: this.#owner.self, peer, own, theirs, proof, standing });
+    const verdict = judge({
+      self: this.#owner.self,
+      peer,
+      own,
+      theirs: hello,
+      proof: this.#check(hello.tags, this.#owner.secrets()),
+      moved: this.#whoMoved(hello),
+      standing: this.#owner.standing(peer),
+    });
     if (verdict.act === "refuse") return this.close(verdict.code);
-    if (verdict.act === "await-admission") {
-      const not = this.#owner.mayJoin(this);
-      if (not !== undefined) return this.close(not);
-      this.#state = "joining";
+    if (verdict.act === "link") return this.#ready();
+    if (verdict.act === "join") return this.#join();
+    if (verdict.by !== "secret") {
+      this.#state = "hosting";
+      this.#hostingBy = verdict.by;
       return;
     }
-    if (verdict.act === "admit") {
-      const admission = this.#owner.admit(this, verdict.by, hello.token);
-      if (typeof admission === "string") return this.close(admission);
-      // One who proved the secret has what an admission would bring.
-      if (verdict.by !== "secret") this.#sendJson(FrameType.Admit, admission);
-    }
+    // One who proved the secret has what an admission would bring.
+    const admission = this.#owner.admit(this, verdict.by, undefined);
+    if (typeof admission === "string") return this.close(admission);
+    this.#ready();
+  }
+
+  #check(tags: Hello["tags"], secrets: readonly Uint8Array[]): Proof {
+    return checkTags(tags, secrets, this.#role("their"), this.#keyingMaterial);
+  }
+
+  #whoMoved({ tags, former }: Hello): "ours" | "theirs" | "nobody" {
+    if (this.#check(tags, this.#owner.formerSecrets()) !== "none") return "ours";
+    return this.#check(former, this.#owner.secrets()) === "none" ? "nobody" : "theirs";
+  }
+
+  #join(): void {
+    const not = this.#owner.mayJoin(this);
+    if (not !== undefined) return this.close(not);
+    this.#state = "joining";
+    this.#sendJson(FrameType.Join, this.#token === undefined ? {} : { token: this.#token });
+  }
+
+  /** The invite's token, if this is the peer whom the invite pins. */
+  get #token(): string | undefined {
+    const { peerId } = this;
+    return this.#expected === undefined || peerId === undefined ? undefined : this.#owner.tokenFor(peerId);
+  }
+
+  #joinAsked(payload: Uint8Array): void {
+    const join = parseJson(joinSchema, payload);
+    if (join === undefined || this.#hostingBy === undefined)
+      return this.close("bad-frame", "the wish to join breaks its format");
+    const admission = this.#owner.admit(this, this.#hostingBy, join.token);
+    if (typeof admission === "string") return this.close(admission);
+    this.#sendJson(FrameType.Admit, admission);
     this.#ready();
   }
 

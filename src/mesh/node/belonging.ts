@@ -16,7 +16,7 @@ import { parseAddress } from "../../protocol/address.ts";
 import { inviteLimits, peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, EntryHash, MeshCoreApi, MeshListener, PeerId, ReasonCode } from "../core/api.ts";
 import type { LinkCode } from "../link/failures.ts";
-import type { Admission, Introduction } from "../link/hello.ts";
+import { formerMost, type Admission, type Introduction } from "../link/hello.ts";
 import type { AdmittedBy, Link } from "../link/link.ts";
 import { formatInvite, tokenBytes, type Invite } from "../pairing/invite.ts";
 import { IssuedInvites } from "../pairing/issued-invites.ts";
@@ -61,6 +61,7 @@ export class Belonging {
   #announced = false;
   /** Whether our nick was announced in this mesh; afterwards only the person changes it. */
   #named = false;
+  #former: readonly Uint8Array[] = [];
   #isMakeshift = false;
   #joinedOnFirstUse = false;
   /** When to stop waiting for a log that nobody may have any more, monotonic ms. */
@@ -87,7 +88,7 @@ export class Belonging {
   }
 
   /** How we introduce ourselves. */
-  situation(): Introduction {
+  situation(): Pick<Introduction, "situation" | "seeking" | "rank"> {
     const { core } = this;
     const seeking = this.#options.seeking();
     const others = core
@@ -120,6 +121,11 @@ export class Belonging {
     const known = this.core.secrets().map(({ secret }) => secret);
     const admitted = this.#options.home.mesh(this.core.meshId)?.secret;
     return known.length === 0 && admitted !== undefined ? [admitted] : known;
+  }
+
+  /** Secrets of young meshes with others in them that we left for this one, the latest first. */
+  formerSecrets(): readonly Uint8Array[] {
+    return this.#former;
   }
 
   /** The token of the invite we were started with, for the one who made it. */
@@ -180,6 +186,7 @@ export class Belonging {
     if (invite?.peerId === link.peerId && base64url(invite.meshId) !== admission.mesh)
       return "different-mesh";
     const own = this.#mesh;
+    const left = this.secrets();
     const wasAlone = this.situation().situation === "alone";
     // First what can fail; nothing has changed if it does.
     const next = opener.open(id, this.#listen());
@@ -187,6 +194,7 @@ export class Belonging {
     this.#drafts.carry(own.core);
     this.#mesh = next;
     own.close();
+    if (!wasAlone) this.#former = [...left, ...this.#former].slice(0, formerMost);
     if (wasAlone) {
       if (!this.#isMakeshift) home.leave(own.core.meshId);
       opener.discard(own.core.meshId);

@@ -25,7 +25,7 @@ export function dialTargets({ typed, invite, core, known }: TargetSources): Dial
   // Where somebody answered before: all we have when the log did not arrive before the last end.
   for (const [address, expected] of known.pins()) {
     const standing = core.standing(expected);
-    if (standing === "member" || standing === "open") targets.push({ address, expected, from: "member" });
+    if (standing === "member" || standing === "open") targets.push({ address, expected, from: "known" });
   }
   for (const { peerId, addresses, removedBy } of core.members()) {
     if (peerId === core.self || removedBy !== undefined) continue;

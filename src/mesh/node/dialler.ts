@@ -95,7 +95,7 @@ export class Dialler {
   /** A dialled connection became a link. */
   reached(target: DialTarget, peerId: PeerId): void {
     this.#plan.succeeded(target);
-    if (target.from === "member") return;
+    if (!isAsked(target)) return;
     this.#options.known.pin(target.address, peerId);
     this.#targets = undefined;
   }
@@ -106,9 +106,9 @@ export class Dialler {
     const isChanged = target.from === "typed" && failure.code === "other-key";
     const why: LinkFailure = isChanged ? { ...failure, code: "changed-key" } : failure;
     this.#plan.failed(target, why, clock.monotonic(), clock.now());
-    const { address, expected, from } = target;
+    const { address, expected } = target;
     const key = `${formatAddress(address)} ${why.code}`;
-    if (from === "member" || isBrief(why.code) || this.#told.has(key)) return;
+    if (!isAsked(target) || isBrief(why.code) || this.#told.has(key)) return;
     this.#told.add(key);
     if (isChanged && expected !== undefined && found !== undefined) {
       this.#options.event({ type: "key-changed", address, known: expected, found });
@@ -154,4 +154,9 @@ export class Dialler {
       failed: (failure) => this.failed(target, failure, undefined),
     });
   }
+}
+
+/** True for an address that a person named, in whatever form. */
+export function isAsked({ from }: DialTarget): boolean {
+  return from === "typed" || from === "invite";
 }

@@ -30,7 +30,7 @@ import { StateFileError } from "../pairing/json-file.ts";
 import { verificationWords } from "../pairing/words.ts";
 import { ownAddresses, pathOf, type Interfaces } from "./addresses.ts";
 import type { DialTarget } from "./dial-plan.ts";
-import { Dialler } from "./dialler.ts";
+import { Dialler, isAsked } from "./dialler.ts";
 import { Belonging } from "./belonging.ts";
 import type { Written, WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
@@ -230,12 +230,16 @@ export class MeshNode implements LinkOwner {
 
   // What links ask of their owner.
 
-  situation(): Introduction {
+  situation(): Pick<Introduction, "situation" | "seeking" | "rank"> {
     return this.#belonging.situation();
   }
 
   secrets(): readonly Uint8Array[] {
     return this.#belonging.secrets();
+  }
+
+  formerSecrets(): readonly Uint8Array[] {
+    return this.#belonging.formerSecrets();
   }
 
   standing(peerId: PeerId): Standing {
@@ -354,7 +358,7 @@ export class MeshNode implements LinkOwner {
   }
 
   #greet(socket: TlsSocket, target: DialTarget | undefined, admitted: () => void): void {
-    const link = new Link(this, socket, target?.expected);
+    const link = new Link(this, socket, target?.expected, target !== undefined && isAsked(target));
     if (target !== undefined && link.peerId !== undefined) this.#dialler.answered(target, link.peerId);
     this.#open.set(link, { target, admitted });
     link.start();
