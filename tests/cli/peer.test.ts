@@ -197,6 +197,7 @@ describe("on a terminal", () => {
     enter(ben, "hi");
     await ana.see(/ben\?: hi/);
     enter(ana, "/verify ben yes");
+    await ana.see(/ben is verified on this device/);
     enter(ben, "hi again");
     await ana.see(/ben: hi again/);
     enter(ana, "/remove ben");
