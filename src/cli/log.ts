@@ -46,6 +46,8 @@ const styles: Readonly<Record<LogLevel, Style>> = {
   warn: "yellow",
   error: "red",
 };
+/** Of a value in a line for people: our own longest sentences say last what to do, and must not lose that. */
+const VALUE_CHARACTERS = 500;
 const plain = /^[^\s"=\\]+$/;
 
 function formatFields(fields: LogFields): string {
@@ -54,7 +56,7 @@ function formatFields(fields: LogFields): string {
     .map(([key, value]) => {
       const text = typeof value === "string" ? value : String(value);
       const clean = sanitizeLine(text);
-      return ` ${key}=${clean === text && plain.test(text) ? text : quote(text)}`;
+      return ` ${key}=${clean === text && plain.test(text) ? text : quote(text, VALUE_CHARACTERS)}`;
     })
     .join("");
 }

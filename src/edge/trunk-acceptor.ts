@@ -43,9 +43,23 @@ const limits: ConnectionLimits = {
 export class TrunkAcceptor {
   readonly #options: TrunkAcceptorOptions;
   readonly #trunks = new Set<AcceptedTrunk>();
+  /** What was warned of lately, and when (monotonic). */
+  readonly #warned = new Map<string, number>();
 
   constructor(options: TrunkAcceptorOptions) {
     this.#options = options;
+  }
+
+  /** A balancer that does not belong here tries twice a second, for ever: the log has that once a while. */
+  #refused(host: string, error: HandshakeError): void {
+    const { clock, logger } = this.#options;
+    const now = clock.monotonic();
+    const what = `${error.code} ${host}`;
+    const last = this.#warned.get(what);
+    if (last !== undefined && now - last < trunkLimits.refusalWarningMs) return;
+    if (this.#warned.size >= trunkLimits.refusalsRemembered) this.#warned.clear();
+    this.#warned.set(what, now);
+    logger.warn("a trunk is refused", { from: host, code: error.code, reason: error.message });
   }
 
   /** Trunks that are open or in their handshake. */
@@ -55,7 +69,10 @@ export class TrunkAcceptor {
 
   /** Takes a connection over. @param first what it has sent so far, beginning with the magic's first byte */
   accept(connection: Connection, first: Uint8Array): void {
-    const trunk = new AcceptedTrunk(connection, this.#options, () => this.#trunks.delete(trunk));
+    const trunk = new AcceptedTrunk(connection, this.#options, {
+      gone: () => this.#trunks.delete(trunk),
+      refused: (error) => this.#refused(connection.remote.replace(/:\d+$/, ""), error),
+    });
     this.#trunks.add(trunk);
     connection.limits = limits;
     connection.handlers = trunk;
@@ -70,10 +87,16 @@ export class TrunkAcceptor {
 
 type Attached = ReturnType<HubHost["attach"]>;
 
+/** What the acceptor is told of a trunk. */
+interface TrunkFate {
+  gone(): void;
+  refused(error: HandshakeError): void;
+}
+
 class AcceptedTrunk implements ConnectionHandlers {
   readonly #connection: Connection;
   readonly #options: TrunkAcceptorOptions;
-  readonly #gone: () => void;
+  readonly #fate: TrunkFate;
   readonly #out: TrunkFlush;
   readonly #port: EdgePortEncoder;
   readonly #decoder = new FrameDecoder(trunkLimits.handshakeFrameBytes);
@@ -88,10 +111,10 @@ class AcceptedTrunk implements ConnectionHandlers {
   #edge = "";
   #attached: Attached | undefined;
 
-  constructor(connection: Connection, options: TrunkAcceptorOptions, gone: () => void) {
+  constructor(connection: Connection, options: TrunkAcceptorOptions, fate: TrunkFate) {
     this.#connection = connection;
     this.#options = options;
-    this.#gone = gone;
+    this.#fate = fate;
     this.#out = new TrunkFlush(connection);
     this.#port = new EdgePortEncoder(this.#out.writer, this.#out.wrote);
     this.#handshake = new HubHandshake(options.secret, options.self, options.nonce());
@@ -132,7 +155,7 @@ class AcceptedTrunk implements ConnectionHandlers {
     this.#attached = undefined;
     attached?.detach();
     if (attached !== undefined) this.#options.logger.info("a trunk is gone", { edge: this.#edge, end });
-    this.#gone();
+    this.#fate.gone();
   }
 
   finish(): void {
@@ -184,11 +207,7 @@ class AcceptedTrunk implements ConnectionHandlers {
 
   /** Says why, if the other side can still understand it, and closes. */
   #refuse(error: HandshakeError): void {
-    this.#options.logger.warn("a trunk is refused", {
-      from: this.#connection.remote,
-      code: error.code,
-      reason: error.message,
-    });
+    this.#fate.refused(error);
     if (this.#attached === undefined) {
       HubHandshake.refuse(error, this.#out.writer);
       this.finish();

@@ -88,6 +88,10 @@ export const trunkLimits = {
   handshakeFrameBytes: 4 * KiB,
   /** From connecting to an authenticated trunk. */
   handshakeMs: 5_000,
+  /** Between two warnings that a trunk was refused, of one address and reason: who does not belong here tries again. */
+  refusalWarningMs: 60_000,
+  /** Of as many addresses and reasons is that known; then all are forgotten, which costs a few more warnings. */
+  refusalsRemembered: 100,
   /** Edge to hub: above this the edge stops reading its clients until the trunk drains to half. */
   edgeHighWaterBytes: 1 * MiB,
   /** Hub to edge: an edge this far behind is broken; its trunk is closed and its sessions go elsewhere. */

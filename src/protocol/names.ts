@@ -55,9 +55,12 @@ export function parseRoom(room: string): string {
   return key;
 }
 
-/** A value quoted for an error message: JSON, cut at 64 characters, control characters escaped. */
-export function quote(value: string): string {
-  const cut = value.length > 64 ? `${value.slice(0, 61)}...` : value;
+/**
+ * A value quoted for an error message: JSON, control characters escaped.
+ * @param most characters after which it is cut
+ */
+export function quote(value: string, most = 64): string {
+  const cut = value.length > most ? `${value.slice(0, most - 3)}...` : value;
   return JSON.stringify(cut.toWellFormed()).replaceAll(
     /[\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`,

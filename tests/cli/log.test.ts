@@ -38,6 +38,12 @@ describe("a line of the log", () => {
     expect(hostile).not.toContain("\u202e");
   });
 
+  test("keeps the end of a long sentence, which says what to do", () => {
+    const reason = `${"the cluster secrets differ; ".repeat(5)}start both with the same --data folder`;
+    expect(text("m", { reason })).toEndWith('same --data folder"');
+    expect(text("m", { reason: "x ".repeat(5_000) }).length).toBeLessThan(600);
+  });
+
   test("is one JSON object for machines, whose own fields nobody replaces", () => {
     const line = formatJson(at, "warn", "m\n", { level: "error", time: "never", nick: "\u001b[31m", n: 1 });
     expect(JSON.parse(line)).toEqual({

@@ -8,6 +8,7 @@ import type { EdgePort, HubHost, HubPort, HubReport } from "../../src/edge/trunk
 import { listen } from "../../src/net/listener.ts";
 import type { Listener } from "../../src/net/listener.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
+import type { Logger } from "../../src/protocol/logger.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 
 const secret = randomBytes(32);
@@ -75,14 +76,14 @@ class EchoHost implements HubHost {
   }
 }
 
-function serve(host: HubHost, hubSecret: Uint8Array = secret): Listener {
+function serve(host: HubHost, hubSecret: Uint8Array = secret, logger: Logger = silentLogger): Listener {
   const hub = { build: "1.0.0", server: "s1", cluster: "c1" };
   const acceptor = new TrunkAcceptor({
     host,
     secret: hubSecret,
     self: hub,
     clock: systemClock,
-    logger: silentLogger,
+    logger,
     nonce,
   });
   const listener = listen({
@@ -229,4 +230,14 @@ describe("a trunk over TCP", () => {
     expect(host.attached).toBe(1);
     expect(await good.reported).toEqual(report);
   });
+});
+
+test("a balancer that does not belong here and tries again and again is warned of once", async () => {
+  const warned: unknown[] = [];
+  const logger = { ...silentLogger, warn: (_: string, fields?: object) => warned.push(fields) };
+  const { port } = serve(new EchoHost(), randomBytes(32), logger);
+  for (let time = 0; time < 5; time += 1) await dialTrunk(port).closed;
+  expect(warned).toEqual([
+    { from: "127.0.0.1", code: "wrong-secret", reason: expect.stringContaining("--cluster-secret-file") },
+  ]);
 });
