@@ -136,7 +136,7 @@ describe("the first minute", () => {
     first.type("mia\r");
     await first.see(/● mia/);
     first.type("one\r");
-    await first.see(/mia: one/);
+    await first.see(/\d\d:\d\d mia: one/);
     first.press("ctrl-d");
     expect(await first.ended()).toBe(0);
     await lab.run(...to("send", "--room", "first", "--nick", "bob", "while you were away"));

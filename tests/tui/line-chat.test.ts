@@ -126,7 +126,7 @@ describe("line mode", () => {
     server.post("lobby", "bob", "meanwhile");
     clock.advance(3_000);
     expect(printed).toEqual([
-      "! connection lost: connection reset; trying again in 1 s",
+      "! connection lost: it was cut; trying again in 1 s",
       "· connected again, to fake",
       "22:13 bob: meanwhile",
     ]);
@@ -156,7 +156,7 @@ describe("line mode", () => {
     });
     line.start();
     all.clock.advance(100);
-    expect(printed[0]).toStartWith(`! no connection to ${A}: connection refused; trying again in`);
+    expect(printed[0]).toStartWith(`! no connection to ${A}: nobody listens there; trying again in`);
     expect(printed[1]).toContain("rtchat up");
     line.typed("hello");
     client.close();
@@ -244,7 +244,7 @@ describe("pipe mode", () => {
     const { result } = await pipe(["hi\n"], { up: false });
     expect(result).toMatchObject({
       ok: false,
-      message: `cannot reach ${A}: connection refused`,
+      message: `cannot reach ${A}: nobody listens there`,
       hint: expect.stringContaining("rtchat up"),
     });
     const server = new FakeServer();

@@ -9,7 +9,7 @@ import type { Address } from "../../protocol/address.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
 import { untilJoined } from "../../tui/archive/pages.ts";
-import { wordsFor } from "../../tui/language/words.ts";
+import { reasonIn, wordsFor } from "../../tui/language/words.ts";
 import type { Words } from "../../tui/language/words.ts";
 import { chatPort } from "../flags/common.ts";
 import type { Memory } from "./memory.ts";
@@ -72,7 +72,7 @@ export async function untilConnected(client: Client, room: string, words: Words)
   const timer = systemClock.after(pipeLimits.firstConnectMs, () => {
     const { connection } = client;
     const address = "address" in connection ? connection.address : "";
-    const reason = "reason" in connection ? connection.reason : "";
+    const reason = "reason" in connection ? reasonIn(words, connection) : "";
     // A server that is there: the client itself gives up when the nick stays taken.
     if (connection.state === "online" || ("code" in connection && connection.code === "nick-taken")) return;
     late.reject(new Failure(words.pipeOffline(address, reason), words.startOne));

@@ -20,6 +20,21 @@ export const english = {
   closed: (message: string) => `disconnected: ${message}`,
   startOne: "start a chat on this machine with rtchat up, or name another address with --connect",
 
+  /** Why there is no connection, by its code; others are told in the words of the system. */
+  reasons: {
+    ECONNREFUSED: "nobody listens there",
+    ENOTFOUND: "the host name does not resolve",
+    EHOSTUNREACH: "no route to it",
+    ENETUNREACH: "the network is unreachable",
+    TIMEOUT: "no answer in time",
+    ENDED: "the server ended it",
+    RESET: "it was cut",
+    SILENT: "nothing was heard for too long",
+    "going-away": "the server stops",
+    "no-backend": "no server is there behind the balancer",
+    "too-many-connections": "the server is full",
+  },
+
   joinedRoom: (room: string, members: string) => `you are in ${room} with ${members}`,
   alone: (room: string) => `you are in ${room}, alone so far`,
   people: (count: number) => (count === 1 ? "1 person" : `${count} people`),

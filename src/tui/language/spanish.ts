@@ -21,6 +21,20 @@ export const spanish: Words = {
   closed: (message) => `desconectado: ${message}`,
   startOne: "inicia un chat en esta máquina con rtchat up, o indica otra dirección con --connect",
 
+  reasons: {
+    ECONNREFUSED: "nadie escucha ahí",
+    ENOTFOUND: "el nombre de la máquina no se encuentra",
+    EHOSTUNREACH: "no hay camino hasta allí",
+    ENETUNREACH: "no hay red",
+    TIMEOUT: "no hubo respuesta a tiempo",
+    ENDED: "el servidor la terminó",
+    RESET: "se cortó",
+    SILENT: "no se oyó nada durante demasiado tiempo",
+    "going-away": "el servidor para",
+    "no-backend": "no hay ningún servidor detrás del balanceador",
+    "too-many-connections": "el servidor está lleno",
+  },
+
   joinedRoom: (room, members) => `estás en ${room} con ${members}`,
   alone: (room) => `estás en ${room}, por ahora sin nadie más`,
   people: personas,

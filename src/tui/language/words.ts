@@ -27,3 +27,11 @@ export function wordsFor(wanted: string | undefined): Words {
   const code = (wanted ?? "").toLowerCase().split(/[_.@-]/)[0] ?? "";
   return Object.hasOwn(languages, code) ? (languages[code] ?? english) : english;
 }
+
+/** Why there is no connection, in the person's language where the code is known. */
+export function reasonIn(
+  words: Words,
+  { code, reason }: { readonly code: string; readonly reason: string },
+): string {
+  return Object.entries(words.reasons).find(([known]) => known === code)?.[1] ?? reason;
+}

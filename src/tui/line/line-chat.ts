@@ -18,6 +18,7 @@ import { parseTyped } from "../commands/parse.ts";
 import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
+import { reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
@@ -224,7 +225,8 @@ export class LineChat {
         );
         return;
       case "waiting": {
-        const { address, reason, retryInMs } = connection;
+        const { address, retryInMs } = connection;
+        const reason = reasonIn(words, connection);
         if (connection.code === "nick-taken") {
           if (!this.#nickHeld)
             this.#print(this.#format.warning(words.nickHeld(reason)), this.#format.info(words.nickOther));

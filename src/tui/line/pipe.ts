@@ -16,6 +16,7 @@ import { pipeLimits } from "../../protocol/limits.client.ts";
 import { clientLimits } from "../../protocol/limits.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
 import type { Answer, ChatBackend } from "../backend.ts";
+import { reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
 import { splitText } from "../split.ts";
 import { eventObjects } from "./json-events.ts";
@@ -239,7 +240,8 @@ class PipeRun {
         return;
       }
       case "waiting": {
-        const { address, reason, retryInMs, code } = connection;
+        const { address, retryInMs, code } = connection;
+        const reason = reasonIn(words, connection);
         if (code === "nick-taken") {
           this.#nickHeld(reason);
           return;

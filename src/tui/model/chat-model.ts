@@ -15,6 +15,7 @@ import { INBOX } from "../../protocol/messages.ts";
 import type { Joined, Message, Presence, ServerMessage } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 import type { RoomView, SendExtras } from "../backend.ts";
+import { reasonIn } from "../language/words.ts";
 import { isChange } from "./changes.ts";
 import { itemOf } from "./log.ts";
 import { mentions } from "./mentions.ts";
@@ -252,7 +253,7 @@ export class ChatModel {
           if (!this.#nickHeld) this.note(`${words.nickHeld(connection.reason)}; ${words.nickOther}`, true);
           this.#nickHeld = true;
         } else if (!this.#wasOnline && connection.attempt === 1) {
-          this.note(words.waiting(connection.address, connection.reason, words.seconds("1")), true);
+          this.note(words.waiting(connection.address, reasonIn(words, connection), words.seconds("1")), true);
           if (connection.code === "ECONNREFUSED") this.note(words.startOne);
         }
         break;
