@@ -173,7 +173,7 @@ export class Cluster {
         "no redis-server found; install the Debian package redis-server or use --backplane keeper",
       );
     const port = freePort();
-    const flags = ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", this.#folder];
+    const flags = ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", this.#data];
     const safe = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
     const redis = new Member("redis", port, [found, ...flags, ...safe], this.#folder, {});
     await redis.start();
