@@ -36,9 +36,10 @@ export const keeperLimits = {
   stuckLockMs: 1_500,
   /** After a failed write (a full disk) the next attempt comes this much later; calls until then fail at once. */
   storeRetryMs: 500,
-  /** Journal entries, their bytes, and their age at which they are moved to where each room's log lies together. */
-  journalEntries: 8_192,
-  journalBytes: 4 * MiB,
+  /** Journal entries, their bytes, and their age at which they are moved to where each room's log lies together. The
+   * more there are of a room, the less each costs; but every server that reads history has them in memory. */
+  journalEntries: 16_384,
+  journalBytes: 8 * MiB,
   journalMs: 5_000,
   /** One slice of moving or trimming. Publishes wait no longer than this for it. */
   sliceMs: 1,

@@ -128,7 +128,7 @@ export async function plainClient(port: number, database = 0) {
 }
 
 /** Takes the newest entry away from every room of a store, as a replica that lagged would lack it. */
-export async function loseTails(
+async function loseTails(
   client: Awaited<ReturnType<typeof plainClient>>,
   prefix: string,
 ): Promise<void> {

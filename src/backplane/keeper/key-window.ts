@@ -81,8 +81,9 @@ class Generation {
 function slotOf(table: Uint32Array, high: number, low: number): number {
   const mask = table.length - 1;
   for (let at = (low * WORDS) & mask; ; at = (at + WORDS) & mask) {
-    const [foundHigh, foundLow] = [table[at], table[at + 1]];
-    if ((foundHigh === high && foundLow === low) || (foundHigh === 0 && foundLow === 0)) return at;
+    const foundLow = table[at + 1];
+    if (foundLow === low && table[at] === high) return at;
+    if (foundLow === 0 && table[at] === 0) return at;
   }
 }
 

@@ -10,7 +10,8 @@
  */
 import type { Database } from "bun:sqlite";
 import type { HistoryPage, HistoryQuery, LogEntry } from "../backplane.ts";
-import { readBatch } from "./journal.ts";
+import { JournalTail, readBatch } from "./journal.ts";
+import type { JournalRecord } from "./journal.ts";
 import { takePage } from "../page.ts";
 import { problemOf } from "./problem.ts";
 import { openForReading } from "./schema.ts";
@@ -31,15 +32,16 @@ export interface Holder {
 
 interface Batch {
   readonly id: number;
-  readonly rooms: ReadonlyMap<number, readonly LogEntry[]>;
+  readonly records: readonly JournalRecord[];
 }
 
 export class LogReader {
   readonly #file: string;
   #open: { readonly db: Database; readonly statements: ReturnType<typeof prepare> } | undefined;
   readonly #rooms = new Map<string, number>();
-  /** The journal's rows as last seen, oldest first. */
+  /** The journal's rows as last seen, oldest first, and their entries by room. */
   #batches: Batch[] = [];
+  #tail = new JournalTail();
 
   constructor(file: string) {
     this.#file = file;
@@ -92,7 +94,9 @@ export class LogReader {
     if (room === undefined) return { epoch, first: 1, last: 0, entries: [] };
     const bounds = statements.bounds.get(room, room);
     const moved = bounds?.last ?? 0;
-    const tail = this.#tail(room, moved);
+    // What is being moved is in both places.
+    const newest = this.#tail.rooms.get(room) ?? [];
+    const tail = newest.slice(Math.max(0, moved + 1 - (newest[0]?.seq ?? 0)));
     const last = tail.at(-1)?.seq ?? (moved || (statements.floor.get(room)?.last ?? 0));
     const first = bounds?.first ?? tail[0]?.seq ?? last + 1;
     const { before = Number.MAX_SAFE_INTEGER, after, limit, maxBytes } = query;
@@ -118,26 +122,20 @@ export class LogReader {
   #readJournal(statements: ReturnType<typeof prepare>): void {
     const oldest = statements.oldestBatch.get()?.id ?? Infinity;
     if (this.#batches[0] !== undefined && this.#batches[0].id < oldest) {
+      // A round has been moved: what is left of the journal is little.
       this.#batches = this.#batches.filter((batch) => batch.id >= oldest);
+      this.#tail = new JournalTail();
+      for (const { records } of this.#batches) this.#index(records);
     }
     for (const { id, batch } of statements.batches.iterate(this.#batches.at(-1)?.id ?? 0)) {
-      const rooms = new Map<number, LogEntry[]>();
-      for (const { room, entry } of readBatch(batch)) {
-        const entries = rooms.get(room);
-        if (entries === undefined) rooms.set(room, [entry]);
-        else entries.push(entry);
-      }
-      this.#batches.push({ id, rooms });
+      const records = [...readBatch(batch)];
+      this.#batches.push({ id, records });
+      this.#index(records);
     }
   }
 
-  /** The room's entries after `moved`, ascending. */
-  #tail(room: number, moved: number): LogEntry[] {
-    const entries: LogEntry[] = [];
-    for (const { rooms } of this.#batches) {
-      for (const entry of rooms.get(room) ?? []) if (entry.seq > moved) entries.push(entry);
-    }
-    return entries;
+  #index(records: readonly JournalRecord[]): void {
+    for (const { room, entry } of records) this.#tail.add(room, entry);
   }
 
   close(): void {

@@ -13,7 +13,7 @@ import { peopleParts, roomParts } from "./scripts.ts";
 import type { ScriptName } from "./scripts.ts";
 
 /** Redis could not serve a call until its deadline. */
-export class RedisUnavailable extends Error {
+class RedisUnavailable extends Error {
   override readonly name = "RedisUnavailable";
 }
 
