@@ -46,5 +46,5 @@ export const keeperLimits = {
   /** Written bytes after which a checkpoint runs, beside the commits. */
   walBytes: 16 * MiB,
   /** Written bytes after which commits wait until a checkpoint has caught up, so that the WAL starts over. */
-  walMostBytes: 128 * MiB,
+  walMostBytes: 256 * MiB,
 } as const;

@@ -192,6 +192,33 @@ describe("after a crash of the machine", () => {
   });
 });
 
+test("the WAL is bounded under load that never pauses", async () => {
+  const directory = newDirectory();
+  const limits = { ...keeperLimits, walBytes: 100_000, walMostBytes: 500_000 };
+  const server = await new Server(new KeeperBackplane({ directory, log: testLogger, limits })).start();
+  const body = new Uint8Array(1_000);
+  let sent = 0;
+  let largest = 0;
+  const total = 30_000;
+  await new Promise<void>((resolve, reject) => {
+    const next = (): void => {
+      sent += 1;
+      if (sent % 100 === 0) largest = Math.max(largest, statSync(join(directory, `${logFile}-wal`)).size);
+      const key = `k${sent}`;
+      server.plane.publish({ room: "lobby", key, body }, (result) => {
+        if (!result.ok) reject(new Error(result.message));
+        else if (sent >= total) resolve();
+        else next();
+      });
+    };
+    for (let lane = 0; lane < 50; lane += 1) next();
+  });
+  // Thirty megabytes were written, most of them twice.
+  expect(largest).toBeGreaterThan(100_000);
+  expect(largest).toBeLessThan(10_000_000);
+  await server.plane.stop(true);
+}, 60_000);
+
 describe("a full disk", () => {
   /** A keeper in this thread, so that the test can reach its database. */
   function localKeeper(directory: string) {

@@ -128,10 +128,7 @@ export async function plainClient(port: number, database = 0) {
 }
 
 /** Takes the newest entry away from every room of a store, as a replica that lagged would lack it. */
-async function loseTails(
-  client: Awaited<ReturnType<typeof plainClient>>,
-  prefix: string,
-): Promise<void> {
+async function loseTails(client: Awaited<ReturnType<typeof plainClient>>, prefix: string): Promise<void> {
   for await (const keys of client.scanIterator({ MATCH: `${prefix}*:meta` })) {
     for (const key of keys) {
       const seq = Number(await client.hGet(key, "seq"));

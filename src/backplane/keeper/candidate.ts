@@ -44,6 +44,8 @@ export class Candidate {
     const answer = await this.#ask({ kind: "run", settings: this.#settings, seenTerm: dead?.term ?? 0 });
     if (answer.kind !== "problem") {
       this.#busySince = undefined;
+      // A thread without an office is eight megabytes for nothing; another starts in a few milliseconds.
+      if (answer.kind === "lost" && !answer.inOffice) await this.stop("abort");
       return "decided";
     }
     if (answer.problem !== "busy") throw new StoreProblem(answer.problem, answer.message);

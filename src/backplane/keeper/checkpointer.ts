@@ -2,46 +2,61 @@
  * Checkpoints beside the commits.
  *
  * SQLite copies the WAL into the database file, with an fsync of each, in a thread of its own (checkpoint/worker.ts),
- * which starts when it is first needed. A checkpoint that runs while commits go on can never reach the WAL's end, so the
- * file would grow for ever under constant load; when it is too long, commits are held for the moment that the rest
- * takes, and the next commit starts the WAL over.
+ * which starts when it is first needed. A checkpoint that runs while commits go on never reaches the WAL's end, so the
+ * file would grow for ever under constant load. When it is too long, commits are held until a checkpoint that began
+ * after that has reached the end; the next commit then starts the WAL over.
+ *
+ * Invariant: while commits are held, a checkpoint is running.
  */
 import type { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { CheckpointReport } from "./checkpoint/worker.ts";
 import { startWorker } from "./start-worker.ts";
 
+/** Bytes of a page of the database, and so of a frame of the WAL, nearly. */
+const PAGE = 4_096;
+
+/** What a commit writes to the WAL for so many bytes of data at so many places, bytes: whole pages. */
+export function walBytesOf(bytes: number, places: number): number {
+  return (Math.ceil(bytes / PAGE) + places + 1) * PAGE;
+}
+
+type Limits = Pick<{ [Name in keyof typeof keeperLimits]: number }, "walBytes" | "walMostBytes">;
+
 export class Checkpointer {
   readonly #file: string;
-  readonly #limits: Pick<{ [Name in keyof typeof keeperLimits]: number }, "walBytes" | "walMostBytes">;
+  readonly #limits: Limits;
   readonly #log: Logger;
   readonly #turns: { hold(): void; release(): void };
   #worker: Worker | undefined;
   #running = false;
-  /** Estimate of what was written since the last checkpoint began. */
+  /** The checkpoint that runs began while commits were held: it will reach the end. */
+  #final = false;
+  /** Length of the WAL after the last checkpoint, and what was written since it began; an estimate. */
+  #wal = 0;
   #written = 0;
   holding = false;
 
-  constructor(
-    file: string,
-    limits: Pick<{ [Name in keyof typeof keeperLimits]: number }, "walBytes" | "walMostBytes">,
-    log: Logger,
-    turns: { hold(): void; release(): void },
-  ) {
+  constructor(file: string, limits: Limits, log: Logger, turns: { hold(): void; release(): void }) {
     this.#file = file;
     this.#limits = limits;
     this.#log = log;
     this.#turns = turns;
   }
 
-  /** So many bytes were written. */
+  /** So many bytes were written to the WAL. */
   wrote(bytes: number): void {
     this.#written += bytes;
     if (this.#written >= this.#limits.walBytes && !this.#running) this.#run();
+    if (this.#wal + this.#written < this.#limits.walMostBytes || this.holding) return;
+    this.holding = true;
+    this.#turns.hold();
+    if (!this.#running) this.#run();
   }
 
   #run(): void {
     this.#running = true;
+    this.#final = this.holding;
     this.#written = 0;
     this.#worker ??= this.#start();
     this.#worker.postMessage(this.#file);
@@ -60,17 +75,15 @@ export class Checkpointer {
 
   #done({ walBytes, complete, problem }: CheckpointReport): void {
     this.#running = false;
+    this.#wal = walBytes;
     if (problem !== undefined) this.#log.warn("a checkpoint failed", { problem });
-    if (!complete && walBytes > this.#limits.walMostBytes && !this.holding) {
-      this.holding = true;
-      this.#turns.hold();
-      this.#run();
-      return;
-    }
     if (!this.holding) return;
-    this.holding = false;
+    if (!this.#final) return this.#run();
     if (!complete)
       this.#log.warn("the WAL could not be started over: a reader holds it", { bytes: walBytes });
+    // If it could not, the next attempt is due when as much again has been written.
+    this.#wal = 0;
+    this.holding = false;
     this.#turns.release();
   }
 

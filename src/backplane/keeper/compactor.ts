@@ -76,10 +76,10 @@ export class Compactor {
 
   /**
    * Moves some entries.
-   * @returns bytes moved
+   * @returns bytes moved, and of how many rooms
    * @throws SQLiteError, TermLost; nothing has changed then, and the slice may be tried again
    */
-  slice(): number {
+  slice(): { readonly bytes: number; readonly rooms: number } {
     const store = this.#store;
     store.begin();
     const round = (this.#round ??= this.#begin());
@@ -93,7 +93,7 @@ export class Compactor {
         this.#round = undefined;
         store.moving = new JournalTail();
       }
-      return bytes;
+      return { bytes, rooms: round.room - from.room + 1 };
     } catch (error) {
       round.room = from.room;
       round.entry = from.entry;

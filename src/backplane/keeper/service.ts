@@ -19,7 +19,7 @@ import { Peer } from "./peer.ts";
 import { problemOf, TermLost } from "./problem.ts";
 import type { StoreProblem } from "./problem.ts";
 import { announcer, postpone, readOnly, serve, TurnRecord } from "./requests.ts";
-import type { KeeperStore } from "./store.ts";
+import type { KeeperStore, Written } from "./store.ts";
 import { KEEPER_VERSION, Op } from "./wire.ts";
 import type { Hello, Welcome } from "./wire.ts";
 
@@ -41,8 +41,8 @@ export interface ServiceOptions {
   readonly clock: Clock;
   readonly limits: ServiceLimits;
   readonly log: Logger;
-  /** Between turns: how many bytes the last one wrote. Upkeep does its slices here. */
-  turned(bytes: number): void;
+  /** Between turns: what the last one wrote. Upkeep does its slices here. */
+  turned(written: Written): void;
   /** Switches to syncing every commit. @throws SQLiteError */
   sync(): void;
   /** The end: another keeper has been elected, or the store cannot go on. Called once. */
@@ -158,13 +158,13 @@ export class KeeperService {
     } catch (error) {
       return this.#cannotBegin(error);
     }
-    let bytes = 0;
+    let written: Written;
     try {
       this.#catchUp();
       for (const { peer, chunk } of this.#arrived.splice(0)) this.#take(peer, chunk, this.#serve);
       if (this.#broken !== undefined) throw this.#broken;
       this.#state.expire();
-      bytes = store.addedBytes;
+      ({ written } = store);
       store.commit();
     } catch (error) {
       return this.#failed(error);
@@ -173,7 +173,7 @@ export class KeeperService {
     if (this.#failing !== undefined) this.#recovered();
     this.#sendAll();
     if (this.#wantsSync) this.#sync();
-    this.#options.turned(bytes);
+    this.#options.turned(written);
   }
 
   /** Does what was put off while the store could not be written. */

@@ -32,6 +32,12 @@ interface Added {
   readonly low: number;
 }
 
+/** What a transaction writes. */
+export interface Written {
+  readonly bytes: number;
+  readonly rows: number;
+}
+
 /** Settings of a KeeperStore. */
 export interface StoreOptions {
   readonly term: number;
@@ -53,6 +59,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   readonly #term: number;
   readonly #writer = new JournalWriter();
   #added: Added[] = [];
+  #rows = 0;
   /** Rooms that have a number but no row yet, because nothing of them was stored. */
   readonly #unsaved = new Map<string, number>();
   #savedNow: Room<StoredServer>[] = [];
@@ -108,6 +115,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
    */
   begin(): void {
     this.#statements.begin.run();
+    this.#rows = 0;
     if (this.#statements.term.get()?.term !== this.#term) {
       this.db.run("ROLLBACK");
       throw new TermLost("another keeper has been elected");
@@ -141,9 +149,9 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     this.#savedNow = [];
   }
 
-  /** Bytes of entries added in this transaction. */
-  get addedBytes(): number {
-    return this.#writer.length;
+  /** What this transaction has to write: bytes of entries, and rows elsewhere. */
+  get written(): Written {
+    return { bytes: this.#writer.length, rows: this.#rows };
   }
 
   load(name: string): StoredRoom {
@@ -170,6 +178,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   #save(room: Room<StoredServer>): void {
     if (!this.#unsaved.delete(room.name)) return;
     this.#savedNow.push(room);
+    this.#rows += 1;
     this.#statements.addRoom.run(room.id, room.name);
   }
 
@@ -199,24 +208,29 @@ export class KeeperStore implements ClusterStore<StoredServer> {
 
   putRecord(room: Room<StoredServer>, key: string, value: string): void {
     this.#save(room);
+    this.#rows += 1;
     this.#statements.putRecord.run(room.id, key, value);
   }
 
   putSession({ session, nick, owner, fence }: Session<StoredServer>): void {
+    this.#rows += 1;
     this.#statements.putSession.run(session, nick, owner, fence);
   }
 
   dropSession({ session, rooms }: Session<StoredServer>): void {
+    this.#rows += 1;
     this.#statements.dropSession.run(session);
     if (rooms.size > 0) this.#statements.dropPlaces.run(session);
   }
 
   putMember(room: Room<StoredServer>, { session }: Session<StoredServer>): void {
     this.#save(room);
+    this.#rows += 1;
     this.#statements.putMember.run(session, room.id);
   }
 
   dropMember(room: Room<StoredServer>, { session }: Session<StoredServer>): void {
+    this.#rows += 1;
     this.#statements.dropMember.run(session, room.id);
   }
 

@@ -12,7 +12,7 @@ import type { Logger } from "../../protocol/logger.ts";
 import type { ConnectionHandlers } from "../../net/connection.ts";
 import { listen, removeSocketFile } from "../../net/listener.ts";
 import type { Listener } from "../../net/listener.ts";
-import { Checkpointer } from "./checkpointer.ts";
+import { Checkpointer, walBytesOf } from "./checkpointer.ts";
 import { Compactor } from "./compactor.ts";
 import { markDurable, takeOffice } from "./office.ts";
 import { problemOf, TermLost } from "./problem.ts";
@@ -24,6 +24,7 @@ import { openForWriting } from "./schema.ts";
 import { KeeperService } from "./service.ts";
 import { removeOldSockets, socketPath } from "./socket-path.ts";
 import { KeeperStore } from "./store.ts";
+import type { Written } from "./store.ts";
 
 /** Bounds of a keeper; keeperLimits is one of these, tests pass smaller ones. */
 export type KeeperLimits = { readonly [Name in keyof typeof keeperLimits]: number };
@@ -151,7 +152,7 @@ export class Tenure {
       clock,
       limits,
       log,
-      turned: (bytes) => this.#turned(bytes),
+      turned: (written) => this.#turned(written),
       sync: () => this.#sync(),
       ended: (reason) => {
         this.#close();
@@ -169,8 +170,8 @@ export class Tenure {
     return this.#service.accept(connection);
   }
 
-  #turned(bytes: number): void {
-    this.#checkpointer.wrote(bytes);
+  #turned({ bytes, rows }: Written): void {
+    if (bytes + rows > 0) this.#checkpointer.wrote(walBytesOf(bytes, rows));
     this.#scheduleMoving();
   }
 
@@ -180,8 +181,8 @@ export class Tenure {
     setImmediate(() => {
       this.#upkeepScheduled = false;
       this.#upkeep(() => {
-        // Twice: entries are written to the journal and again where they stay.
-        this.#checkpointer.wrote(this.#compactor.slice() * 2);
+        const { bytes, rooms } = this.#compactor.slice();
+        this.#checkpointer.wrote(walBytesOf(bytes, rooms * 2));
         this.#scheduleMoving();
       });
     });

@@ -20,7 +20,7 @@ export type ToKeeper =
 /** What the thread says. */
 export type FromKeeper =
   | { readonly kind: "elected"; readonly term: number }
-  | { readonly kind: "lost" }
+  | { readonly kind: "lost"; readonly inOffice: boolean }
   | { readonly kind: "problem"; readonly problem: ProblemKind; readonly message: string }
   | { readonly kind: "ended"; readonly message: string }
   | { readonly kind: "stopped" }
@@ -49,14 +49,14 @@ let tenure: Tenure | undefined;
 
 function run(settings: TenureSettings, seenTerm: number): void {
   // Still in office: whoever asks has lost touch, and will find this keeper by the file.
-  if (tenure !== undefined) return say({ kind: "lost" });
+  if (tenure !== undefined) return say({ kind: "lost", inOffice: true });
   try {
     const outcome = Tenure.run(settings, seenTerm, systemClock, log, (reason) => {
       tenure = undefined;
       if (reason instanceof TermLost) log.warn("another server has been elected keeper; this one steps down");
       say({ kind: "ended", message: reason.message });
     });
-    if (!outcome.won) return say({ kind: "lost" });
+    if (!outcome.won) return say({ kind: "lost", inOffice: false });
     tenure = outcome.tenure;
     say({ kind: "elected", term: tenure.term });
   } catch (error) {

@@ -6,7 +6,7 @@ import { problemOf } from "../problem.ts";
 export interface CheckpointReport {
   /** Length of the WAL. */
   readonly walBytes: number;
-  /** All of it is in the database: the next commit may start it over. */
+  /** All of it, as of the beginning of the checkpoint, is in the database: the next commit may start it over. */
   readonly complete: boolean;
   readonly problem: string | undefined;
 }
