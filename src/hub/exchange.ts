@@ -8,6 +8,9 @@ import { encodeError, encodeLine } from "./encode.ts";
 import type { Give, Slot } from "./request-queue.ts";
 import type { ReadLine, Session } from "./session.ts";
 
+const logUnavailable =
+  "the server cannot use its message log at the moment; try again (whoever runs it finds the reason in its log)";
+
 /** Exactly one of `answer`, `bytes`, `refuse` and `fail` ends it; after the connection closed all of them do nothing. */
 export class Exchange {
   readonly core: Core;
@@ -41,8 +44,12 @@ export class Exchange {
     this.session.hangUp(code);
   }
 
-  /** Answers with what the backplane refused. */
-  fail(failure: BackplaneFailure): void {
-    this.refuse(failure.code === "stale" ? "replaced" : failure.code, failure.message);
+  /**
+   * Answers with what the backplane refused. Why the log cannot be used names files, hosts and what the machine lacks:
+   * that is for whoever runs the server, who has it from the health reports, and not for everybody who may connect.
+   */
+  fail({ code, message }: BackplaneFailure): void {
+    if (code === "unavailable") this.refuse(code, logUnavailable);
+    else this.refuse(code === "stale" ? "replaced" : code, message);
   }
 }

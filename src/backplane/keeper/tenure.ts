@@ -15,8 +15,8 @@ import type { Listener } from "../../net/listener.ts";
 import { Checkpointer, walBytesOf } from "./checkpointer.ts";
 import { Compactor } from "./compactor.ts";
 import { markDurable, takeOffice } from "./office.ts";
-import { problemOf, TermLost } from "./problem.ts";
-import type { StoreProblem } from "./problem.ts";
+import { problemOf } from "./problem.ts";
+import type { StoreProblem, TermLost } from "./problem.ts";
 import { ownIdentity } from "./process-identity.ts";
 import type { Holder } from "./reader.ts";
 import { Sweeper } from "./retention.ts";
@@ -25,6 +25,8 @@ import { KeeperService } from "./service.ts";
 import { removeOldSockets, socketPath } from "./socket-path.ts";
 import { KeeperStore } from "./store.ts";
 import type { Written } from "./store.ts";
+import { Upkeep } from "./upkeep.ts";
+import type { UpkeepKind } from "./upkeep.ts";
 
 /** Bounds of a keeper; keeperLimits is one of these, tests pass smaller ones. */
 export type KeeperLimits = { readonly [Name in keyof typeof keeperLimits]: number };
@@ -70,6 +72,7 @@ export class Tenure {
   readonly #compactor: Compactor;
   readonly #sweeper: Sweeper;
   readonly #checkpointer: Checkpointer;
+  readonly #upkeep: Upkeep;
   readonly #door: { listener: Listener; path: string };
   readonly #sweep: Timer;
   #upkeepScheduled = false;
@@ -163,7 +166,8 @@ export class Tenure {
       hold: () => this.#service.hold(),
       release: () => this.#service.release(),
     });
-    this.#sweep = clock.every(limits.beatMs, () => this.#upkeep(() => this.#sweepSlice()));
+    this.#upkeep = new Upkeep(file, log);
+    this.#sweep = clock.every(limits.beatMs, () => this.#sweepSlice());
   }
 
   accept(connection: Parameters<KeeperService["accept"]>[0]): ConnectionHandlers {
@@ -180,7 +184,7 @@ export class Tenure {
     this.#upkeepScheduled = true;
     setImmediate(() => {
       this.#upkeepScheduled = false;
-      this.#upkeep(() => {
+      this.#work("moving", () => {
         const { bytes, rooms } = this.#compactor.slice();
         this.#checkpointer.wrote(walBytesOf(bytes, rooms * 2));
         this.#scheduleMoving();
@@ -189,20 +193,14 @@ export class Tenure {
   }
 
   #sweepSlice(): void {
-    if (this.#sweeper.wanted) this.#sweeper.slice(this.#settings.limits.sliceMs);
+    if (!this.#sweeper.wanted) return;
+    this.#work("retention", () => this.#sweeper.slice(this.#settings.limits.sliceMs));
   }
 
-  /** Runs a slice; one that fails is tried again at the next occasion. */
-  #upkeep(slice: () => void): void {
+  /** Runs a slice, unless the log is not to be touched just now. */
+  #work(kind: UpkeepKind, slice: () => void): void {
     if (this.#over || this.#checkpointer.holding) return;
-    try {
-      slice();
-    } catch (error) {
-      // A lost term is found by the next turn too, which knows how to step down.
-      if (error instanceof TermLost) return;
-      const problem = problemOf(error, this.#settings.file);
-      if (problem.kind !== "busy") this.#log.warn("upkeep of the log failed", { problem: problem.message });
-    }
+    this.#upkeep.run(kind, slice);
   }
 
   #sync(): void {

@@ -52,7 +52,8 @@ export const english = {
     `${count === 1 ? "1 message" : `${count} messages`} of ${room} missing here; /history may bring them`,
   gapNew: (room: string) => `the log of ${room} was started anew; earlier messages are not in it`,
   gapDirect: "direct messages that came meanwhile may be missing",
-  notSent: (room: string, text: string, reason: string) => `not sent to ${room}: ${text}: ${reason}`,
+  notSent: (room: string, text: string, reason: string) =>
+    `not sent to ${room}: ${text === "" ? "" : `${text}: `}${reason}`,
   goingAway: "the server is about to stop; another connection follows by itself",
   serverSays: (message: string) => `server: ${message}`,
   youDirect: (nick: string) => `you → ${nick}`,

@@ -51,7 +51,7 @@ export const spanish: Words = {
   gapCount: (count, room) => `aquí faltan ${mensajes(count)} de ${room}; /history quizá los traiga`,
   gapNew: (room) => `el registro de ${room} empezó de nuevo; los mensajes anteriores no están en él`,
   gapDirect: "pueden faltar mensajes directos que llegaron entretanto",
-  notSent: (room, text, reason) => `no enviado a ${room}: ${text}: ${reason}`,
+  notSent: (room, text, reason) => `no enviado a ${room}: ${text === "" ? "" : `${text}: `}${reason}`,
   goingAway: "el servidor está a punto de parar; la conexión se repone sola",
   serverSays: (message) => `servidor: ${message}`,
   youDirect: (nick) => `tú → ${nick}`,

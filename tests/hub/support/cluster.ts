@@ -42,7 +42,7 @@ interface Log {
 const failure: BackplaneFailure = {
   ok: false,
   code: "unavailable",
-  message: "the log cannot be reached now; try again",
+  message: "the disk that holds /data/log.sqlite is full; free some space",
 };
 
 /** The store that all servers share. */
