@@ -86,6 +86,7 @@ async function compose(
       announce: config.announce,
       invite,
       inviteOnly: config.inviteOnly,
+      lan: config.lan,
       onEvent: (event) => backend.hear(event),
     });
     const isPipe = config.json || !process.stdin.isTTY || !process.stdout.isTTY;

@@ -75,3 +75,23 @@ export const peerConsoleLimits = {
   /** After the end of stdin: how long to wait until somebody else holds what was written. Several rounds of dialling. */
   heldMs: 30_000,
 } as const;
+
+/** LAN discovery. */
+export const lanLimits = {
+  /** UDP port of beacons: the number of the TCP port that peers listen on by default. */
+  port: 5_002,
+  /** From the start to the first beacon: the port is open by then. */
+  firstBeaconMs: 300,
+  /** Between two beacons. One datagram of 50 bytes; somebody who opens a laptop is found at once. */
+  beaconMs: 5_000,
+  /** Beacons looked at a second; each costs two hashes. Fifty peers send ten. */
+  beaconsPerSecond: 100,
+  /** Own beacons recognised when they come back: those of a minute. */
+  ownBeaconsRemembered: 12,
+  /** Strangers told of in one run. Beyond it somebody is playing. */
+  nearbyTold: 20,
+  /** An address that no beacon named for this long is no longer dialled. */
+  foundForMs: 60_000,
+  /** Addresses kept; the oldest goes. */
+  foundMost: 64,
+} as const;

@@ -71,6 +71,13 @@ export class Cable {
     return ["ip", "netns", "exec", this.ends[end]];
   }
 
+  /** Gives an end another address. */
+  renumber(end: 0 | 1, address: string): void {
+    const namespace = this.ends[end];
+    run("ip", "-n", namespace, "addr", "flush", "dev", "cable");
+    run("ip", "-n", namespace, "addr", "add", `${address}/24`, "broadcast", this.#broadcast, "dev", "cable");
+  }
+
   /** Pulls the cable, and lets both sides notice at once where the kernel can (otherwise they notice by silence). */
   cut(): void {
     run("ip", "-n", this.ends[0], "link", "set", "cable", "down");

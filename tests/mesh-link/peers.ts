@@ -89,6 +89,7 @@ export async function startPeer(cleanup: Cleanup, options: PeerOptions = {}): Pr
     announce: undefined,
     invite: undefined,
     inviteOnly: false,
+    lan: false,
     listen: { host: "127.0.0.1", port },
     connect: connect.map((to) => (to instanceof TestPeer ? to.address : to)),
     onEvent: (event) => events.push(event),

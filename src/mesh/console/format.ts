@@ -57,6 +57,12 @@ export function eventLines(event: NodeEvent, look: Look): string[] {
           ];
     case "clock-skew":
       return [`the clock of ${nameOf(event.peerId, look)} is ${skewWords(event.aheadMs)} yours`];
+    case "nearby": {
+      const address = formatAddress(event.address);
+      return [`somebody else has rtchat running at ${address}; /connect ${address} joins or asks to`];
+    }
+    case "lan-failed":
+      return [`not looking for members on this network any more: ${sanitizeLine(event.message)}`];
     case "store-failed":
       return [`not saved: ${sanitizeLine(event.message)}`];
     case "turned-away":

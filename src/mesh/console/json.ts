@@ -49,6 +49,10 @@ export function eventObjects(event: NodeEvent, look: Look): object[] {
       return [{ type: "error", code: "store-failed", message: event.message }];
     case "clock-skew":
       return [{ type: "clock-skew", peer: event.peerId, aheadMs: event.aheadMs }];
+    case "nearby":
+      return [{ type: "nearby", address: formatAddress(event.address) }];
+    case "lan-failed":
+      return [{ type: "error", code: "lan-failed", message: event.message }];
     case "inserted":
     case "members":
     case "topic":

@@ -37,6 +37,16 @@ export function ownAddresses(
   return [...new Set(addresses)].slice(0, membershipLimits.addressesPerMember);
 }
 
+/** The interfaces on which a port that listens on `host` (undefined: all) can be reached. */
+export function reachable(interfaces: Interfaces, host: string | undefined): Interfaces {
+  if (host === undefined || isAny(host)) return interfaces;
+  const kept = Object.entries(interfaces).map(([name, infos]) => [
+    name,
+    infos?.filter(({ address }) => address === host),
+  ]);
+  return Object.fromEntries(kept) as Interfaces;
+}
+
 /** The path of a connection, by the interface its local end is on. */
 export function pathOf(local: Address, remote: Address, interfaces: Interfaces): Path {
   if (isLoopback(local.host) || local.host === remote.host) return "local";

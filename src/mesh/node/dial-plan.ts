@@ -18,8 +18,8 @@ export interface DialTarget {
   readonly address: Address;
   /** The key that must answer; undefined on a first contact. */
   readonly expected: PeerId | undefined;
-  /** Typed by a person, from an invite, announced by a member, or where somebody answered before. */
-  readonly from: "typed" | "invite" | "member" | "known";
+  /** Typed by a person, from an invite, announced by a member, where somebody answered before, or by a beacon. */
+  readonly from: "typed" | "invite" | "member" | "known" | "lan";
 }
 
 /** What is known of an address, for `/why`. */

@@ -1,6 +1,6 @@
 /** The addresses a node would dial: what people typed, what an invite says, what members announce. */
-import { AddressError, parseAddress, type Address } from "../../protocol/address.ts";
-import type { MeshCoreApi } from "../core/api.ts";
+import { AddressError, formatAddress, parseAddress, type Address } from "../../protocol/address.ts";
+import type { MeshCoreApi, PeerId } from "../core/api.ts";
 import type { Invite } from "../pairing/invite.ts";
 import type { KnownPeers } from "../pairing/known-peers.ts";
 import type { DialTarget } from "./dial-plan.ts";
@@ -11,10 +11,12 @@ export interface TargetSources {
   readonly invite: Invite | undefined;
   readonly core: MeshCoreApi;
   readonly known: Pick<KnownPeers, "pinOf" | "pins">;
+  /** Where members' beacons came from, with the key that answered there, if one did. */
+  readonly seen: readonly { readonly address: Address; readonly peerId: PeerId | undefined }[];
 }
 
 /** All of them; a typed address expects the key that answered there before, if any did. */
-export function dialTargets({ typed, invite, core, known }: TargetSources): DialTarget[] {
+export function dialTargets({ typed, invite, core, known, seen }: TargetSources): DialTarget[] {
   const targets = typed.map((address): DialTarget => ({
     address,
     expected: known.pinOf(address),
@@ -33,6 +35,10 @@ export function dialTargets({ typed, invite, core, known }: TargetSources): Dial
       const address = readAddress(text);
       if (address !== undefined) targets.push({ address, expected: peerId, from: "member" });
     }
+  }
+  const named = new Set(targets.map(({ address }) => formatAddress(address)));
+  for (const { address, peerId } of seen) {
+    if (!named.has(formatAddress(address))) targets.push({ address, expected: peerId, from: "lan" });
   }
   return targets;
 }

@@ -8,7 +8,7 @@ import { dialTls, type TlsIdentity } from "../../net/tls-dial.ts";
 import type { TlsSocket } from "../../net/tls-socket.ts";
 import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Random } from "../../protocol/clock.ts";
-import { peerNodeLimits } from "../../protocol/limits.peer.ts";
+import { lanLimits, peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { MeshCoreApi, PeerId } from "../core/api.ts";
 import type { LinkFailure } from "../link/failures.ts";
 import type { Invite } from "../pairing/invite.ts";
@@ -41,6 +41,8 @@ export class Dialler {
   readonly #told = new Set<string>();
   /** Who answered at an address that a person typed, this time. */
   readonly #answered = new Map<string, PeerId>();
+  /** Where members' beacons came from; the latest last. */
+  readonly #seen = new Map<string, { address: Address; peerId: PeerId | undefined; until: number }>();
   /** From when on we host whoever comes, monotonic ms. */
   #hostFrom: number;
   #targets: readonly DialTarget[] | undefined;
@@ -60,7 +62,9 @@ export class Dialler {
   /** Dials what is due. */
   tick(): void {
     const { clock, known, invite } = this.#options;
-    this.#targets ??= dialTargets({ typed: this.#typed, invite, core: this.#options.core(), known });
+    this.#forgetUnseen();
+    const seen = [...this.#seen.values()];
+    this.#targets ??= dialTargets({ typed: this.#typed, invite, core: this.#options.core(), known, seen });
     const isLinked = (peerId: PeerId): boolean => this.#options.isLinked(peerId);
     for (const target of this.#plan.due(clock.monotonic(), this.#targets, isLinked)) this.#dial(target);
   }
@@ -68,6 +72,27 @@ export class Dialler {
   /** Members or their addresses may have changed. */
   membersChanged(): void {
     this.#targets = undefined;
+  }
+
+  /** A member's beacon came from this address. */
+  seenNearby(address: Address): void {
+    const key = formatAddress(address);
+    const until = this.#options.clock.monotonic() + lanLimits.foundForMs;
+    const before = this.#seen.get(key);
+    if (before === undefined) this.#targets = undefined;
+    this.#seen.delete(key);
+    this.#seen.set(key, { address, peerId: before?.peerId, until });
+    const [oldest] = this.#seen.keys();
+    if (this.#seen.size > lanLimits.foundMost && oldest !== undefined) this.#seen.delete(oldest);
+  }
+
+  #forgetUnseen(): void {
+    const now = this.#options.clock.monotonic();
+    for (const [key, { until }] of this.#seen) {
+      if (until > now) continue;
+      this.#seen.delete(key);
+      this.#targets = undefined;
+    }
   }
 
   /** Dials an address from now on, at once. */
@@ -89,7 +114,13 @@ export class Dialler {
 
   /** A dialled connection is open, and this key answered. */
   answered(target: DialTarget, peerId: PeerId): void {
-    if (target.from === "typed") this.#answered.set(formatAddress(target.address), peerId);
+    const key = formatAddress(target.address);
+    if (target.from === "typed") this.#answered.set(key, peerId);
+    const seen = this.#seen.get(key);
+    if (target.from !== "lan" || seen === undefined) return;
+    // From now on it is known who is there, so that a link to them ends the dialling.
+    this.#seen.set(key, { ...seen, peerId });
+    this.#targets = undefined;
   }
 
   /** A dialled connection became a link. */

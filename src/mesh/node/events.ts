@@ -32,6 +32,10 @@ export type NodeEvent =
       readonly peerId: PeerId | undefined;
       readonly failure: LinkFailure | TlsFailure;
     }
+  /** Somebody with rtchat is on the local network, who is no member. */
+  | { readonly type: "nearby"; readonly address: Address }
+  /** LAN discovery stopped. */
+  | { readonly type: "lan-failed"; readonly message: string }
   | { readonly type: "inserted"; readonly insertions: readonly Insertion[] }
   | { readonly type: "members"; readonly peerIds: readonly PeerId[] }
   | { readonly type: "topic"; readonly room: string; readonly topic: string | undefined }

@@ -28,13 +28,14 @@ import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
 import type { Invite } from "../pairing/invite.ts";
 import { StateFileError } from "../pairing/json-file.ts";
 import { verificationWords } from "../pairing/words.ts";
-import { ownAddresses, pathOf, type Interfaces } from "./addresses.ts";
+import { ownAddresses, pathOf, reachable, type Interfaces } from "./addresses.ts";
 import type { DialTarget } from "./dial-plan.ts";
 import { Dialler, isAsked } from "./dialler.ts";
 import { Belonging } from "./belonging.ts";
 import type { Written, WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
 import type { PeerHome } from "./home.ts";
+import { LanDiscovery } from "./lan.ts";
 import type { MeshOpener } from "./open-mesh.ts";
 import { PeerLinks } from "./peer-links.ts";
 import type { PeerView, TurnedAway, Why } from "./views.ts";
@@ -60,6 +61,8 @@ export interface NodeOptions {
   readonly inviteOnly: boolean;
   /** Announced instead of the machine's own addresses, where a port is forwarded; undefined: the own ones. */
   readonly announce: readonly Address[] | undefined;
+  /** Look for members on the local networks, and be found there. */
+  readonly lan: boolean;
   readonly interfaces?: () => Interfaces;
   onEvent(event: NodeEvent): void;
 }
@@ -77,6 +80,7 @@ export class MeshNode implements LinkOwner {
   readonly #open = new Map<Link, { target: DialTarget | undefined; admitted: () => void }>();
   readonly #turnedAway: TurnedAway[] = [];
   #listener: TlsListener | undefined;
+  #lan: LanDiscovery | undefined;
   #timers: Timer[] = [];
   readonly #events: NodeEvent[] = [];
   #stopped = false;
@@ -125,6 +129,7 @@ export class MeshNode implements LinkOwner {
       clock.every(peerNodeLimits.tickMs, () => this.#tick()),
       clock.every(peerNodeLimits.interfacesMs, () => this.#belonging.announce()),
     ];
+    if (this.#options.lan) this.#discover(this.#listener.port);
     this.#event({ type: "listening", host: listen.host, port: this.#listener.port });
     this.#belonging.announce();
     this.#tick();
@@ -136,6 +141,7 @@ export class MeshNode implements LinkOwner {
     this.#stopped = true;
     for (const timer of this.#timers) timer.stop();
     this.#listener?.stop();
+    this.#lan?.stop();
     for (const link of this.#open.keys()) link.close("going-away");
     while (this.#open.size > 0) await new Promise<void>((done) => this.clock.after(5, done));
     this.#belonging.close();
@@ -323,6 +329,18 @@ export class MeshNode implements LinkOwner {
       this.#event({ type: "store-failed", message: error.message });
       return "internal";
     }
+  }
+
+  #discover(port: number): void {
+    this.#lan = new LanDiscovery({
+      ...this.#options,
+      port,
+      secrets: () => this.secrets(),
+      interfaces: () => reachable(this.#interfaces(), this.#options.listen.host),
+      found: (address) => this.#dialler.seenNearby(address),
+      nearby: (address) => this.#event({ type: "nearby", address }),
+      failed: (error) => this.#event({ type: "lan-failed", message: error.message }),
+    });
   }
 
   /** Lets the core send to a peer over this link. */

@@ -33,6 +33,7 @@ export const peerMode = defineMode({
     }),
     room: flag(roomSchema, { hint: "ROOM", summary: "write to this room", fallback: "lobby", short: "r" }),
     inviteOnly: toggle({ summary: "let in only who has an invite" }),
+    lan: toggle({ summary: "look for members on the local networks by UDP broadcast, and be found there" }),
     forget: flag(addressListSchema({ port: peerPort }), {
       hint: "LIST",
       summary: "forget the keys remembered for these addresses, after a refusal that you can explain",

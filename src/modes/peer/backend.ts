@@ -334,6 +334,7 @@ function isWarning(event: NodeEvent): boolean {
     "forked",
     "clock-skew",
     "store-failed",
+    "lan-failed",
   ];
   return warnings.includes(event.type) || (event.type === "admitted" && event.learned === "first-use");
 }
