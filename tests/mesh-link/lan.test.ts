@@ -6,6 +6,7 @@ import { publicKeyOf, parsePeerId } from "../../src/identity/peer-id.ts";
 import { beaconBytes } from "../../src/mesh/lan/beacon.ts";
 import { lanLimits } from "../../src/protocol/limits.peer.ts";
 import { rtchatBinary } from "../support/binary.ts";
+import { eventually } from "../support/deadline.ts";
 import { openLab, type Running } from "../support/lab.ts";
 import { Cable, canMakeNetworks } from "./network.ts";
 
@@ -58,10 +59,18 @@ test.skipIf(!canMakeNetworks)(
     const anaAgain = await start(cable, 0, "ana", "--listen", "6001", "--lan");
     const benAgain = await start(cable, 1, "ben", "--listen", "6002", "--lan");
     const eve = await start(cable, 1, "eve", "--listen", "6003", "--lan");
-    await anaAgain.line(/"type":"linked"/);
-    await benAgain.line(/"type":"linked"/);
-    await eve.line(/"type":"nearby","address":"10\.77\.0\.11:6001"/);
-    await anaAgain.line(/"type":"nearby","address":"10\.77\.0\.12:6003"/);
+    const says = (peer: Running, ...parts: readonly string[]) =>
+      eventually(
+        () => parts.every((part) => peer.output.stdout.includes(part)),
+        () => `${parts.join(" and ")} in\n${peer.output.stdout}`,
+      );
+    await says(anaAgain, '"type":"linked"', '"type":"nearby","address":"10.77.0.12:6003"');
+    await says(benAgain, '"type":"linked"');
+    await says(
+      eve,
+      '"type":"nearby","address":"10.77.0.11:6001"',
+      '"type":"nearby","address":"10.77.0.12:6002"',
+    );
     expect(eve.output.stdout).not.toContain('"type":"linked"');
 
     // What goes over the network has no key, whole or in any part that tells people apart, and does not repeat.
@@ -85,9 +94,9 @@ test.skipIf(!canMakeNetworks)("without --lan nothing is broadcast", async () => 
   const cable = new Cable();
   lab.onClose(() => Promise.resolve(cable.remove()));
   const witness = await listen(cable, 1);
-  const ana = await start(cable, 0, "ana", "--listen", "5002");
-  const ben = await start(cable, 1, "ben", "--listen", "5002", "--connect", `${cable.addresses[0]}:5002`);
-  await ben.line(/"nick":"ana","state":"join"/);
+  const ana = await start(cable, 0, "gus", "--listen", "5002");
+  const ben = await start(cable, 1, "ida", "--listen", "5002", "--connect", `${cable.addresses[0]}:5002`);
+  await ben.line(/"nick":"gus","state":"join"/);
   await Promise.all([ana.stop(), ben.stop()]);
   expect(witness.output.stdout).toBe("listening\n");
 });
