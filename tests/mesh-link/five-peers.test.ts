@@ -19,6 +19,7 @@ class PeerProcess {
   readonly name: string;
   #running: Running | undefined;
   #listen = "";
+  #said = 0;
 
   constructor(name: string) {
     this.name = name;
@@ -34,6 +35,7 @@ class PeerProcess {
     const args = ["peer", "--json", "--nick", this.name, "--data", join(await lab.folder(), this.name)];
     args.push("--listen", this.#listen === "" ? `${host}:0` : this.#listen);
     if (connect !== undefined) args.push("--connect", connect);
+    this.#said = 0;
     this.#running = await lab.startWith({ command }, ...args);
     this.#listen = (await this.#running.ready())["listen"] ?? "";
   }
@@ -44,7 +46,14 @@ class PeerProcess {
   }
 
   say(text: string): void {
+    this.#said += 1;
     this.running.write(`${text}\n`);
+  }
+
+  /** Everything it wrote since its start is known to be held by somebody else: only then does it end with success. */
+  get isAcknowledged(): boolean {
+    const ids = this.running.output.stdout.matchAll(/"type":"ack","id":"([^"]+)"/g);
+    return new Set([...ids].map(([, id]) => id)).size === this.#said;
   }
 
   /** What it has shown of the log since it was started: `from: text` of everything in the room. */
@@ -134,6 +143,11 @@ test.skipIf(!canMakeNetworks)(
     expect(new Set(transcripts[0])).toEqual(expected);
     expect(transcripts[0]).toHaveLength(expected.size);
     for (const transcript of transcripts) expect(transcript).toEqual(transcripts[0]!);
-    for (const peer of [ana, ben, eva, fin, gus]) expect((await peer.running.stop("SIGTERM")).code).toBe(0);
+    const everybody = [ana, ben, eva, fin, gus];
+    await eventually(
+      () => everybody.every(({ isAcknowledged }) => isAcknowledged),
+      () => everybody.map((peer) => peer.describe(expected)).join("\n"),
+    );
+    for (const peer of everybody) expect((await peer.running.stop("SIGTERM")).code).toBe(0);
   },
 );
