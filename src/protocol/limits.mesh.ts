@@ -69,8 +69,10 @@ export const syncLimits = {
   antiEntropyMs: 30_000,
   /** A round starts up to this much earlier, by chance, so that fifty peers do not speak at once. */
   antiEntropyJitterMs: 5_000,
-  /** Between two digests sent because an entry came before what it builds on. */
+  /** Between two digests sent to one peer out of turn. */
   gapMs: 1_000,
+  /** A link that ended may have swallowed what was sent on it this long before; no keep-alive is slower to notice. */
+  sparedMs: 60_000,
   /** An unanswered page is asked of somebody else. Long enough for a page over a modem. */
   pageMs: 10_000,
   /** Pages without anything new, before a peer's claims are not believed for `disbeliefMs`. */

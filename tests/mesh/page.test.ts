@@ -61,6 +61,7 @@ test.each([
   ["locator", `tip 32, 1 byte count (at most ${syncLimits.locatorMost})`],
   ["news", `within ${syncLimits.newsMs} ms a \`have\``],
   ["receipts", `within ${syncLimits.receiptMs} ms`],
+  ["spared", `in the last ${syncLimits.sparedMs / 1000} s`],
   ["links", `${syncLimits.linksMs} ms after they changed`],
   [
     "rounds",

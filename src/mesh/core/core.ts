@@ -73,13 +73,14 @@ export class MeshCore implements api.MeshCoreApi {
       ...shared,
       random,
       now,
+      isWaiting: () => this.#state.log.waiting.size > 0,
       bytesOf: (hash) => store.get(hash)?.bytes,
       fault: (link, code, detail) => this.#fault(link.author.peerId, code, detail),
       holdsMore: () => {
         this.#holdingsDirty = true;
       },
     });
-    this.#spread = new Spread({ ...shared, resync: (link) => this.#sync.start(link) });
+    this.#spread = new Spread({ ...shared, spared: (link) => this.#sync.onSpared(link) });
   }
 
   found(name: string, nonce: Uint8Array): api.Published {

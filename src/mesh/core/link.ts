@@ -66,8 +66,14 @@ export class PeerLink {
   nextRoundAt = 0;
   /** No pages are asked for before this, monotonic ms. */
   pausedUntil = 0;
-  /** No digest is sent for a gap before this, monotonic ms. */
-  gapUntil = 0;
+  /** The peer has pushed something that builds on what we lacked. */
+  hasGap = false;
+  /** The peer may have missed something that was left to another. */
+  wasSpared = false;
+  /** When a digest was last sent for one of these, monotonic ms. */
+  comparedAt = Number.NEGATIVE_INFINITY;
+  /** When the peer last brought something new, monotonic ms. */
+  broughtAt = Number.NEGATIVE_INFINITY;
   emptyPages = 0;
   /** Frames in a row dropped for flooding. */
   dropped = 0;

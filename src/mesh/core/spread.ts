@@ -4,7 +4,7 @@
  * Every entry is passed on once, by each peer, when it first sees it: entries already known go nowhere, so no frame can
  * circle. In a full mesh that would still bring each entry to everybody from everybody. So each peer announces its links,
  * and an entry is not passed to a peer that has a link with the one it came from: both ends must have announced that link,
- * so one liar cannot cut somebody off. When an announced link ends, a digest goes to the peer that was spared on its
+ * so one liar cannot cut somebody off. When an announced link ends, a digest goes to the peer that was lately spared on its
  * account, since what was under way on that link may be lost.
  *
  * What was fetched in pages is not pushed: after a partition everybody fetches the same, and pushing it would bring
@@ -25,8 +25,8 @@ export interface SpreadHost {
   graph(): Graph;
   /** Monotonic, ms. */
   monotonic(): number;
-  /** Starts sync with a peer that may have missed something. */
-  resync(link: PeerLink): void;
+  /** The peer may have missed something that was left to another peer. */
+  spared(link: PeerLink): void;
 }
 
 /** Spreading over all links of one core. */
@@ -48,6 +48,8 @@ export class Spread {
     const sources = accepted.map(({ origin }) =>
       origin === undefined ? undefined : this.#host.links.get(origin),
     );
+    const now = this.#host.monotonic();
+    for (const source of sources) if (source !== undefined) source.broughtAt = now;
     let toAll: Uint8Array[] | undefined;
     for (const link of this.#host.links.values()) {
       if (link.behind) continue;
@@ -55,7 +57,7 @@ export class Spread {
       if (wanted.length === 0) continue;
       if (isPage) {
         for (const { node } of wanted) link.news.add(node.segment);
-        this.#newsAt = Math.min(this.#newsAt, this.#host.monotonic() + syncLimits.newsMs);
+        this.#newsAt = Math.min(this.#newsAt, now + syncLimits.newsMs);
         continue;
       }
       const isAll = wanted.length === accepted.length;
@@ -67,7 +69,7 @@ export class Spread {
       const author = origin === undefined ? undefined : this.#host.links.get(entry.author);
       if (author === undefined) continue;
       author.receipts.add(node.segment);
-      this.#receiptsAt = Math.min(this.#receiptsAt, this.#host.monotonic() + syncLimits.receiptMs);
+      this.#receiptsAt = Math.min(this.#receiptsAt, now + syncLimits.receiptMs);
     }
   }
 
@@ -93,9 +95,11 @@ export class Spread {
         other.neighbours.add(link);
       } else separate(link, other);
     }
-    for (const key of before) {
-      const spared = after.has(key) ? undefined : this.#host.links.get(key);
-      if (spared !== undefined) this.#host.resync(spared);
+    if (this.#host.monotonic() - link.broughtAt < syncLimits.sparedMs) {
+      for (const key of before) {
+        const spared = after.has(key) ? undefined : this.#host.links.get(key);
+        if (spared !== undefined) this.#host.spared(spared);
+      }
     }
     return [...before, ...after].filter((key) => before.has(key) !== after.has(key));
   }

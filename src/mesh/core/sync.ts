@@ -40,6 +40,8 @@ export interface SyncHost {
   readonly links: ReadonlyMap<string, PeerLink>;
   readonly random: CoreRandom;
   graph(): Graph;
+  /** Some entries wait for what they build on. */
+  isWaiting(): boolean;
   /** Bytes of an entry in the log. */
   bytesOf(hash: EntryHash): Uint8Array | undefined;
   /** Wall clock, ms. */
@@ -145,12 +147,16 @@ export class Sync {
     this.ask();
   }
 
-  /** A pushed entry builds on something we lack: its sender has it, so a digest brings the two together. */
+  /** A pushed entry builds on something we lack: its sender has it. */
   onGap(link: PeerLink): void {
-    const now = this.#host.monotonic();
-    if (now < link.gapUntil || link.missing.size > 0) return;
-    link.gapUntil = now + syncLimits.gapMs;
-    this.start(link);
+    link.hasGap = true;
+    this.ask();
+  }
+
+  /** The peer may have missed something that we did not send it because another would. */
+  onSpared(link: PeerLink): void {
+    link.wasSpared = true;
+    this.ask();
   }
 
   /** Answers a request with one page, possibly empty. */
@@ -197,6 +203,18 @@ export class Sync {
       const link = links[(start + i) % links.length];
       if (link !== undefined && this.#askOf(link)) return;
     }
+    for (const link of links) this.#compareIfDue(link);
+  }
+
+  /** A digest brings two together who have a reason to differ; at most once a second, and not while a page may do it. */
+  #compareIfDue(link: PeerLink): void {
+    const isDue = link.wasSpared || (link.hasGap && this.#host.isWaiting());
+    const now = this.#host.monotonic();
+    if (!isDue || now < link.comparedAt + syncLimits.gapMs) return;
+    link.wasSpared = false;
+    link.hasGap = false;
+    link.comparedAt = now;
+    this.start(link);
   }
 
   #answer(link: PeerLink, frame: Extract<Frame, { type: "want" }>): void {
