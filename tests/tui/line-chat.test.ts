@@ -285,6 +285,9 @@ describe("pipe mode", () => {
     const objects = out.map((line) => JSON.parse(line));
     const types = objects.map(({ type }) => type);
     expect(types.slice(0, 3)).toEqual(["connection", "connection", "welcome"]);
+    // With the resume token somebody who reads the output could take the session over.
+    expect(objects[2]).toMatchObject({ nick: expect.any(String), session: expect.any(String) });
+    expect(objects[2]).not.toHaveProperty("resume");
     expect(objects).toContainEqual(expect.objectContaining({ type: "ack", id: "mine", room: "ops" }));
     expect(objects).toContainEqual(expect.objectContaining({ type: "rooms", id: "r" }));
     const codes = objects.filter(({ type }) => type === "error").map(({ code, id }) => [code, id]);

@@ -4,12 +4,21 @@
  * themselves), and `error` with an `id` for a message or request that failed here.
  */
 import type { ClientEvent } from "../../client/events.ts";
+import type { Welcome } from "../../protocol/messages.ts";
+
+/**
+ * A `welcome` without its resume token. Who holds the token can take the session over, output is kept in files and
+ * shown to others, and the client resumes by itself.
+ */
+function withoutToken({ resume: _, ...welcome }: Welcome): object {
+  return welcome;
+}
 
 /** The objects to print for an event, in order. */
 export function eventObjects(event: ClientEvent): readonly object[] {
   switch (event.kind) {
     case "received":
-      return [event.message];
+      return [event.message.type === "welcome" ? withoutToken(event.message) : event.message];
     case "unknown":
       return [event.object];
     case "gap":
