@@ -14,7 +14,7 @@ import { exitCodes } from "./errors.ts";
 import type { Config, Environment, Flags, ModeDefinition } from "./flag.ts";
 import { renderHelp } from "./help.ts";
 import { announceReady, type ReadyFacts, type StopReason, waitForStop } from "./lifecycle.ts";
-import { createLog, type LogFormat, type LogLevel } from "./log.ts";
+import { createLog, type Log, type LogFormat, type LogLevel } from "./log.ts";
 import { endOutput, handleBrokenPipes, reportFailure } from "./output.ts";
 import { parseFlags, wantsHelp } from "./parse.ts";
 import { readSettings } from "./settings.ts";
@@ -49,8 +49,10 @@ export type ModeBody<Table extends Flags> = (
 /** What every mode's file exports for main. Never resolves: it ends the process. */
 export type StartMode = (args: readonly string[]) => Promise<never>;
 
-function logOf(config: object): Logger {
-  if (!("logLevel" in config) || !("logFormat" in config)) return silentLogger;
+const silentLog: Log = { ...silentLogger, flush: () => {} };
+
+function logOf(config: object): Log {
+  if (!("logLevel" in config) || !("logFormat" in config)) return silentLog;
   // Both come from logFlags, whose schemas allow nothing else.
   return createLog(config.logLevel as LogLevel, config.logFormat as LogFormat);
 }
@@ -61,6 +63,7 @@ async function runMode<Table extends Flags>(
   body: ModeBody<Table>,
 ): Promise<number> {
   const environment: Environment = process.env;
+  let log = silentLog;
   try {
     if (wantsHelp(args)) {
       process.stdout.write(renderHelp(mode, environment, process.stdout));
@@ -68,7 +71,7 @@ async function runMode<Table extends Flags>(
     }
     const settings = readSettings(environment);
     const { config, positional, written } = parseFlags(mode, args, environment, settings);
-    const log = logOf(config);
+    log = logOf(config);
     let stopping: Promise<StopReason> | undefined;
     const context: ModeContext = {
       log,
@@ -86,7 +89,10 @@ async function runMode<Table extends Flags>(
     };
     return (await body(config, context)) ?? exitCodes.ok;
   } catch (error) {
+    log.flush();
     return reportFailure(error, mode.name);
+  } finally {
+    log.flush();
   }
 }
 

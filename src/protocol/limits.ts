@@ -293,3 +293,10 @@ export const superviseLimits = {
   /** One line of a child's log; the rest of a longer one is dropped. */
   logLineBytes: 16 * KiB,
 } as const;
+
+/** The log of a running mode. */
+export const logLimits = {
+  /** Lines that whoever reads stderr has not taken. Ten thousand lines are more than a pause for a page in `less`
+   * explains; further ones are dropped and counted. */
+  unreadBytes: 1 * MiB,
+} as const;

@@ -18,6 +18,8 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g;
  * because emoji and Persian need them; so do the plain left-to-right and right-to-left marks.
  */
 const INVISIBLE = /[\u00ad\u061c\u180e\u200b\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufeff\ufff9-\ufffb]/g;
+/** What most texts are: nothing of the above, nothing that has to be looked at twice. */
+const PRINTABLE = /^[\u0020-\u007e]*$/;
 const LINE_BREAK = /\r\n|[\n\r\u2028\u2029]/g;
 /** Tabs would jump to wherever this terminal's stops are; a fixed width keeps columns of our own making. */
 const TAB_AS_SPACES = "    ";
@@ -33,6 +35,7 @@ function picture(control: string): string {
  * Text of several lines, safe for a terminal: line breaks are `\n`, tabs are spaces, control characters are pictures.
  */
 export function sanitizeText(text: string): string {
+  if (PRINTABLE.test(text)) return text;
   return text
     .toWellFormed()
     .replaceAll(LINE_BREAK, "\n")
@@ -43,6 +46,7 @@ export function sanitizeText(text: string): string {
 
 /** Text as one line, safe for a terminal: as {@link sanitizeText}, with line breaks as spaces. */
 export function sanitizeLine(text: string): string {
+  if (PRINTABLE.test(text)) return text;
   return sanitizeText(text).replaceAll("\n", " ");
 }
 

@@ -1,10 +1,17 @@
 import { describe, expect, test } from "bun:test";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough, Writable } from "node:stream";
 import { Failure, explainSystemError, UsageError } from "../../src/cli/errors.ts";
-import { createLog, formatJson, formatText, type LogFormat, type LogLevel } from "../../src/cli/log.ts";
+import { createLog, jsonLines, type LogFormat, type LogLevel, textLines } from "../../src/cli/log.ts";
 import { reportFailure } from "../../src/cli/output.ts";
+import type { LogFields } from "../../src/protocol/logger.ts";
+import { sanitizeLine } from "../../src/protocol/sanitize.ts";
+import { quote } from "../../src/protocol/names.ts";
+import fc from "fast-check";
 
-const at = new Date("2026-01-31T12:03:11.042Z");
+const at = Date.parse("2026-01-31T12:03:11.042Z");
 
 /** Everything `use` writes to a stream that is no terminal. */
 function written(use: (stream: Writable) => void): string {
@@ -20,7 +27,8 @@ function written(use: (stream: Writable) => void): string {
 }
 
 describe("a line of the log", () => {
-  const text = (message: string, fields = {}) => formatText(new PassThrough(), at, "info", message, fields);
+  const text = (message: string, fields: LogFields = {}) =>
+    textLines(new PassThrough())(at, "info", message, fields);
 
   test("has time, level, message and fields", () => {
     expect(text("ready", { address: "127.0.0.1:8001", sessions: 3, slow: false, missing: undefined })).toBe(
@@ -44,8 +52,24 @@ describe("a line of the log", () => {
     expect(text("m", { reason: "x ".repeat(5_000) }).length).toBeLessThan(600);
   });
 
+  test("has a value bare exactly when that cannot be misread, whatever the value", () => {
+    const value = fc.oneof(fc.string({ unit: "binary" }), fc.string({ maxLength: 600 }), fc.constant(""));
+    fc.assert(
+      fc.property(value, (shown) => {
+        const bare = sanitizeLine(shown) === shown && /^[^\s"=\\]+$/.test(shown);
+        expect(text("m", { shown })).toBe(`12:03:11.042 info  m shown=${bare ? shown : quote(shown, 500)}`);
+      }),
+    );
+  });
+
+  test("tells the time anew in each millisecond", () => {
+    const format = textLines(new PassThrough());
+    const times = [at, at, at + 1, at].map((ms) => format(ms, "info", "m", {}).slice(0, 12));
+    expect(times).toEqual(["12:03:11.042", "12:03:11.042", "12:03:11.043", "12:03:11.042"]);
+  });
+
   test("is one JSON object for machines, whose own fields nobody replaces", () => {
-    const line = formatJson(at, "warn", "m\n", { level: "error", time: "never", nick: "\u001b[31m", n: 1 });
+    const line = jsonLines(at, "warn", "m\n", { level: "error", time: "never", nick: "\u001b[31m", n: 1 });
     expect(JSON.parse(line)).toEqual({
       time: "2026-01-31T12:03:11.042Z",
       level: "warn",
@@ -61,7 +85,7 @@ describe("a line of the log", () => {
 describe("a log", () => {
   const levelsWritten = (level: LogLevel, format: LogFormat) =>
     written((stream) => {
-      const log = createLog(level, format, stream);
+      const log = createLog(level, format, { stream });
       log.debug("d");
       log.info("i");
       log.warn("w");
@@ -79,12 +103,104 @@ describe("a log", () => {
     expect(rest).toEqual([]);
   });
 
-  test("writes a line as often as it is asked to", () => {
-    const lines = written((stream) => {
-      const log = createLog("info", "text", stream);
-      for (let n = 0; n < 50; n += 1) log.info("again");
+  /** What reaches a stream, a write an element. */
+  function collect(take: (chunk: string, done: () => void) => void = (_, done) => done()) {
+    const writes: string[] = [];
+    const stream = new Writable({
+      decodeStrings: false,
+      highWaterMark: 1,
+      write(chunk: string, _encoding, done) {
+        writes.push(chunk);
+        take(chunk, done);
+      },
     });
-    expect(lines.split("\n").filter(Boolean)).toHaveLength(50);
+    return { writes, stream };
+  }
+  const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+
+  test("writes a line as often as it is asked to, the first at once and the others of the turn together", async () => {
+    const { writes, stream } = collect();
+    const log = createLog("info", "json", { stream });
+    for (let n = 0; n < 50; n += 1) log.info("again", { n });
+    expect(writes).toHaveLength(1);
+    await turn();
+    expect(writes).toHaveLength(2);
+    const numbers = writes
+      .join("")
+      .trimEnd()
+      .split("\n")
+      .map((line) => (JSON.parse(line) as { n: number }).n);
+    expect(numbers).toEqual(Array.from({ length: 50 }, (_, n) => n));
+    log.info("later");
+    expect(writes).toHaveLength(3);
+  });
+
+  test("does not keep a warning waiting, nor what came before it", () => {
+    const { writes, stream } = collect();
+    const log = createLog("info", "text", { stream });
+    log.info("one");
+    log.info("two");
+    log.warn("three");
+    expect(writes.join("")).toContain("two\n");
+    expect(writes.join("")).toContain("three\n");
+    log.info("four");
+    log.flush();
+    expect(writes.join("")).toContain("four\n");
+  });
+
+  test("that nobody reads is bounded, and says afterwards what was dropped", async () => {
+    const held: (() => void)[] = [];
+    const { writes, stream } = collect((_, done) => held.push(done));
+    const log = createLog("info", "json", { stream, now: () => at, limits: { unreadBytes: 10_000 } });
+    for (let n = 0; n < 1_000; n += 1) {
+      log.info("a line", { n });
+      if (n % 10 === 0) await turn();
+    }
+    expect(stream.writableLength).toBeLessThan(10_200);
+    while (held.length > 0) {
+      held.shift()?.();
+      await turn();
+    }
+    log.info("the last", { n: -1 });
+    await turn();
+    while (held.length > 0) held.shift()?.();
+    await turn();
+    const lines = writes
+      .join("")
+      .trimEnd()
+      .split("\n")
+      .map((line) => JSON.parse(line) as { n?: number; lost?: number });
+    const kept = lines.flatMap(({ n }) => (n === undefined || n < 0 ? [] : [n]));
+    expect(kept).toEqual(kept.map((_, n) => n));
+    expect(lines.at(-2)).toMatchObject({ level: "warn", lost: 1_000 - kept.length });
+    expect(lines.at(-1)).toMatchObject({ n: -1 });
+    expect(kept.length).toBeGreaterThan(50);
+  });
+
+  test("of a real process whose stderr is a stalled pipe costs no memory", async () => {
+    const script = `
+      import { createLog } from ${JSON.stringify(new URL("../../src/cli/log.ts", import.meta.url).pathname)};
+      const log = createLog("info", "text");
+      for (let n = 0; n < 200; n += 1) {
+        for (let line = 0; line < 1_000; line += 1) log.info("a line that nobody reads", { n, line, more: "x".repeat(200) });
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      console.log("logged");
+    `;
+    const folder = mkdtempSync(join(tmpdir(), "rtchat-log-"));
+    try {
+      // The reader waits until 50 MB were logged, and only then looks how much of it there is.
+      const pipeline = `"$BUN" -e "$SCRIPT" 2>&1 >"$DONE" | { until test -s "$DONE"; do sleep 0.02; done; wc -c; }`;
+      const shell = Bun.spawn(["sh", "-c", pipeline], {
+        env: { ...process.env, BUN: process.execPath, SCRIPT: script, DONE: join(folder, "done") },
+        stdout: "pipe",
+      });
+      const read = Number(await new Response(shell.stdout).text());
+      expect(read).toBeGreaterThan(1_000_000);
+      expect(read).toBeLessThan(1_400_000);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });
 
