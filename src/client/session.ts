@@ -56,7 +56,17 @@ export interface Author {
 }
 
 /** Requests that have one answer and change nothing that the session keeps. */
-type Plain = "history" | "members" | "rooms" | "nick" | "topic" | "search" | "whois" | "typing" | "ping";
+type Plain =
+  | "history"
+  | "members"
+  | "rooms"
+  | "nick"
+  | "topic"
+  | "search"
+  | "whois"
+  | "typing"
+  | "introduce"
+  | "ping";
 /** Such a request as its owner writes it: without an id it gets one, and defaults are the server's. */
 export type PlainRequest = {
   [T in Plain]: { readonly type: T } & Partial<Omit<RequestOf<T>, "type">>;
@@ -219,6 +229,17 @@ export class Session {
     this.#answers.expect(id, done);
     this.#write({ ...request, id });
     return { ok: true, id };
+  }
+
+  /**
+   * Gives bytes to the server for somebody this session was introduced to. There is no answer; an error comes as an
+   * `error` message with the id.
+   * @returns false when not connected: the frame is lost
+   */
+  relay(frame: Omit<RequestOf<"relay">, "type">): boolean {
+    if (!this.#online) return false;
+    this.#write({ type: "relay", ...frame });
+    return true;
   }
 
   /** The nick to say hello with next, when the last one was refused. @throws ProtocolError `bad-nick` */

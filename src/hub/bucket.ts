@@ -13,13 +13,13 @@ export class TokenBucket {
     this.#at = now;
   }
 
-  /** Takes one token. @returns false if there is none */
-  take(now: number): boolean {
+  /** Takes a token, or several at once. @returns false, and takes none, if there are fewer */
+  take(now: number, tokens = 1): boolean {
     const earned = ((now - this.#at) * this.#rate) / 1_000;
     this.#tokens = Math.min(this.#burst, this.#tokens + earned);
     this.#at = now;
-    if (this.#tokens < 1) return false;
-    this.#tokens -= 1;
+    if (this.#tokens < tokens) return false;
+    this.#tokens -= tokens;
     return true;
   }
 }

@@ -8,6 +8,7 @@
 import type { Backplane, BackplaneFailure, Done } from "../backplane/backplane.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
+import { TokenBucket } from "./bucket.ts";
 import type { Group } from "./group.ts";
 import { defaultHubLimits } from "./options.ts";
 import type { HubLimits, HubOptions } from "./options.ts";
@@ -44,6 +45,8 @@ export class Core {
   readonly handlers: RequestHandlers;
   readonly rooms: Rooms;
   readonly cacheBudget: CacheBudget = { bytes: 0 };
+  /** What all sessions together may relay. */
+  readonly relayBucket: TokenBucket;
   /** Sessions welcomed or taken over here, by name. */
   readonly sessions = new Map<string, Session>();
   /** Messages taken from clients since start. */
@@ -64,6 +67,8 @@ export class Core {
     this.handlers = handlers;
     this.random = options.random;
     this.rooms = new Rooms(this);
+    const rate = this.limits.relayPerSecondServer;
+    this.relayBucket = new TokenBucket(rate, rate, this.clock.monotonic());
   }
 
   /** A name that will not come again: so many characters of 5 bits. */

@@ -1,14 +1,15 @@
 /** What a hub is given. It has no sockets, clock, randomness or secrets of its own. */
 import type { Backplane } from "../backplane/backplane.ts";
 import type { Clock, Random } from "../protocol/clock.ts";
-import { backplaneLimits, clientLimits, hubLimits } from "../protocol/limits.ts";
+import { backplaneLimits, clientLimits, hubLimits, introductionLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 
 type Numbers<T> = { readonly [K in keyof T]: number };
 
 /** The bounds a hub keeps; tests pass smaller ones. */
 export type HubLimits = Numbers<typeof clientLimits> &
-  Numbers<typeof hubLimits> & {
+  Numbers<typeof hubLimits> &
+  Numbers<typeof introductionLimits> & {
     /** How long a session whose connection was lost keeps its nick and its rooms. */
     readonly graceMs: number;
   };
@@ -17,6 +18,7 @@ export type HubLimits = Numbers<typeof clientLimits> &
 export const defaultHubLimits: HubLimits = {
   ...clientLimits,
   ...hubLimits,
+  ...introductionLimits,
   graceMs: backplaneLimits.graceMs,
 };
 

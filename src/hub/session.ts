@@ -16,6 +16,7 @@ import type { Core, Fate } from "./core.ts";
 import { encodeError } from "./encode.ts";
 import { Exchange } from "./exchange.ts";
 import type { Group } from "./group.ts";
+import { RelayDesk } from "./relay-desk.ts";
 import { RequestQueue } from "./request-queue.ts";
 import type { QueueOwner, Slot, Task } from "./request-queue.ts";
 import { handlerOf } from "./requests/handler.ts";
@@ -55,6 +56,8 @@ export class Session implements QueueOwner<ReadLine> {
   readonly #queue: RequestQueue<ReadLine>;
   readonly #messageBucket: TokenBucket;
   readonly #requestBucket: TokenBucket;
+  #introductions: TokenBucket | undefined;
+  #relays: RelayDesk | undefined;
   #helloTimer: Timer | undefined;
   #closed = false;
 
@@ -87,6 +90,19 @@ export class Session implements QueueOwner<ReadLine> {
   /** Lines finished. */
   get done(): number {
     return this.#queue.done;
+  }
+
+  /** What it may still introduce itself. Made at first use: most sessions never do. */
+  get introductions(): TokenBucket {
+    const { limits, clock } = this.#core;
+    const { introductionsPerSecond, introductionsBurst } = limits;
+    this.#introductions ??= new TokenBucket(introductionsPerSecond, introductionsBurst, clock.monotonic());
+    return this.#introductions;
+  }
+
+  /** What it relays. Made at first use; not before `hello`, which gives the session its name. */
+  get relays(): RelayDesk {
+    return (this.#relays ??= new RelayDesk(this.#core, this.name));
   }
 
   /** Closes the session if it does not say hello in time. */

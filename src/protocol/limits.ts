@@ -37,6 +37,32 @@ export const clientLimits = {
   helloMs: 10_000,
 } as const;
 
+/** Two people who leave the server for a path of their own, and the relay for when there is none. */
+export const introductionLimits = {
+  /** Addresses in one `introduce`: a laptop on a wire, a wireless network, a VPN, each with IPv4 and several of IPv6. */
+  addressesTold: 12,
+  /** `introduce` a second of one session, sustained: it rings at somebody else's. */
+  introductionsPerSecond: 0.5,
+  /** And at once: asking several people, and what both sides say to each other before they meet. */
+  introductionsBurst: 20,
+  /** How long a pass lets its holder relay. Renewed by being introduced again, well before. */
+  passMs: 3_600_000,
+  /** `data` of one `relay`, in base64: 12 KiB of bytes, so that a chat line never waits long behind a file. */
+  relayFrameCharacters: 16 * KiB,
+  /** Characters of `data` that one session may have under way to one other since that one's last `ack`. What is under
+   * way lies in queues that others share. Clients keep a window of a third of it. */
+  relayUnderWay: 192 * KiB,
+  /** Characters of `data` a second of one session, sustained and at once: a file of 10 MiB in half a minute. */
+  relayPerSecond: 512 * KiB,
+  relayBurst: 1 * MiB,
+  /** What a frame costs of that at least: an `ack`, or one letter. */
+  relayLeast: 1 * KiB,
+  /** The same for all sessions of one server: relaying is a courtesy that may not crowd out the chat. */
+  relayPerSecondServer: 8 * MiB,
+  /** Others that one session relays with at once; the one that was quiet longest is forgotten first. */
+  relayPartners: 16,
+} as const;
+
 /** Sockets of every kind. */
 export const netLimits = {
   /** Most bytes kept by reference for the end of a turn; more goes to the kernel at once. Large enough for one full

@@ -6,7 +6,7 @@
  * hot path and find nothing.
  */
 import { z } from "zod";
-import { clientLimits } from "./limits.ts";
+import { clientLimits, introductionLimits } from "./limits.ts";
 
 /** The version that `hello` and `welcome` carry. Raised only when an old client would misunderstand. */
 export const PROTOCOL_VERSION = 1;
@@ -30,6 +30,8 @@ const position = z.object({ epoch: z.string().min(1).max(64), seq });
 const request = { id: id.optional() };
 /** What a message is about: another message of the same room. */
 const about = z.object({ kind: z.enum(["reply", "edit", "delete", "reaction"]), seq: seq.min(1) });
+/** A peer ID in its canonical form (identity/peer-id.ts checks its check symbols). */
+const peerKey = z.string().regex(/^rt1[02-9ac-hj-np-z]{59}$/, "not a peer ID");
 /** base64url of a SHA-256. */
 const author = z.string().regex(/^[A-Za-z0-9_-]{43}$/);
 
@@ -89,6 +91,28 @@ export const requestSchemas = {
   }),
   whois: z.object({ ...request, type: z.literal("whois"), nick: name }),
   typing: z.object({ ...request, type: z.literal("typing"), room: name }),
+  introduce: z.object({
+    ...request,
+    type: z.literal("introduce"),
+    to: name,
+    /** With it: I agree to talk directly, and this is my key. Without: I ask. */
+    key: peerKey.optional(),
+    /** Where I can be reached, `ip:port`; only with `key`. */
+    addresses: z.array(z.string().min(1).max(64)).max(introductionLimits.addressesTold).optional(),
+    /** No, or no longer. */
+    end: z.literal(true).optional(),
+  }),
+  relay: z.object({
+    ...request,
+    type: z.literal("relay"),
+    pass: z.string().max(512),
+    stream: z.string().min(1).max(32),
+    seq: seq.optional(),
+    /** base64 of bytes that only the other side can read. */
+    data: z.string().max(introductionLimits.relayFrameCharacters).optional(),
+    ack: seq.optional(),
+    end: z.literal(true).optional(),
+  }),
   ping: z.object({ ...request, type: z.literal("ping") }),
   bye: z.object({ ...request, type: z.literal("bye") }),
 } as const;
@@ -250,6 +274,38 @@ export interface Typing {
   readonly nick: string;
   readonly id?: string;
 }
+/** Answer to `introduce`: the other has been told, if their client is there and knows of this. */
+export interface Introduce {
+  readonly type: "introduce";
+  /** The other's nick as it is shown. */
+  readonly nick: string;
+  /** Names these two sessions to each other: the same on both sides, whatever their nicks. */
+  readonly pair: string;
+  readonly id?: string;
+}
+/** Somebody asks to talk directly, agrees to (with `key`), or does not (`end`). */
+export interface Introduction {
+  readonly type: "introduction";
+  readonly pair: string;
+  readonly nick: string;
+  readonly key?: string;
+  readonly addresses?: readonly string[];
+  /** The host that the other's connection comes from, as the cluster sees it; only with `addresses`. */
+  readonly seen?: string;
+  /** With `key`: what lets this session send `relay` to the other, for a while. */
+  readonly pass?: string;
+  readonly end?: true;
+}
+/** Bytes of somebody this session was introduced to, or word of bytes sent to them. */
+export interface Relay {
+  readonly type: "relay";
+  readonly pair: string;
+  readonly stream: string;
+  readonly seq?: number;
+  readonly data?: string;
+  readonly ack?: number;
+  readonly end?: true;
+}
 export interface Pong {
   readonly type: "pong";
   readonly id?: string;
@@ -289,6 +345,9 @@ export type ServerMessage =
   | Found
   | Whois
   | Typing
+  | Introduce
+  | Introduction
+  | Relay
   | Pong
   | GoingAway
   | Notice

@@ -3,7 +3,7 @@ import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorKinds } from "../../src/protocol/errors.ts";
-import { clientLimits, hubLimits } from "../../src/protocol/limits.ts";
+import { clientLimits, hubLimits, introductionLimits } from "../../src/protocol/limits.ts";
 import { requestSchemas } from "../../src/protocol/messages.ts";
 import { checkRequest } from "../../src/protocol/requests.ts";
 
@@ -45,6 +45,14 @@ test("the table of limits is the one in limits.ts", () => {
     ["from connecting to `hello`", `${clientLimits.helloMs / 1_000} s`],
     ["messages a second", `${hubLimits.messagesPerSecond}`],
     ["other requests a second", `${hubLimits.requestsPerSecond}, ${hubLimits.requestsBurst} at once`],
+    [
+      "`introduce` a second",
+      `${introductionLimits.introductionsPerSecond}, ${introductionLimits.introductionsBurst} at once`,
+    ],
+    [
+      "relayed `data` a second",
+      `${introductionLimits.relayPerSecond / KiB} KiB, ${introductionLimits.relayBurst / KiB} KiB at once`,
+    ],
   ];
   const table = ["| what | at most |", "|---|---|", ...rows.map(([what, most]) => `| ${what} | ${most} |`)];
   expect(section("limits")).toBe(table.join("\n"));

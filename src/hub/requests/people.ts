@@ -4,6 +4,7 @@ import { parseNick } from "../../protocol/names.ts";
 import { encodeLine, withId } from "../encode.ts";
 import { persist } from "../retry.ts";
 import { readTopic, TOPIC } from "../topic.ts";
+import { encodeWord } from "../words.ts";
 import type { RequestHandler } from "./handler.ts";
 import { membership } from "./membership.ts";
 
@@ -113,7 +114,7 @@ export const typing: RequestHandler<"typing"> = {
     exchange.answer({ ...message, ...withId(id) });
     if (room.roster.size > core.limits.typingMembers) return;
     room.broadcast(encodeLine(message), session);
-    const word = JSON.stringify({ typing: { room: room.name, nick: session.nick } });
+    const word = encodeWord({ typing: { room: room.name, nick: session.nick } });
     for (const other of room.roster.sessions()) {
       if (other !== session.name && !core.sessions.has(other)) core.backplane.tell(other, word);
     }

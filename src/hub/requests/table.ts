@@ -2,6 +2,7 @@
 import type { RequestHandlers } from "./handler.ts";
 import { hello } from "./hello.ts";
 import { history } from "./history.ts";
+import { introduce, relay } from "./introduce.ts";
 import { join, leave } from "./join.ts";
 import { members, nick, rooms, typing, whois } from "./people.ts";
 import { search } from "./search.ts";
@@ -22,6 +23,8 @@ export const requestHandlers: RequestHandlers = {
   search,
   whois,
   typing,
+  introduce,
+  relay,
   ping,
   bye,
 };

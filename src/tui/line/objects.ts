@@ -65,6 +65,8 @@ function perform(backend: ChatBackend, request: Request, answered: AnswerHandler
       if (!taken.ok) throw new RefusedObject(taken.code, taken.message, request.id);
       return "sent";
     }
+    case "relay":
+      throw new ProtocolError("unknown-type", "the client relays by itself; ask for a path with introduce");
     case "bye":
       return "bye";
     default: {

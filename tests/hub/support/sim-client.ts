@@ -189,6 +189,9 @@ export class SimClient {
       case "found":
       case "whois":
       case "typing":
+      case "introduce":
+      case "introduction":
+      case "relay":
       case "pong":
       case "going-away":
       case "notice":
