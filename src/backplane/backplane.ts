@@ -30,13 +30,17 @@ export interface LogEntry {
 export interface Member {
   readonly session: string;
   readonly nick: string;
+  /** Away, with this to say to others (may be empty); absent for who is not. */
+  readonly away?: string;
 }
 
 /** A change of a room's members. */
 export type PresenceEvent =
   | { readonly kind: "join" | "leave"; readonly member: Member }
   /** `member.nick` is the old nick. */
-  | { readonly kind: "rename"; readonly member: Member; readonly to: string };
+  | { readonly kind: "rename"; readonly member: Member; readonly to: string }
+  /** `member.away` tells whether the member is away now. */
+  | { readonly kind: "away"; readonly member: Member };
 
 /** A room as of one moment. */
 export interface Snapshot {
@@ -80,6 +84,14 @@ export interface BackplaneFailure {
   readonly code: "unavailable" | "nick-taken" | "stale" | "internal";
   /** One sentence for a person: what happened and what to do. */
   readonly message: string;
+}
+
+/** A session as its claim found it. */
+export interface Claimed {
+  /** The rooms it is in already. */
+  readonly rooms: readonly string[];
+  /** See {@link Member}. */
+  readonly away?: string;
 }
 
 export type Done<T> = (result: ({ readonly ok: true } & T) | BackplaneFailure) => void;
@@ -152,15 +164,20 @@ export interface Backplane {
   /**
    * Makes `nick` the nick of `session`, which from now on lives on this server. If the session had another nick, that one
    * is given up and its rooms hear a rename. Fails with `nick-taken` when another session owns an equal nick.
-   * Answers with the rooms the session is in already (one that moved here, or came back): whoever resumed it decides
-   * which of them it still means to be in.
+   * Answers with the rooms the session is in already (one that moved here, or came back), and whether it is away: whoever
+   * resumed it decides which of the rooms it still means to be in.
    * @param fence rises with every connection of the session and every move of one. A claim with a smaller fence than the
    *   session's last changes nothing and fails as `stale`: a server that was paused wakes up and acts for a connection
    *   that has long gone on elsewhere.
    */
-  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void;
+  claim(session: string, nick: string, fence: number, done: Done<Claimed>): void;
   /** Ends a session: its nick is free and its rooms hear that it left. Ignored if another server has taken it over. */
   release(session: string): void;
+  /**
+   * Makes a claimed session away, or with undefined not away: all rooms it is in hear of it, this server's own
+   * subscribers before `done`, unless nothing changed. It stays so until it is said otherwise or the session ends.
+   */
+  setAway(session: string, away: string | undefined, done: Done<object>): void;
   /** Who owns a nick, in or out of grace. */
   lookup(nick: string, done: Done<{ member: Member | undefined }>): void;
 

@@ -14,6 +14,8 @@ export interface Session<S> {
   owner: string;
   /** Of the last claim (see Backplane.claim). */
   fence: number;
+  /** See Backplane.setAway. */
+  away: string | undefined;
   readonly rooms: Set<Room<S>>;
   /** Monotonic ms at which grace ends; meaningless with a server. */
   graceUntil: number;
@@ -51,7 +53,7 @@ export interface ClusterStore<S> {
   /** A room that nobody uses any more is unloaded. */
   forget(room: string): void;
   putRecord(room: Room<S>, key: string, value: string): void;
-  /** Stores a session's nick and server, new or changed. */
+  /** Stores a session's nick, server and state, new or changed. */
   putSession(session: Session<S>): void;
   /** Removes a session and its places in rooms. */
   dropSession(session: Session<S>): void;

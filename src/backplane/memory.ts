@@ -16,6 +16,7 @@ import type {
   BackplaneFailure,
   BackplaneHealth,
   BackplaneListener,
+  Claimed,
   Done,
   HistoryPage,
   HistoryQuery,
@@ -46,6 +47,7 @@ export type MemoryOperation =
   | "history"
   | "subscribe"
   | "claim"
+  | "setAway"
   | "lookup"
   | "enter"
   | "leave"
@@ -113,9 +115,9 @@ export class MemoryStore {
     this.logs.clear();
     this.#state = this.#newState();
     const servers = new Set<MemoryBackplane>();
-    for (const { session, nick, rooms, server, owner, fence } of before.sessions) {
+    for (const { session, nick, rooms, server, owner, fence, away } of before.sessions) {
       const names = [...rooms].map((room) => room.name);
-      this.#state.restore({ session, nick, owner, fence, rooms: names });
+      this.#state.restore({ session, nick, owner, fence, away, rooms: names });
       if (server === undefined) continue;
       this.#state.claim(server, session, nick, fence);
       servers.add(server);
@@ -273,12 +275,16 @@ export class MemoryBackplane implements Backplane {
     this.#store.state.unsubscribe(this, room);
   }
 
-  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+  claim(session: string, nick: string, fence: number, done: Done<Claimed>): void {
     this.#answer("claim", done, () => this.#store.state.claim(this, session, nick, fence));
   }
 
   release(session: string): void {
     this.#store.state.release(this, session);
+  }
+
+  setAway(session: string, away: string | undefined, done: Done<object>): void {
+    this.#answer("setAway", done, () => this.#store.state.setAway(this, session, away) ?? { ok: true });
   }
 
   lookup(nick: string, done: Done<{ member: Member | undefined }>): void {

@@ -12,7 +12,7 @@ import type { HistoryPage, LogEntry, Member, PresenceEvent, RoomSubscriber, Snap
 export class RoomView {
   readonly room: string;
   readonly #subscriber: RoomSubscriber;
-  readonly #members = new Map<string, string>();
+  readonly #members = new Map<string, Member>();
   #records = new Map<string, string>();
   #epoch = "";
   #last = 0;
@@ -45,7 +45,7 @@ export class RoomView {
     this.#epoch = position.epoch;
     this.#last = position.seq;
     this.#members.clear();
-    for (const { session, nick } of members) this.#members.set(session, nick);
+    for (const member of members) this.#members.set(member.session, member);
     this.#records = new Map(records);
   }
 
@@ -60,7 +60,7 @@ export class RoomView {
     if (this.closed) return;
     const { kind, member } = event;
     if (kind === "leave") this.#members.delete(member.session);
-    else this.#members.set(member.session, kind === "rename" ? event.to : member.nick);
+    else this.#members.set(member.session, kind === "rename" ? { ...member, nick: event.to } : member);
     this.#subscriber.presence(event);
   }
 
@@ -75,14 +75,16 @@ export class RoomView {
     return position.epoch === this.#epoch && position.seq >= this.#last;
   }
 
-  /** Tells who has come, or has another nick. */
+  /** Tells who has come, has another nick, or is away or back. */
   arrivals({ members }: Snapshot): void {
     for (const member of members) {
-      const nick = this.#members.get(member.session);
-      if (nick === undefined) this.presence({ kind: "join", member });
-      else if (nick !== member.nick) {
-        this.presence({ kind: "rename", member: { session: member.session, nick }, to: member.nick });
+      const known = this.#members.get(member.session);
+      if (known === undefined) {
+        this.presence({ kind: "join", member });
+        continue;
       }
+      if (known.nick !== member.nick) this.presence({ kind: "rename", member: known, to: member.nick });
+      if (known.away !== member.away) this.presence({ kind: "away", member });
     }
   }
 
@@ -100,8 +102,8 @@ export class RoomView {
   finish({ members, records }: Snapshot): void {
     for (const [key, value] of records) if (this.#records.get(key) !== value) this.record(key, value);
     const present = new Set(members.map(({ session }: Member) => session));
-    for (const [session, nick] of this.#members) {
-      if (!present.has(session)) this.presence({ kind: "leave", member: { session, nick } });
+    for (const [session, member] of this.#members) {
+      if (!present.has(session)) this.presence({ kind: "leave", member });
     }
   }
 

@@ -13,6 +13,7 @@ import { backplaneLimits } from "../protocol/limits.ts";
 import { nameKey } from "../protocol/names.ts";
 import type {
   BackplaneFailure,
+  Claimed,
   LogEntry,
   Member,
   PresenceEvent,
@@ -40,10 +41,12 @@ export interface ClusterOptions {
   readonly idleRooms?: number;
 }
 
-const memberOf = ({ session, nick }: Member): Member => ({ session, nick });
+const memberOf = ({ session, nick, away }: Session<unknown>): Member =>
+  away === undefined ? { session, nick } : { session, nick, away };
 
 /** What the store keeps of a session. */
 export interface StoredSession extends Pick<Session<never>, "session" | "nick" | "owner" | "fence"> {
+  readonly away?: string | undefined;
   readonly rooms: Iterable<string>;
 }
 
@@ -53,6 +56,7 @@ export interface Announced {
   /** Empty while its first claim is under way. */
   readonly nick: string;
   readonly fence: number;
+  readonly away?: string;
   readonly rooms: readonly string[];
   /** A claim for it is under way again: it may be here already, in whatever rooms. */
   readonly pending: boolean;
@@ -91,13 +95,14 @@ export class ClusterState<S extends { readonly id: string }> {
   }
 
   /** Puts back what was stored; announces and stores nothing. The session is in grace from now on. */
-  restore({ session, nick, owner, fence, rooms }: StoredSession): void {
+  restore({ session, nick, owner, fence, away, rooms }: StoredSession): void {
     const restored: Session<S> = {
       session,
       nick,
       server: undefined,
       owner,
       fence,
+      away,
       rooms: new Set(),
       graceUntil: 0,
     };
@@ -174,13 +179,8 @@ export class ClusterState<S extends { readonly id: string }> {
     this.#rooms.get(name)?.subscribers.delete(server);
   }
 
-  /** @returns the rooms the session is in, or why it cannot have the nick */
-  claim(
-    server: S,
-    name: string,
-    nick: string,
-    fence: number,
-  ): BackplaneFailure | { ok: true; rooms: string[] } {
+  /** @returns the session as it was found, or why it cannot have the nick */
+  claim(server: S, name: string, nick: string, fence: number): BackplaneFailure | ({ ok: true } & Claimed) {
     const known = this.#sessions.get(name);
     if (known !== undefined && fence < known.fence) return stale(name);
     const key = nameKey(nick);
@@ -194,6 +194,7 @@ export class ClusterState<S extends { readonly id: string }> {
       server,
       owner: server.id,
       fence,
+      away: undefined,
       rooms: new Set<Room<S>>(),
       graceUntil: 0,
     };
@@ -206,13 +207,14 @@ export class ClusterState<S extends { readonly id: string }> {
     const old = session.nick;
     if (old !== nick) {
       this.#nicks.delete(nameKey(old));
-      const event: PresenceEvent = { kind: "rename", member: { session: name, nick: old }, to: nick };
+      const event: PresenceEvent = { kind: "rename", member: memberOf(session), to: nick };
       session.nick = nick;
       for (const room of session.rooms) this.#announce.presence(room, event);
     }
     this.#nicks.set(key, session);
     if (known === undefined || moved || old !== nick) this.#store.putSession(session);
-    return { ok: true, rooms: [...session.rooms].map((room) => room.name) };
+    const rooms = [...session.rooms].map((room) => room.name);
+    return session.away === undefined ? { ok: true, rooms } : { ok: true, rooms, away: session.away };
   }
 
   #hold(session: Session<S>, server: S): void {
@@ -242,12 +244,13 @@ export class ClusterState<S extends { readonly id: string }> {
     }
   }
 
-  #takeBack(server: S, { session, nick, fence, rooms }: Announced): void {
+  #takeBack(server: S, { session, nick, fence, away, rooms }: Announced): void {
     const claimed = this.claim(server, session, nick, fence);
     // Its grace was over and the nick is somebody else's: it is gone for good.
     if (!claimed.ok) return this.#announce.taken(server, session);
     for (const room of claimed.rooms) if (!rooms.includes(room)) this.leave(server, room, session);
     for (const room of rooms) this.enter(server, room, session);
+    this.setAway(server, session, away);
   }
 
   /** Holds what this server held before, as it was: for a state rebuilt under connected servers. */
@@ -272,6 +275,17 @@ export class ClusterState<S extends { readonly id: string }> {
       this.#announce.presence(room, event);
     }
     session.rooms.clear();
+  }
+
+  setAway(server: S, name: string, away: string | undefined): BackplaneFailure | undefined {
+    const session = this.#sessions.get(name);
+    if (session?.server !== server) return notHere(name);
+    if (session.away === away) return undefined;
+    session.away = away;
+    this.#store.putSession(session);
+    const event: PresenceEvent = { kind: "away", member: memberOf(session) };
+    for (const room of session.rooms) this.#announce.presence(room, event);
+    return undefined;
   }
 
   lookup(nick: string): Member | undefined {

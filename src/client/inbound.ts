@@ -14,6 +14,7 @@ const at = z.number().min(0);
 const id = z.string().exactOptional();
 const position = z.looseObject({ epoch: z.string(), seq });
 const nicks = z.array(z.string());
+const absences = z.record(z.string(), z.string()).exactOptional();
 
 const chatMessage = z.looseObject({
   type: z.literal("message"),
@@ -39,6 +40,7 @@ const schemas = {
     resume: z.string(),
     resumed: z.boolean(),
     inbox: position,
+    away: z.string().exactOptional(),
     id,
   }),
   message: chatMessage,
@@ -49,6 +51,7 @@ const schemas = {
     seq,
     members: nicks,
     memberCount: z.number(),
+    away: absences,
     topic: z.string(),
     messages: z.array(chatMessage),
     recovered: z.boolean(),
@@ -69,6 +72,7 @@ const schemas = {
     seq,
     at,
     duplicate: z.literal(true).exactOptional(),
+    away: z.string().exactOptional(),
   }),
   history: z.looseObject({
     type: z.literal("history"),
@@ -84,6 +88,7 @@ const schemas = {
     room: z.string(),
     members: nicks,
     memberCount: z.number(),
+    away: absences,
     id,
   }),
   rooms: z.looseObject({
@@ -114,6 +119,7 @@ const schemas = {
     type: z.literal("whois"),
     nick: z.string(),
     connected: z.boolean(),
+    away: z.string().exactOptional(),
     rooms: z.array(z.string()),
     id,
   }),
@@ -137,6 +143,14 @@ const schemas = {
     data: z.string().exactOptional(),
     ack: seq.exactOptional(),
     end: z.literal(true).exactOptional(),
+  }),
+  away: z.looseObject({
+    type: z.literal("away"),
+    room: z.string().exactOptional(),
+    nick: z.string(),
+    away: z.boolean(),
+    text: z.string().exactOptional(),
+    id,
   }),
   pong: z.looseObject({ type: z.literal("pong"), id }),
   "going-away": z.looseObject({

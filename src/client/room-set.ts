@@ -187,6 +187,9 @@ export class RoomSet {
       case "members":
         this.#follow(message.room)?.list(message);
         break;
+      case "away":
+        if (message.room !== undefined) this.#follow(message.room)?.absence(message);
+        break;
       case "topic": {
         const room = this.#follow(message.room);
         if (room !== undefined) room.topic = message.text;

@@ -6,7 +6,7 @@
  * A message at or below the position was seen before and is dropped; one that skips a seq makes a gap first.
  */
 import { nameKey } from "../protocol/names.ts";
-import type { Joined, Members, Message, Position, Presence } from "../protocol/messages.ts";
+import type { Away, Joined, Members, Message, Position, Presence } from "../protocol/messages.ts";
 import type { Gap } from "./events.ts";
 
 /** A room as its owner may see it. */
@@ -18,6 +18,8 @@ export interface RoomView {
   readonly position: Position | undefined;
   /** Nicks by their keys: everybody who was listed. */
   readonly members: ReadonlyMap<string, string>;
+  /** What members who are away say, by the keys of their nicks. */
+  readonly away: ReadonlyMap<string, string>;
   /** Exact, also when more are in the room than a server lists. */
   readonly memberCount: number;
   readonly topic: string;
@@ -33,6 +35,7 @@ export class Room implements RoomView {
   /** How many messages a first join asks for. */
   readonly history: number;
   readonly #members = new Map<string, string>();
+  readonly #away = new Map<string, string>();
 
   constructor(name: string, history: number) {
     this.name = name;
@@ -41,6 +44,9 @@ export class Room implements RoomView {
 
   get members(): ReadonlyMap<string, string> {
     return this.#members;
+  }
+  get away(): ReadonlyMap<string, string> {
+    return this.#away;
   }
 
   /**
@@ -95,10 +101,18 @@ export class Room implements RoomView {
   }
 
   /** A member list replaces what was known. */
-  list(members: Pick<Members, "members" | "memberCount">): void {
+  list(members: Pick<Members, "members" | "memberCount" | "away">): void {
     this.#members.clear();
     for (const nick of members.members) this.#members.set(nameKey(nick), nick);
+    this.#away.clear();
+    for (const [nick, text] of Object.entries(members.away ?? {})) this.#away.set(nameKey(nick), text);
     this.memberCount = Math.max(members.memberCount, this.#members.size);
+  }
+
+  /** Somebody is away, or back. */
+  absence({ nick, away, text = "" }: Away): void {
+    if (away) this.#away.set(nameKey(nick), text);
+    else this.#away.delete(nameKey(nick));
   }
 
   /** Somebody came, went, or changed nick. Hearing it twice changes nothing. */
@@ -116,14 +130,22 @@ export class Room implements RoomView {
         return;
       case "leave":
         this.#members.delete(key);
+        this.#away.delete(key);
         if (known || !complete) this.memberCount = Math.max(this.memberCount - 1, this.#members.size);
         return;
       case "rename":
         if (event.to === undefined) return;
         this.#members.delete(key);
+        this.#renameAway(key, nameKey(event.to));
         if (known || !complete) this.#members.set(nameKey(event.to), event.to);
         this.memberCount = Math.max(this.memberCount, this.#members.size);
     }
+  }
+
+  #renameAway(from: string, to: string): void {
+    const text = this.#away.get(from);
+    this.#away.delete(from);
+    if (text !== undefined) this.#away.set(to, text);
   }
 
   /** The connection is gone: the room must be joined again. Position and members stay for the screen. */

@@ -66,6 +66,7 @@ type Plain =
   | "whois"
   | "typing"
   | "introduce"
+  | "away"
   | "ping";
 /** Such a request as its owner writes it: without an id it gets one, and defaults are the server's. */
 export type PlainRequest = {
@@ -87,6 +88,8 @@ export class Session {
   readonly #answers: AnswerTable;
   #nick: string;
   #welcome: Welcome | undefined;
+  /** What this person says while away; undefined when not. Said again to a server that does not know it. */
+  #away: string | undefined;
   #helloId = "";
   #attached = false;
   #online = false;
@@ -122,6 +125,10 @@ export class Session {
   }
   get online(): boolean {
     return this.#online;
+  }
+  /** What others are told while this person is away, perhaps nothing; undefined when not away. */
+  get away(): string | undefined {
+    return this.#away;
   }
   /** The rooms this client wants to be in, by key. */
   get rooms(): ReadonlyMap<string, RoomView> {
@@ -263,6 +270,9 @@ export class Session {
       case "nick":
         this.#nick = message.nick;
         break;
+      case "away":
+        if (message.room === undefined) this.#away = message.away ? (message.text ?? "") : undefined;
+        break;
       case "going-away":
         this.#emit({ kind: "received", message, rejoined: false });
         this.#host.goingAway(message.afterMs, message.jitterMs);
@@ -291,6 +301,9 @@ export class Session {
     this.#host.welcomed(welcome, first);
     this.#emit({ kind: "received", message: welcome, rejoined: !first });
     this.#rooms.welcomed(welcome);
+    // A session that was given up meanwhile, and begun anew, is not away by itself.
+    if (welcome.away !== undefined) this.#away = welcome.away;
+    else if (this.#away !== undefined) this.request({ type: "away", away: true, text: this.#away });
     this.#sender.welcomed(welcome.session);
   }
 

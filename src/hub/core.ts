@@ -5,7 +5,7 @@
  * Invariant: `sessions` has the one connection that speaks for a session claimed by this hub; a session is in `#grace`
  * only while no connection here does. Whoever claims a session takes it from both.
  */
-import type { Backplane, BackplaneFailure, Done } from "../backplane/backplane.ts";
+import type { Backplane, BackplaneFailure, Claimed, Done } from "../backplane/backplane.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { TokenBucket } from "./bucket.ts";
@@ -81,7 +81,7 @@ export class Core {
   }
 
   /** Claims a session for this server (see Backplane.claim). */
-  claim(name: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+  claim(name: string, nick: string, fence: number, done: Done<Claimed>): void {
     this.#claims.set(name, (this.#claims.get(name) ?? 0) + 1);
     const answered: typeof done = (result) => {
       const left = (this.#claims.get(name) ?? 0) - 1;

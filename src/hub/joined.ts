@@ -1,4 +1,5 @@
 /** The `joined` line: a room as it stands, with what a reader missed or the newest of it. */
+import type { Members } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
 import { encodeWithMessages, joinLines, withId } from "./encode.ts";
 import type { Room } from "./room.ts";
@@ -22,12 +23,24 @@ export function encodeJoined(
     room: room.name,
     epoch: room.epoch,
     seq: room.seq - (lines.length - count),
-    members: room.roster.nicks(core.limits.membersListed),
-    memberCount: room.roster.size,
+    ...membersOf(core, room),
     topic: room.topic?.text ?? "",
     recovered,
   };
   return joinLines([encodeWithMessages(head, lines.slice(0, count)), ...lines.slice(count)]);
+}
+
+/** Who is in a room, as answers say it. */
+export function membersOf(
+  { limits }: Core,
+  { roster }: Room,
+): Pick<Members, "members" | "memberCount" | "away"> {
+  const away = roster.away(limits.membersListed);
+  return {
+    members: roster.nicks(limits.membersListed),
+    memberCount: roster.size,
+    ...(away === undefined ? {} : { away }),
+  };
 }
 
 /** How many lines, from the first, fit one reply. */

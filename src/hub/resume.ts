@@ -6,12 +6,13 @@
  * into the group in the turn in which nothing is missing. Only then are the lines looked at: their sends have the keys
  * they had before, so a message that the other hub logged is not logged again. Nobody in the rooms hears of any of this.
  */
+import type { Claimed } from "../backplane/backplane.ts";
 import type { GroupView, Handover } from "../edge/trunk.ts";
 import { INBOX } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
 import { encodeLine, joinLines } from "./encode.ts";
 import type { Found, Gathered } from "./gather.ts";
-import { countFitting, encodeJoined } from "./joined.ts";
+import { countFitting, encodeJoined, membersOf } from "./joined.ts";
 import { persist } from "./retry.ts";
 import type { Room } from "./room.ts";
 import type { Session } from "./session.ts";
@@ -39,7 +40,7 @@ export function resume(core: Core, session: Session, handover: Handover): void {
     return;
   }
   session.hold();
-  persist<{ readonly ok: true; readonly rooms: readonly string[] }>(
+  persist<{ readonly ok: true } & Claimed>(
     core,
     session,
     (done) => core.claim(claims.session, claims.nick, fenceOf(claims.madeAt, handover.moves), done),
@@ -47,6 +48,7 @@ export function resume(core: Core, session: Session, handover: Handover): void {
       if (session.closed) {
         core.settle(claims.session, "grace");
       } else if (result.ok) {
+        session.away = result.away;
         takeOver(core, session, claims, handover);
         core.leaveStrays(session, result.rooms);
       } else if (result.code === "stale") session.close("replaced", "the session goes on elsewhere");
@@ -162,9 +164,7 @@ function give(
 /** What may have changed without a message: members, and the topic. */
 function changes(core: Core, room: Room): Uint8Array[] {
   if (room.isInbox) return [];
-  const members = room.roster.nicks(core.limits.membersListed);
-  const memberCount = room.roster.size;
-  const lines = [encodeLine({ type: "members", room: room.name, members, memberCount })];
+  const lines = [encodeLine({ type: "members", room: room.name, ...membersOf(core, room) })];
   if (room.topic !== undefined) lines.push(encodeLine(topicMessage(room.name, room.topic)));
   return lines;
 }

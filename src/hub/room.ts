@@ -10,9 +10,10 @@
  */
 import type { LogEntry, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane/backplane.ts";
 import { INBOX } from "../protocol/messages.ts";
-import type { Position, Presence } from "../protocol/messages.ts";
+import type { Away, Position, Presence } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
-import { encodeEntry, encodeLine } from "./encode.ts";
+import { awayMessage } from "./away.ts";
+import { encodeEntry, encodeLine, joinLines } from "./encode.ts";
 import { Gatherer } from "./gather.ts";
 import type { Group } from "./group.ts";
 import { encodeJoined } from "./joined.ts";
@@ -120,20 +121,38 @@ export class Room implements RoomSubscriber {
   }
 
   presence(event: PresenceEvent): void {
-    const { session, nick } = event.member;
-    let line: Presence;
-    if (event.kind === "rename") {
-      if (!this.roster.has(session) || !this.roster.put(session, event.to)) return;
-      line = { type: "presence", room: this.name, nick, state: "rename", to: event.to };
-    } else {
-      const changed = event.kind === "join" ? this.roster.put(session, nick) : this.roster.remove(session);
-      if (!changed) return;
-      line = { type: "presence", room: this.name, nick, state: event.kind };
-    }
+    const { session } = event.member;
+    const lines = this.#tellPresence(event);
+    if (lines === undefined) return;
     // Who leaves is told so by an answer; until then they are in the group.
     const own = this.#core.sessions.get(session);
-    this.broadcast(encodeLine(line), event.kind === "leave" ? own : undefined);
+    this.broadcast(
+      joinLines(lines.map((line) => encodeLine(line))),
+      event.kind === "leave" ? own : undefined,
+    );
     if (own !== undefined && own.memberships.get(this.name)?.room === this) this.#reconcile(own, event);
+  }
+
+  /** Takes a change of members. @returns what there is to tell of it, or undefined for nothing */
+  #tellPresence(event: PresenceEvent): (Presence | Away)[] | undefined {
+    const { kind, member } = event;
+    const { nick } = member;
+    const { roster, name: room } = this;
+    switch (kind) {
+      case "rename":
+        if (!roster.has(member.session) || !roster.put({ ...member, nick: event.to })) return undefined;
+        return [{ type: "presence", room, nick, state: "rename", to: event.to }];
+      case "away":
+        if (!roster.has(member.session) || !roster.put(member)) return undefined;
+        return [awayMessage(member, room)];
+      case "join": {
+        if (!roster.put(member)) return undefined;
+        const came: Presence = { type: "presence", room, nick, state: "join" };
+        return member.away === undefined ? [came] : [came, awayMessage(member, room)];
+      }
+      case "leave":
+        return roster.remove(member.session) ? [{ type: "presence", room, nick, state: "leave" }] : undefined;
+    }
   }
 
   /** What the cluster knows of a session here may come from a call that was carried out and never answered. */
@@ -143,7 +162,7 @@ export class Room implements RoomSubscriber {
     } else if (event.kind === "rename" && event.to !== session.nick && !session.renaming) {
       session.setNick(event.to);
       session.say(encodeLine({ type: "nick", nick: event.to }));
-    }
+    } else if (event.kind === "away") session.away = event.member.away;
   }
 
   record(key: string, value: string): void {

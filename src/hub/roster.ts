@@ -1,7 +1,7 @@
 /**
  * Who is in a room: by session, in the order people read, and as one number.
  *
- * The digest is the exclusive or of a hash of each nick, so it does not depend on the order in which they came and a
+ * The digest is the exclusive or of a hash of each nick (and of who is away), so it does not depend on the order in which they came and a
  * change costs one hash. Two hubs that know the same members have the same digest; a session moved from one to the other
  * gets a fresh list only if the digests differ.
  */
@@ -12,6 +12,8 @@ interface Place {
   readonly key: string;
   readonly session: string;
   readonly nick: string;
+  /** See Member. */
+  readonly away: string | undefined;
 }
 
 /** A 32-bit hash of a text: FNV-1a over UTF-16 units, mixed as in MurmurHash3. The same on every server. */
@@ -30,6 +32,8 @@ export class Roster {
   readonly #bySession = new Map<string, Place>();
   #sorted: Place[] = [];
   #digest = 0;
+  /** How many are away. */
+  #away = 0;
 
   get size(): number {
     return this.#bySession.size;
@@ -46,6 +50,18 @@ export class Roster {
 
   nickOf(session: string): string | undefined {
     return this.#bySession.get(session)?.nick;
+  }
+
+  /** Who is away among those that {@link nicks} gives, by nick, or undefined if nobody is. */
+  away(limit: number): Record<string, string> | undefined {
+    if (this.#away === 0) return undefined;
+    const away: Record<string, string> = {};
+    const end = Math.min(limit, this.#sorted.length);
+    for (let at = 0; at < end; at += 1) {
+      const place = this.#sorted[at];
+      if (place?.away !== undefined) away[place.nick] = place.away;
+    }
+    return away;
   }
 
   /** All sessions in the room. */
@@ -65,23 +81,26 @@ export class Roster {
   reset(members: readonly Member[]): void {
     this.#bySession.clear();
     this.#digest = 0;
-    for (const { session, nick } of members) {
+    this.#away = 0;
+    for (const { session, nick, away } of members) {
       const before = this.#bySession.get(session);
-      if (before !== undefined) this.#mix(before.nick);
-      this.#bySession.set(session, { key: nameKey(nick), session, nick });
-      this.#mix(nick);
+      if (before !== undefined) this.#mix(before, -1);
+      const place = { key: nameKey(nick), session, nick, away };
+      this.#bySession.set(session, place);
+      this.#mix(place, 1);
     }
     this.#sorted = [...this.#bySession.values()].sort(compare);
   }
 
-  /** Puts a session in, or gives it another nick. @returns false if nothing changed */
-  put(session: string, nick: string): boolean {
-    if (this.#bySession.get(session)?.nick === nick) return false;
+  /** Puts a session in, or changes its nick or whether it is away. @returns false if nothing changed */
+  put({ session, nick, away }: Member): boolean {
+    const known = this.#bySession.get(session);
+    if (known !== undefined && known.nick === nick && known.away === away) return false;
     this.remove(session);
-    const place = { key: nameKey(nick), session, nick };
+    const place = { key: nameKey(nick), session, nick, away };
     this.#bySession.set(session, place);
     this.#sorted.splice(this.#find(place), 0, place);
-    this.#mix(nick);
+    this.#mix(place, 1);
     return true;
   }
 
@@ -91,12 +110,14 @@ export class Roster {
     if (place === undefined) return false;
     this.#bySession.delete(session);
     this.#sorted.splice(this.#find(place), 1);
-    this.#mix(place.nick);
+    this.#mix(place, -1);
     return true;
   }
 
-  #mix(nick: string): void {
-    this.#digest = (this.#digest ^ hash32(nick)) >>> 0;
+  #mix({ nick, away }: Place, by: 1 | -1): void {
+    // Names have no line breaks, so the two cannot be mistaken for another nick.
+    this.#digest = (this.#digest ^ hash32(away === undefined ? nick : `${nick}\n${away}`)) >>> 0;
+    if (away !== undefined) this.#away += by;
   }
 
   /** Where a place is, or belongs. */

@@ -38,6 +38,8 @@ export class Session implements QueueOwner<ReadLine> {
   /** The session's name in the cluster; empty before `hello`. */
   name = "";
   nick = "";
+  /** What is said to others while this person is away; undefined when not. */
+  away: string | undefined;
   helloLine = 0;
   /** See ResumeClaims. */
   madeAt = 0;

@@ -21,6 +21,8 @@ export const clientLimits = {
   idLength: 64,
   /** Code points of a topic: two lines on a narrow terminal. */
   topicLength: 300,
+  /** Code points of what is said while away: it stands beside a nick. */
+  awayLength: 120,
   /** Rooms one session may be in at once. A resume names them all in one trunk frame. */
   rooms: 100,
   /** Messages a join brings when the client does not say. A screenful. */

@@ -113,6 +113,7 @@ export const requestSchemas = {
     ack: seq.optional(),
     end: z.literal(true).optional(),
   }),
+  away: z.object({ ...request, type: z.literal("away"), away: z.boolean(), text: text.optional() }),
   ping: z.object({ ...request, type: z.literal("ping") }),
   bye: z.object({ ...request, type: z.literal("bye") }),
 } as const;
@@ -138,6 +139,8 @@ export interface Welcome {
   readonly resumed: boolean;
   /** The inbox's position. */
   readonly inbox: Position;
+  /** The session is away, and says this. */
+  readonly away?: string;
   readonly id?: string;
 }
 
@@ -175,6 +178,8 @@ export interface Joined {
   /** Nicks, sorted by key, at most `membersListed`. */
   readonly members: readonly string[];
   readonly memberCount: number;
+  /** See {@link Members}. */
+  readonly away?: Readonly<Record<string, string>>;
   readonly topic: string;
   readonly messages: readonly Message[];
   /** With `since`: nothing is missing between it and what follows. Without: true. */
@@ -200,6 +205,8 @@ export interface Ack {
   readonly seq: number;
   readonly at: number;
   readonly duplicate?: true;
+  /** Of a direct message: the other side is away, and says this. */
+  readonly away?: string;
 }
 export interface Left {
   readonly type: "left";
@@ -223,6 +230,8 @@ export interface Members {
   readonly room: string;
   readonly members: readonly string[];
   readonly memberCount: number;
+  /** Those of `members` who are away, and what they say (perhaps nothing). */
+  readonly away?: Readonly<Record<string, string>>;
   readonly id?: string;
 }
 export interface Rooms {
@@ -263,6 +272,8 @@ export interface Whois {
   readonly type: "whois";
   readonly nick: string;
   readonly connected: boolean;
+  /** Away, and says this. */
+  readonly away?: string;
   /** Rooms that both are in. */
   readonly rooms: readonly string[];
   readonly id?: string;
@@ -306,6 +317,15 @@ export interface Relay {
   readonly ack?: number;
   readonly end?: true;
 }
+/** Somebody in a room is away or is back; without a room, the receiver is, and it may answer an `away` request. */
+export interface Away {
+  readonly type: "away";
+  readonly room?: string;
+  readonly nick: string;
+  readonly away: boolean;
+  readonly text?: string;
+  readonly id?: string;
+}
 export interface Pong {
   readonly type: "pong";
   readonly id?: string;
@@ -348,6 +368,7 @@ export type ServerMessage =
   | Introduce
   | Introduction
   | Relay
+  | Away
   | Pong
   | GoingAway
   | Notice

@@ -11,7 +11,7 @@ import type { RoomView } from "../client/rooms.ts";
 import type { Taken } from "../client/sender.ts";
 import type { SendExtras } from "../client/sends.ts";
 import type { PlainRequest } from "../client/session.ts";
-import type { Command } from "./commands/command.ts";
+import type { Command, CommandName } from "./commands/command.ts";
 
 export type { Answer, AnswerHandler, PlainRequest, RoomView, SendExtras, Taken };
 
@@ -19,6 +19,8 @@ export type { Answer, AnswerHandler, PlainRequest, RoomView, SendExtras, Taken }
 export interface ChatSession {
   readonly nick: string;
   readonly online: boolean;
+  /** What others are told while this person is away, perhaps nothing; undefined when not away. */
+  readonly away: string | undefined;
   readonly rooms: ReadonlyMap<string, RoomView>;
   readonly unacknowledged: number;
   join(room: string, history?: number, since?: Position): RoomView;
@@ -31,6 +33,8 @@ export interface ChatSession {
 export interface ChatBackend {
   /** Commands that only this kind of chat has. */
   readonly commands?: readonly Command[];
+  /** Commands that every other kind of chat has, and this one cannot do. */
+  readonly lacks?: readonly CommandName[];
   readonly session: ChatSession;
   readonly connection: ConnectionState;
   on(listener: ClientListener): () => void;

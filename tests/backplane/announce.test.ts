@@ -37,7 +37,7 @@ describe("a session that is claimed while the keeper changes", () => {
     state.announce(heir, own.announce());
     expect(said).toEqual([]);
     expect(state.claim(heir, "s", "ana", 2)).toEqual({ ok: true, rooms: ["lobby"] });
-    own.claimed("s", "ana", 2, ["lobby"]);
+    own.claimed("s", "ana", 2, { rooms: ["lobby"] });
     expect(own.announce()).toEqual([
       { session: "s", fence: 2, nick: "ana", rooms: ["lobby"], pending: false },
     ]);
@@ -48,7 +48,7 @@ describe("a session that is claimed while the keeper changes", () => {
     const own = new OwnSessions();
     own.claiming("s");
     own.taken("s");
-    own.claimed("s", "ana", 2, ["lobby"]);
+    own.claimed("s", "ana", 2, { rooms: ["lobby"] });
     const { state, said } = cluster();
     state.restore({ session: "s", nick: "ana", owner: heir.id, fence: 1, rooms: ["lobby"] });
     state.announce(heir, own.announce());
@@ -58,7 +58,7 @@ describe("a session that is claimed while the keeper changes", () => {
   test("is known to be gone when it was held here and another server has it now", () => {
     const own = new OwnSessions();
     own.claiming("s");
-    own.claimed("s", "ana", 2, ["lobby"]);
+    own.claimed("s", "ana", 2, { rooms: ["lobby"] });
     const { state, said } = cluster();
     state.restore({ session: "s", nick: "ana", owner: "another", fence: 1, rooms: ["lobby"] });
     state.announce(heir, own.announce());

@@ -235,6 +235,26 @@ describe("the keeper's store", () => {
   });
 });
 
+describe("a log file of an earlier version", () => {
+  test("is brought to this one by whoever opens it for writing, with all that is in it", () => {
+    const file = newFile();
+    const beginning = { cluster: "c", epoch: "e", seed: 77 };
+    const old = openForWriting(file, beginning);
+    old.run("INSERT INTO rooms (name, last, last_at) VALUES ('lobby', 7, 8)");
+    old.run("ALTER TABLE sessions DROP COLUMN away");
+    old.run("INSERT INTO sessions VALUES ('s', 'ana', 'one', 3)");
+    old.run("PRAGMA user_version = 1");
+    old.close();
+    openForWriting(file, { ...beginning, cluster: "other" }).close();
+    const store = new Keeper(file, new ManualClock(), 100).store;
+    expect([...store.sessions()]).toEqual([
+      { session: "s", nick: "ana", owner: "one", fence: 3, away: undefined, rooms: [] },
+    ]);
+    expect(store.load("lobby")).toMatchObject({ last: 7, lastAt: 8 });
+    store.db.close();
+  });
+});
+
 describe("the key window", () => {
   test("finds the newest keys, forgets old ones, and takes back what was not committed", () => {
     const key = fc.record({ room: fc.integer({ min: 1, max: 3 }), text: fc.string({ maxLength: 8 }) });

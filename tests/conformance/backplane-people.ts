@@ -348,6 +348,74 @@ export function peopleConformance(driver: string, promise: Declare): void {
     });
   });
 
+  describe(`${driver}: being away`, () => {
+    const away = (server: Server, session: string, words: string | undefined) =>
+      good((done) => server.plane.setAway(session, words, done));
+    const found = async (server: Server, nick: string) =>
+      (await good<{ member: Member | undefined }>((done) => server.plane.lookup(nick, done))).member;
+
+    promise("is heard in the session's rooms, by its own server before the answer", async ([a, b]) => {
+      await a!.claim("s1", "ana");
+      await a!.enter("lobby", "s1");
+      const here = await a!.follow("lobby");
+      const there = await b!.follow("lobby");
+      const other = await b!.follow("other");
+      await away(a!, "s1", "lunch: back at 2, ok?");
+      expect([...here.away]).toEqual([["s1", "lunch: back at 2, ok?"]]);
+      await away(a!, "s1", "lunch: back at 2, ok?");
+      await away(a!, "s1", "");
+      await there.hears("away ana: ");
+      expect(await found(b!, "ANA")).toEqual({ session: "s1", nick: "ana", away: "" });
+      await away(a!, "s1", undefined);
+      await there.hears("away ana: back");
+      expect(there.presences).toEqual(["away ana: lunch: back at 2, ok?", "away ana: ", "away ana: back"]);
+      expect(await found(b!, "ana")).toEqual({ session: "s1", nick: "ana" });
+      expect([...here.wrong, ...there.wrong, ...other.presences]).toEqual([]);
+    });
+
+    promise(
+      "is told to who comes later, and goes with the session to other rooms and nicks",
+      async ([a, b]) => {
+        await a!.claim("s1", "ana");
+        await away(a!, "s1", "asleep");
+        const other = await b!.follow("other");
+        await a!.enter("lobby", "s1");
+        await a!.enter("other", "s1");
+        await other.hears("join ana");
+        expect([...other.away]).toEqual([["s1", "asleep"]]);
+        await a!.claim("s1", "bea");
+        await other.hears("rename ana bea");
+        expect([...(await b!.follow("lobby")).away]).toEqual([["s1", "asleep"]]);
+        expect(other.wrong).toEqual([]);
+      },
+    );
+
+    promise(
+      "survives the server: whoever claims the session finds it, and nobody hears of that",
+      async ([a, b], cluster) => {
+        await a!.claim("s1", "ana");
+        await a!.enter("lobby", "s1");
+        await away(a!, "s1", "asleep");
+        const follower = await b!.follow("lobby");
+        await cluster.vanish(a!.plane);
+        const claimed = await good<{ away?: string }>((done) => b!.plane.claim("s1", "ana", 2, done));
+        expect(claimed.away).toBe("asleep");
+        await away(b!, "s1", undefined);
+        await follower.hears("away ana: back");
+        expect(follower.presences).toEqual(["away ana: back"]);
+      },
+    );
+
+    promise("ends with the session", async ([a, b]) => {
+      await a!.claim("s1", "ana");
+      await away(a!, "s1", "asleep");
+      a!.plane.release("s1");
+      const again = await good<{ away?: string }>((done) => a!.plane.claim("s2", "ana", 1, done));
+      expect(again.away).toBeUndefined();
+      expect(await answer((done) => b!.plane.setAway("s1", "x", done))).toMatchObject({ ok: false });
+    });
+  });
+
   describe(`${driver}: life`, () => {
     promise("a stopped backplane answers every call with a failure and hears nothing", async ([a, b]) => {
       const follower = await a!.follow("lobby");
@@ -360,13 +428,14 @@ export function peopleConformance(driver: string, promise: Declare): void {
         answer((done) => a!.plane.subscribe("lobby", new Follower(), done)),
         answer((done) => a!.plane.claim("s", "n", 1, done)),
         answer((done) => a!.plane.lookup("n", done)),
+        answer((done) => a!.plane.setAway("s", "x", done)),
         answer((done) => a!.plane.enter("lobby", "s", done)),
         answer((done) => a!.plane.leave("lobby", "s", done)),
         answer((done) => a!.plane.setRecord("lobby", "k", "v", done)),
         answer((done) => a!.plane.rooms(1, done)),
       ]);
       expect(failed.map((result) => (result.ok ? "ok" : result.code))).toEqual(
-        Array.from({ length: 9 }, () => "unavailable"),
+        Array.from({ length: 10 }, () => "unavailable"),
       );
       a!.plane.release("s");
       a!.plane.tell("s", "x");

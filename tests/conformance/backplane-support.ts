@@ -91,6 +91,8 @@ export class Follower extends Watched implements RoomSubscriber {
   readonly presences: string[] = [];
   readonly records = new Map<string, string>();
   readonly members = new Map<string, string>();
+  /** What those say who are away, by session. */
+  readonly away = new Map<string, string>();
   readonly wrong: string[] = [];
   resets = 0;
   epoch = "";
@@ -105,7 +107,11 @@ export class Follower extends Watched implements RoomSubscriber {
     this.last = snapshot.position.seq;
     this.since = this.last;
     this.members.clear();
-    for (const { session, nick } of snapshot.members) this.members.set(session, nick);
+    this.away.clear();
+    for (const { session, nick, away } of snapshot.members) {
+      this.members.set(session, nick);
+      if (away !== undefined) this.away.set(session, away);
+    }
     this.records.clear();
     for (const [key, value] of snapshot.records) this.records.set(key, value);
     this.changed();
@@ -131,7 +137,10 @@ export class Follower extends Watched implements RoomSubscriber {
       this.wrong.push(`${kind} names ${member.nick}, not ${known}`);
     if (kind === "leave") this.members.delete(member.session);
     else this.members.set(member.session, kind === "rename" ? event.to : member.nick);
-    const word = `${kind} ${member.nick}${kind === "rename" ? ` ${event.to}` : ""}`;
+    if (kind === "leave" || member.away === undefined) this.away.delete(member.session);
+    else this.away.set(member.session, member.away);
+    const more = kind === "rename" ? ` ${event.to}` : kind === "away" ? `: ${member.away ?? "back"}` : "";
+    const word = `${kind} ${member.nick}${more}`;
     this.presences.push(word);
     this.heard.push(word);
     this.changed();

@@ -116,6 +116,69 @@ describe("search", () => {
   });
 });
 
+describe("away", () => {
+  test("is heard by all who share a room, told to who comes later, and ends with a message", () => {
+    const { world, ana, bob } = lobby();
+    expect(world.ask(ana, { type: "away", away: true, text: "lunch", id: "a" })).toEqual([
+      { type: "away", room: "lobby", nick: "ana", away: true, text: "lunch" },
+      { type: "away", id: "a", nick: "ana", away: true, text: "lunch" },
+    ]);
+    expect(bob.heard()).toEqual([{ type: "away", room: "lobby", nick: "ana", away: true, text: "lunch" }]);
+    const cid = world.site().edge.open();
+    const [, joined] = world.ask(
+      cid,
+      { type: "hello", version: 1, nick: "cid" },
+      { type: "join", room: "lobby" },
+    );
+    expect(joined).toMatchObject({ members: ["ana", "bob", "cid"], away: { ana: "lunch" } });
+    expect(world.ask(bob, { type: "whois", nick: "ana" }).at(-1)).toMatchObject({ away: "lunch" });
+    const direct = { type: "send", room: "@ana", text: "are you there?" };
+    expect(world.ask(bob, direct).at(-1)).toMatchObject({ type: "ack", away: "lunch" });
+    ana.heard();
+    const said = world.ask(ana, send("here I am"));
+    expect(said.filter(({ type }) => type === "away")).toEqual([
+      { type: "away", room: "lobby", nick: "ana", away: false },
+      { type: "away", nick: "ana", away: false },
+    ]);
+    expect(world.ask(bob, { type: "members", room: "lobby" }).at(-1)).not.toHaveProperty("away");
+    expect(world.ask(bob, direct).at(-1)).not.toHaveProperty("away");
+  });
+
+  test("is refused over its length and with line breaks, and needs no words", () => {
+    const { world, ana } = lobby();
+    const away = (text?: string) => ({ type: "away", away: true, text });
+    expect(codes(world.ask(ana, away("x".repeat(121))))).toEqual(["text-too-long"]);
+    expect(codes(world.ask(ana, away("two\nlines")))).toEqual(["bad-text"]);
+    expect(world.ask(ana, away()).at(-1)).toEqual({ type: "away", nick: "ana", away: true });
+    expect(world.ask(ana, { type: "whois", nick: "ana" }).at(-1)).toMatchObject({ away: "" });
+  });
+
+  test("goes with the session to another server", () => {
+    const world = new World();
+    const one = world.site();
+    const two = world.site();
+    const ana = one.edge.open();
+    const [welcome] = world.ask(
+      ana,
+      { type: "hello", version: 1, nick: "ana" },
+      { type: "join", room: "lobby" },
+    );
+    if (welcome?.type !== "welcome") throw new Error("not welcome");
+    const bob = world.person(two, "bob", "lobby");
+    world.ask(ana, { type: "away", away: true, text: "lunch" });
+    bob.heard();
+    const again = two.edge.open();
+    const hello = { type: "hello", version: 1, nick: "ana", resume: welcome.resume };
+    expect(world.ask(again, hello, { type: "join", room: "lobby" })).toMatchObject([
+      { type: "welcome", resumed: true, away: "lunch" },
+      { type: "joined", away: { ana: "lunch" } },
+    ]);
+    expect(bob.heard()).toEqual([]);
+    world.ask(again, send("back again"));
+    expect(bob.heard()[0]).toEqual({ type: "away", room: "lobby", nick: "ana", away: false });
+  });
+});
+
 describe("whois and typing", () => {
   test("whois tells whether somebody is connected, and only the rooms that both are in", () => {
     const world = new World();

@@ -396,7 +396,7 @@ describe("a roster", () => {
       if (random() < 0.4) {
         expect(roster.remove(session)).toBe(model.delete(session));
       } else {
-        expect(roster.put(session, nick)).toBe(model.get(session) !== nick);
+        expect(roster.put({ session, nick })).toBe(model.get(session) !== nick);
         model.set(session, nick);
       }
     }

@@ -63,7 +63,8 @@ class Simulation {
     }
     const announce = cluster.announce.bind(cluster);
     cluster.announce = (room, event) => {
-      if (event.kind !== "rename") this.#judgeNoise(room, event.kind, event.member.session);
+      if (event.kind === "join" || event.kind === "leave")
+        this.#judgeNoise(room, event.kind, event.member.session);
       announce(room, event);
     };
   }

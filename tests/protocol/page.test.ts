@@ -34,6 +34,7 @@ test("the table of limits is the one in limits.ts", () => {
     ["a nick, a room's name", `${clientLimits.nameLength} code points`],
     ["an `id`", `${clientLimits.idLength} characters`],
     ["a topic", `${clientLimits.topicLength} code points`],
+    ["an `away` text", `${clientLimits.awayLength} code points`],
     ["rooms a session", `${clientLimits.rooms}`],
     [
       "messages in a `joined` or `history`",

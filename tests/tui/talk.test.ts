@@ -48,6 +48,22 @@ describe("two people", () => {
     await ana.see(/\* bob not mine to change \(edited\)/);
     bob.type("/whois ana\r");
     await bob.see(/ana is connected; you meet in talk/);
+    ana.type("/away at lunch\r");
+    await ana.see(/you are away: at lunch[^]*◐ ana \(away\)/);
+    bob.type("/msg ana are you there?\r");
+    await bob.see(/ana is away: at lunch/);
+    bob.type("still?\r");
+    await ana.see(/@bob 2!/);
+    expect(bob.screen().match(/ana is away/g)).toHaveLength(1);
+    bob.type("/join talk\r");
+    bob.type("/names\r");
+    await bob.see(/ana \(away: at lunch\), bob/);
+    ana.type("here again\r");
+    await ana.see(/you are back[^]*● ana/);
+    await bob.see(/ana: here again/);
+    bob.type("/whois ana\r");
+    await bob.see(/you meet in talk[^]*you meet in talk\s/);
+    expect(bob.screen()).not.toContain("ana is away: at lunch\n");
     // Older clients see all of it as text.
     const { stdout } = await lab.run(
       "tail",

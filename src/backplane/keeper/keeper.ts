@@ -19,6 +19,7 @@ import type {
   Backplane,
   BackplaneHealth,
   BackplaneListener,
+  Claimed,
   Done,
   HistoryPage,
   HistoryQuery,
@@ -290,16 +291,30 @@ export class KeeperBackplane implements Backplane {
     if (this.#inbound.unsubscribe(room)) this.#link.writer?.begin(Op.Unsubscribe).text(room).end();
   }
 
-  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+  claim(session: string, nick: string, fence: number, done: Done<Claimed>): void {
     this.#sessions.claiming(session);
-    this.#ask<{ rooms: readonly string[] }>(
+    this.#ask<Claimed>(
       (result) => {
-        if (result.ok) this.#sessions.claimed(session, nick, fence, result.rooms);
+        if (result.ok) this.#sessions.claimed(session, nick, fence, result);
         else this.#sessions.notClaimed(session);
         done(result);
       },
       (writer, number) => writer.begin(Op.Claim).u32(number).f64(fence).field(session).text(nick).end(),
     );
+  }
+
+  setAway(session: string, away: string | undefined, done: Done<object>): void {
+    this.#sessions.away(session, away);
+    this.#ask(done, (writer, number) => {
+      const state = away === undefined ? 0 : 1;
+      writer
+        .begin(Op.SetAway)
+        .u32(number)
+        .u8(state)
+        .field(session)
+        .text(away ?? "")
+        .end();
+    });
   }
 
   release(session: string): void {

@@ -4,12 +4,14 @@
  * What was asked counts as done (a session is in a room from `enter` on), because unanswered calls are repeated after
  * the announcement: so the repeat changes nothing, and nobody hears a leave and a join for it.
  */
+import type { Claimed } from "../backplane.ts";
 import type { Announced } from "../state.ts";
 
 interface Own {
   /** Undefined until its first claim has been answered. */
   nick: string | undefined;
   fence: number;
+  away: string | undefined;
   readonly rooms: Set<string>;
   /** Claims under way. */
   pending: number;
@@ -22,6 +24,7 @@ export class OwnSessions {
     const own = this.#sessions.get(session) ?? {
       nick: undefined,
       fence: 0,
+      away: undefined,
       rooms: new Set<string>(),
       pending: 0,
     };
@@ -29,11 +32,14 @@ export class OwnSessions {
     this.#sessions.set(session, own);
   }
 
-  claimed(session: string, nick: string, fence: number, rooms: readonly string[]): void {
+  claimed(session: string, nick: string, fence: number, { rooms, away }: Claimed): void {
     const own = this.#sessions.get(session);
     if (own === undefined) return;
     own.pending -= 1;
-    if (own.nick === undefined) for (const room of rooms) own.rooms.add(room);
+    if (own.nick === undefined) {
+      for (const room of rooms) own.rooms.add(room);
+      own.away = away;
+    }
     own.nick = nick;
     own.fence = Math.max(own.fence, fence);
   }
@@ -53,6 +59,11 @@ export class OwnSessions {
     this.#sessions.get(session)?.rooms.delete(room);
   }
 
+  away(session: string, away: string | undefined): void {
+    const own = this.#sessions.get(session);
+    if (own !== undefined) own.away = away;
+  }
+
   /** It was released. */
   released(session: string): void {
     this.#sessions.delete(session);
@@ -63,6 +74,7 @@ export class OwnSessions {
     const own = this.#sessions.get(session);
     if (own === undefined) return;
     own.nick = undefined;
+    own.away = undefined;
     own.rooms.clear();
     if (own.pending === 0) this.#sessions.delete(session);
   }
@@ -72,10 +84,11 @@ export class OwnSessions {
   }
 
   announce(): Announced[] {
-    return [...this.#sessions].map(([session, { nick, fence, rooms, pending }]) => ({
+    return [...this.#sessions].map(([session, { nick, fence, away, rooms, pending }]) => ({
       session,
       fence,
       nick: nick ?? "",
+      ...(away === undefined ? {} : { away }),
       rooms: [...rooms],
       pending: pending > 0,
     }));

@@ -47,6 +47,7 @@ const asked: ReadonlySet<number> = new Set([
   Op.Publish,
   Op.Subscribe,
   Op.Claim,
+  Op.SetAway,
   Op.Lookup,
   Op.Enter,
   Op.Leave,
@@ -165,8 +166,14 @@ function answer(state: ClusterState<Peer>, peer: Peer, reader: FrameReader, numb
     case Op.Claim: {
       const fence = reader.f64();
       const result = state.claim(peer, reader.field(), reader.text(), fence);
-      if (result.ok) peer.answer(number, { rooms: result.rooms });
+      if (result.ok) peer.answer(number, { rooms: result.rooms, away: result.away });
       else peer.fail(number, result);
+      return;
+    }
+    case Op.SetAway: {
+      const away = reader.u8() === 1;
+      const session = reader.field();
+      settle(peer, number, state.setAway(peer, session, away ? reader.text() : undefined));
       return;
     }
     case Op.Lookup: {

@@ -15,7 +15,7 @@ import { problemOf, StoreProblem } from "./problem.ts";
 /** `rtch`: tells the file from other programs' databases. */
 const APPLICATION_ID = 0x72746368;
 /** Raised when tables change; an older rtchat refuses a newer file by name. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 const schema = `
   -- One row: who keeps the file now, and what must not change with the keeper.
@@ -54,7 +54,8 @@ const schema = `
     session TEXT PRIMARY KEY,
     nick TEXT NOT NULL,
     server TEXT NOT NULL,
-    fence INTEGER NOT NULL
+    fence INTEGER NOT NULL,
+    away TEXT
   ) WITHOUT ROWID;
   CREATE TABLE members (session TEXT NOT NULL, room INTEGER NOT NULL, PRIMARY KEY (session, room)) WITHOUT ROWID;
   CREATE TABLE records (
@@ -64,6 +65,9 @@ const schema = `
     PRIMARY KEY (room, key)
   ) WITHOUT ROWID;
 `;
+
+/** What brings a file of version n to version n + 1; n counts from 1. Each must be quick, whatever the file holds. */
+const migrations: readonly string[] = ["ALTER TABLE sessions ADD COLUMN away TEXT"];
 
 /** What a new file begins with. */
 export interface Beginning {
@@ -96,13 +100,18 @@ function check(db: Database, file: string): number {
   return version;
 }
 
+/** Makes the tables, or brings them to this version. */
 function create(db: Database, file: string, beginning: Beginning): void {
   // Before WAL: its files take the mode of this one.
   chmodSync(file, 0o600);
   db.run("PRAGMA journal_mode = WAL");
   db.run("BEGIN IMMEDIATE");
   try {
-    if (check(db, file) === 0) {
+    const version = check(db, file);
+    if (version > 0) {
+      for (const migration of migrations.slice(version - 1)) db.run(migration);
+      db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    } else {
       db.run(schema);
       db.run(`INSERT INTO cluster VALUES (1, ?, ?, ?, 0, '', 0, '', '', '', 1)`, [
         beginning.cluster,
@@ -128,7 +137,7 @@ export function openForWriting(file: string, beginning: Beginning): Database {
     file,
     () => new Database(file, { create: true, readwrite: true, strict: true }),
     (db) => {
-      if (check(db, file) === 0) create(db, file, beginning);
+      if (check(db, file) < SCHEMA_VERSION) create(db, file, beginning);
       // A checkpoint belongs to its own thread, never to a commit.
       db.run("PRAGMA wal_autocheckpoint = 0");
       db.run("PRAGMA synchronous = NORMAL");

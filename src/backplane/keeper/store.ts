@@ -212,9 +212,9 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     this.#statements.putRecord.run(room.id, key, value);
   }
 
-  putSession({ session, nick, owner, fence }: Session<StoredServer>): void {
+  putSession({ session, nick, owner, fence, away }: Session<StoredServer>): void {
     this.#rows += 1;
-    this.#statements.putSession.run(session, nick, owner, fence);
+    this.#statements.putSession.run(session, nick, owner, fence, away ?? null);
   }
 
   dropSession({ session, rooms }: Session<StoredServer>): void {
@@ -245,17 +245,24 @@ export class KeeperStore implements ClusterStore<StoredServer> {
       if (list === undefined) rooms.set(session, [name]);
       else list.push(name);
     }
-    const sessions = this.db.query<{ session: string; nick: string; server: string; fence: number }, []>(
-      "SELECT * FROM sessions",
-    );
-    for (const { session, nick, server, fence } of sessions.all()) {
-      yield { session, nick, owner: server, fence, rooms: rooms.get(session) ?? [] };
+    const sessions = this.db.query<StoredRow, []>("SELECT session, nick, server, fence, away FROM sessions");
+    for (const { session, nick, server, fence, away } of sessions.all()) {
+      const stored = { session, nick, owner: server, fence, away: away ?? undefined };
+      yield { ...stored, rooms: rooms.get(session) ?? [] };
     }
   }
 }
 
+interface StoredRow {
+  readonly session: string;
+  readonly nick: string;
+  readonly server: string;
+  readonly fence: number;
+  readonly away: string | null;
+}
+
 function prepare(db: Database) {
-  const statement = <Row, Parameters extends (string | number | Uint8Array)[]>(sql: string) =>
+  const statement = <Row, Parameters extends (string | number | Uint8Array | null)[]>(sql: string) =>
     db.prepare<Row, Parameters>(sql);
   return {
     begin: statement<never, []>("BEGIN IMMEDIATE"),
@@ -274,8 +281,8 @@ function prepare(db: Database) {
       "SELECT key, value FROM records WHERE room = ?",
     ),
     putRecord: statement<never, [number, string, string]>("REPLACE INTO records VALUES (?, ?, ?)"),
-    putSession: statement<never, [string, string, string, number]>(
-      "REPLACE INTO sessions VALUES (?, ?, ?, ?)",
+    putSession: statement<never, [string, string, string, number, string | null]>(
+      "REPLACE INTO sessions (session, nick, server, fence, away) VALUES (?, ?, ?, ?, ?)",
     ),
     dropSession: statement<never, [string]>("DELETE FROM sessions WHERE session = ?"),
     putMember: statement<never, [string, number]>("REPLACE INTO members VALUES (?, ?)"),

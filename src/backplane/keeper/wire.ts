@@ -10,7 +10,7 @@ import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backpla
 import type { Announced } from "../state.ts";
 
 /** Raised when frames change: servers of another version in the same directory are refused by name. */
-export const KEEPER_VERSION = 1;
+export const KEEPER_VERSION = 2;
 
 /** Operations, server to keeper below 32. */
 export const Op = {
@@ -42,6 +42,8 @@ export const Op = {
   Ping: 13,
   /** u8: 1 to end the server's sessions, 0 to leave them in grace. The last frame. */
   Goodbye: 14,
+  /** u32 number, u8 away, field session, text. */
+  SetAway: 15,
 
   /** JSON {@link Welcome}: the answer to Hello. */
   Welcome: 32,

@@ -21,6 +21,7 @@ import { messageOf } from "./client.ts";
 import type { RedisStore, Reply } from "./client.ts";
 import { Follower } from "./follower.ts";
 import type { FollowerSource, NumberedSnapshot } from "./follower.ts";
+import { readAway } from "./people.ts";
 import type { Positions } from "./positions.ts";
 import { list } from "./room-scripts.ts";
 import type { Gate, Scripts } from "./room-scripts.ts";
@@ -187,5 +188,8 @@ export function pairs(flat: Reply | undefined): [string, string][] {
 }
 
 function readMembers(flat: Reply | undefined): Member[] {
-  return pairs(flat).map(([session, value]) => ({ session, nick: value.slice(value.indexOf(":") + 1) }));
+  return pairs(flat).map(([session, value]) => {
+    const [, nick = "", away = ""] = /^\d+:([^:]*)([^]*)$/.exec(value) ?? [];
+    return { session, nick, ...readAway(away) };
+  });
 }

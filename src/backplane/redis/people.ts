@@ -7,7 +7,7 @@
  *
  * Calls for one session go out one after the other, in the order made.
  */
-import type { BackplaneFailure, Done, Member } from "../backplane.ts";
+import type { BackplaneFailure, Claimed, Done, Member } from "../backplane.ts";
 import { nickTaken, notHere, stale, unavailable } from "../failures.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { messageOf } from "./client.ts";
@@ -19,7 +19,15 @@ import type { Scripts } from "./room-scripts.ts";
 interface Own {
   nick: string;
   fence: number;
+  away: string | undefined;
   readonly rooms: Set<string>;
+}
+
+/** Being away as the scripts keep it: a colon and the words, or nothing. */
+const written = (away: string | undefined): string => (away === undefined ? "" : `:${away}`);
+/** The other way round, as a part of a member. */
+export function readAway(stored: string): { readonly away?: string } {
+  return stored === "" ? {} : { away: stored.slice(1) };
 }
 
 /** Told where a change of a room's members stands in the room's order. */
@@ -59,25 +67,31 @@ export class People {
     this.#queues.set(session, running);
   }
 
-  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+  claim(session: string, nick: string, fence: number, done: Done<Claimed>): void {
     this.#inTurn(session, done, () => this.#claim(session, nick, fence));
   }
 
-  async #claim(session: string, nick: string, fence: number): Promise<Result<{ rooms: readonly string[] }>> {
+  async #claim(session: string, nick: string, fence: number): Promise<Result<Claimed>> {
     const args = [session, nick, nameKey(nick), fence.toFixed(0), this.#server];
-    const [state, born, places] = await this.#scripts.people("claim", ...args);
+    const [state, born, places, stored] = await this.#scripts.people("claim", ...args);
     if (state === "taken") return nickTaken(nick);
     if (state === "stale") return stale(session);
     const rooms = list(places ?? []).map(String);
     const own = this.#own.get(session);
-    this.#own.set(session, { nick, fence, rooms: new Set([...(own?.rooms ?? []), ...rooms]) });
+    const away = String(stored ?? "");
+    this.#own.set(session, {
+      nick,
+      fence,
+      away: own === undefined ? readAway(away).away : own.away,
+      rooms: new Set([...(own?.rooms ?? []), ...rooms]),
+    });
     // A rename, and whatever a server that died left undone.
-    await Promise.all(rooms.map((room) => this.#put(room, session, String(born), nick)));
-    return { ok: true, rooms };
+    await Promise.all(rooms.map((room) => this.#put(room, session, String(born), nick, away)));
+    return { ok: true, rooms, ...readAway(away) };
   }
 
-  async #put(room: string, session: string, born: string, nick: string): Promise<void> {
-    await this.#settled(room, await this.#scripts.room("put", room, [session, born, nick]));
+  async #put(room: string, session: string, born: string, nick: string, away: string): Promise<void> {
+    await this.#settled(room, await this.#scripts.room("put", room, [session, born, nick, away]));
   }
 
   async #drop(room: string, session: string, born: string): Promise<void> {
@@ -89,12 +103,34 @@ export class People {
     return new Promise((resolve) => this.#changed(room, String(epoch), Number(v), resolve));
   }
 
+  setAway(session: string, away: string | undefined, done: Done<object>): void {
+    this.#inTurn<object>(session, done, async () => {
+      const own = this.#own.get(session);
+      if (own !== undefined) own.away = away;
+      return (await this.#setAway(session, away)) ? { ok: true } : notHere(session);
+    });
+  }
+
+  /** @returns false if the session is not here */
+  async #setAway(session: string, away: string | undefined): Promise<boolean> {
+    const [state, born, nick, rooms] = await this.#scripts.people(
+      "away",
+      session,
+      this.#server,
+      written(away),
+    );
+    if (state !== "ok") return false;
+    const put = (room: Reply) => this.#put(String(room), session, String(born), String(nick), written(away));
+    await Promise.all(list(rooms ?? []).map(put));
+    return true;
+  }
+
   enter(room: string, session: string, done: Done<object>): void {
     this.#inTurn<object>(session, done, async () => {
-      const [state, born, nick] = await this.#scripts.people("enter", session, this.#server, room);
+      const [state, born, nick, away] = await this.#scripts.people("enter", session, this.#server, room);
       if (state !== "ok") return notHere(session);
       this.#own.get(session)?.rooms.add(room);
-      await this.#put(room, session, String(born), String(nick));
+      await this.#put(room, session, String(born), String(nick), String(away));
       return { ok: true };
     });
   }
@@ -136,8 +172,9 @@ export class People {
   }
 
   async lookup(nick: string): Promise<Member | undefined> {
-    const [session, shown] = await this.#scripts.people("lookup", nameKey(nick));
-    return session === undefined ? undefined : { session: String(session), nick: String(shown) };
+    const [session, shown, away] = await this.#scripts.people("lookup", nameKey(nick));
+    if (session === undefined) return undefined;
+    return { session: String(session), nick: String(shown), ...readAway(String(away ?? "")) };
   }
 
   /** Another server has the session now. */
@@ -162,8 +199,9 @@ export class People {
     }
     for (const room of own.rooms) {
       if (claimed.rooms.includes(room)) continue;
-      const [state, born, nick] = await this.#scripts.people("enter", session, this.#server, room);
-      if (state === "ok") await this.#put(room, session, String(born), String(nick));
+      const [state, born, nick, away] = await this.#scripts.people("enter", session, this.#server, room);
+      if (state === "ok") await this.#put(room, session, String(born), String(nick), String(away));
     }
+    if (own.away !== claimed.away) await this.#setAway(session, own.away);
   }
 }

@@ -17,6 +17,7 @@ import type {
   Backplane,
   BackplaneHealth,
   BackplaneListener,
+  Claimed,
   Done,
   HistoryPage,
   HistoryQuery,
@@ -336,8 +337,12 @@ export class RedisBackplane implements Backplane {
     this.#followers.unsubscribe(room);
   }
 
-  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
+  claim(session: string, nick: string, fence: number, done: Done<Claimed>): void {
     if (!this.#refuse(done)) this.#people.claim(session, nick, fence, done);
+  }
+
+  setAway(session: string, away: string | undefined, done: Done<object>): void {
+    if (!this.#refuse(done)) this.#people.setAway(session, away, done);
   }
 
   release(session: string): void {

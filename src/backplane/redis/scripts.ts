@@ -58,8 +58,8 @@ local changed = function(kind, json)
   redis.call('HSET', META, 'v', whole(v))
   redis.call('PUBLISH', CHANNEL, kind .. epoch .. ' ' .. whole(v) .. '\\n' .. json)
 end
--- A member is stored as born:nick.
-local split = function(value) return string.match(value, '^(%d+):(.*)$') end
+-- A member is stored as born:nick, who is away as born:nick:words. Nicks have no colon.
+local split = function(value) return string.match(value, '^(%d+):([^:]*)(.*)$') end
 local node = enter_room()
 if node then
   return {'moved', node, string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')}
@@ -178,18 +178,24 @@ for index = from, to, step do
 end
 return reply`,
 
-  /** ARGV: session, born, nick. Puts a member in, or gives it its nick → epoch, v. */
+  /** ARGV: session, born, nick, `:` and what is said while away. Puts a member in, or makes it so → epoch, v. */
   put: `${room}
-local SESSION, BORN, NICK = ARGV[6], ARGV[7], ARGV[8]
-local value = BORN .. ':' .. NICK
+local SESSION, BORN, NICK, AWAY = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
+local value = BORN .. ':' .. NICK .. AWAY
+local member = function(nick, away)
+  return {session = SESSION, nick = nick, away = away ~= '' and string.sub(away, 2) or nil}
+end
 local old = redis.call('HGET', MEMBERS, SESSION)
 if old ~= value then
   redis.call('HSET', MEMBERS, SESSION, value)
-  local _, nick = split(old or '0:')
+  local _, nick, away = split(old or '0:')
   if not old then
-    changed('p', cjson.encode({kind = 'join', member = {session = SESSION, nick = NICK}}))
-  elseif nick ~= NICK then
-    changed('p', cjson.encode({kind = 'rename', member = {session = SESSION, nick = nick}, to = NICK}))
+    changed('p', cjson.encode({kind = 'join', member = member(NICK, AWAY)}))
+  else
+    if nick ~= NICK then
+      changed('p', cjson.encode({kind = 'rename', member = member(nick, away), to = NICK}))
+    end
+    if away ~= AWAY then changed('p', cjson.encode({kind = 'away', member = member(NICK, AWAY)})) end
   end
 end
 return {epoch, v}`,
@@ -210,7 +216,7 @@ redis.call('HSET', RECORDS, ARGV[6], ARGV[7])
 changed('r', cjson.encode({key = ARGV[6], value = ARGV[7]}))
 return {epoch, v}`,
 
-  /** ARGV: session, nick, nick's key, fence, server → ok, born, rooms… | taken | stale. */
+  /** ARGV: session, nick, nick's key, fence, server → ok, born, rooms, `:` and what is said while away | taken | stale. */
   claim: `${people}
 local SESSION, NICK, KEY, FENCE, SERVER = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local record = read(SESSION)
@@ -227,9 +233,17 @@ record.nick, record.key, record.fence, record.server = NICK, KEY, FENCE, SERVER
 redis.call('HSET', NICKS, KEY, SESSION)
 redis.call('ZREM', GRACE, SESSION)
 write(SESSION, record)
-return {'ok', record.born, rooms_of(record)}`,
+return {'ok', record.born, rooms_of(record), record.away or ''}`,
 
-  /** ARGV: session, server, room → ok, born, nick | gone. */
+  /** ARGV: session, server, `:` and what is said while away, or nothing → ok, born, nick, rooms | gone. */
+  away: `${people}
+local record = read(ARGV[2])
+if not record or record.server ~= ARGV[3] then return {'gone'} end
+record.away = ARGV[4] ~= '' and ARGV[4] or nil
+write(ARGV[2], record)
+return {'ok', record.born, record.nick, rooms_of(record)}`,
+
+  /** ARGV: session, server, room → ok, born, nick, away | gone. */
   enter: `${people}
 local record = read(ARGV[2])
 if not record or record.server ~= ARGV[3] then return {'gone'} end
@@ -238,7 +252,7 @@ if not record.rooms[ARGV[4]] then
   write(ARGV[2], record)
   count(ARGV[4], 1)
 end
-return {'ok', record.born, record.nick}`,
+return {'ok', record.born, record.nick, record.away or ''}`,
 
   /** ARGV: session, server, room → ok, born | gone. */
   leave: `${people}
@@ -262,11 +276,11 @@ return finish(ARGV[2], record)`,
 redis.call('HDEL', ENDING, ARGV[2] .. ' ' .. ARGV[3])
 return 1`,
 
-  /** ARGV: nick's key → session, nick | nothing. */
+  /** ARGV: nick's key → session, nick, away | nothing. */
   lookup: `${people}
 local session = redis.call('HGET', NICKS, ARGV[2])
 local record = session and read(session)
-return record and {session, record.nick} or {}`,
+return record and {session, record.nick, record.away or ''} or {}`,
 
   /** ARGV: session, payload. */
   tell: `${people}

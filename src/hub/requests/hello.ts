@@ -5,7 +5,7 @@
  * if it is taken, the client may say hello again with another. The inbox is subscribed before `welcome`, so that no
  * direct message falls between the position it tells and what follows.
  */
-import type { Done } from "../../backplane/backplane.ts";
+import type { Claimed, Done } from "../../backplane/backplane.ts";
 import type { Core } from "../core.ts";
 import { withId } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
@@ -44,7 +44,7 @@ export const hello: RequestHandler<"hello"> = {
     session.unsure = { name, fate };
     // Not the time of now: a server that was paused must not find a late hello newer than what came after it.
     session.madeAt = Math.max(session.origin.acceptedAt, (earlier?.madeAt ?? 0) + 1);
-    const claimed: Done<{ rooms: readonly string[] }> = (result) => {
+    const claimed: Done<Claimed> = (result) => {
       // Without an answer it may have been claimed all the same.
       if (session.closed) {
         core.settle(name, fate);
@@ -58,6 +58,7 @@ export const hello: RequestHandler<"hello"> = {
         session.unsure = undefined;
         session.name = name;
         session.nick = nick;
+        session.away = result.away;
         core.register(session);
         openInbox(exchange, request.client, earlier !== undefined, result.rooms);
       }
@@ -124,6 +125,7 @@ function welcome(exchange: Exchange, resume: string, resumed: boolean, inbox: Ro
     resume,
     resumed,
     inbox: inbox.position,
+    ...(session.away === undefined ? {} : { away: session.away }),
   };
   exchange.answer(message, give);
 }

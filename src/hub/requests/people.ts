@@ -2,6 +2,7 @@
 import type { RoomSummary } from "../../backplane/backplane.ts";
 import { parseNick } from "../../protocol/names.ts";
 import { encodeLine, withId } from "../encode.ts";
+import { membersOf } from "../joined.ts";
 import { persist } from "../retry.ts";
 import { readTopic, TOPIC } from "../topic.ts";
 import { encodeWord } from "../words.ts";
@@ -14,15 +15,7 @@ export const members: RequestHandler<"members"> = {
   run(exchange, request) {
     const { core, session, id } = exchange;
     const { room } = membership(session, request.room);
-    const { roster, name } = room;
-    const listed = roster.nicks(core.limits.membersListed);
-    exchange.answer({
-      type: "members",
-      ...withId(id),
-      room: name,
-      members: listed,
-      memberCount: roster.size,
-    });
+    exchange.answer({ type: "members", ...withId(id), room: room.name, ...membersOf(core, room) });
   },
 };
 
@@ -97,6 +90,7 @@ export const whois: RequestHandler<"whois"> = {
         ...withId(id),
         nick: member?.nick ?? wanted,
         connected: member !== undefined,
+        ...(member?.away === undefined ? {} : { away: member.away }),
         rooms: shared.map(({ room }) => room.name).sort(),
       });
     });

@@ -12,6 +12,7 @@ import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
 import { checkText } from "../../protocol/requests.ts";
 import type { Publication } from "../../backplane/backplane.ts";
+import { comeBack } from "../away.ts";
 import { bodyRoom, encodeBody, readBody, withId } from "../encode.ts";
 import type { MessageExtras } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
@@ -24,6 +25,7 @@ export const send: RequestHandler<"send"> = {
   cost: "message",
   run(exchange, request) {
     const text = checkText(request.text);
+    comeBack(exchange.core, exchange.session);
     if (request.room.startsWith(INBOX)) {
       sendDirect(exchange, request, text);
       return;
@@ -121,7 +123,7 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
         room: `${INBOX}${member.session}`,
         body: encodeBody(`@${session.nick}`, id, session.nick, text, extras),
       };
-      publish(exchange, inbox, `@${member.nick}`, { ...publishTo(member.nick), copy });
+      publish(exchange, inbox, `@${member.nick}`, { ...publishTo(member.nick), copy }, member.away);
       slot.unblock();
     }
   });
@@ -161,7 +163,14 @@ function isSentAs(body: Uint8Array, nick: string, id: string): boolean {
   return message.id === id && `@${message.from}` !== message.room;
 }
 
-function publish(exchange: Exchange, room: Room, shown: string, publication: Publication): void {
+/** @param away what the other side of a conversation says while away */
+function publish(
+  exchange: Exchange,
+  room: Room,
+  shown: string,
+  publication: Publication,
+  away?: string,
+): void {
   const { core } = exchange;
   core.messages += 1;
   core.backplane.publish(publication, (result) => {
@@ -169,7 +178,7 @@ function publish(exchange: Exchange, room: Room, shown: string, publication: Pub
       exchange.fail(result);
       return;
     }
-    acknowledge(exchange, room, shown, result);
+    acknowledge(exchange, room, shown, result, away);
   });
 }
 
@@ -178,6 +187,7 @@ function acknowledge(
   room: Room,
   shown: string,
   { position, at, duplicate }: { position: Position; at: number; duplicate: boolean },
+  away?: string,
 ): void {
   room.whenReached(position, () => {
     exchange.answer({
@@ -187,6 +197,7 @@ function acknowledge(
       seq: position.seq,
       at,
       ...(duplicate ? { duplicate } : {}),
+      ...(away === undefined ? {} : { away }),
     });
   });
 }

@@ -1,4 +1,5 @@
 /** Every request a client may make, and who handles it. */
+import { away } from "./away.ts";
 import type { RequestHandlers } from "./handler.ts";
 import { hello } from "./hello.ts";
 import { history } from "./history.ts";
@@ -25,6 +26,7 @@ export const requestHandlers: RequestHandlers = {
   typing,
   introduce,
   relay,
+  away,
   ping,
   bye,
 };

@@ -47,6 +47,7 @@ export interface MeshBackendOptions {
 /** See the head of this file. */
 export class MeshBackend implements ChatBackend, ChatSession {
   readonly commands: readonly Command[];
+  readonly lacks = ["away", "back"] as const;
   readonly #options: MeshBackendOptions;
   readonly #node: MeshNode;
   readonly #rooms: MeshRooms;
@@ -117,6 +118,11 @@ export class MeshBackend implements ChatBackend, ChatSession {
   /** Writing is always possible: what cannot be sent now is sent later. */
   get online(): boolean {
     return this.#connection.state === "online";
+  }
+
+  /** Between peers nobody is away but who is not there. */
+  get away(): undefined {
+    return undefined;
   }
 
   get rooms(): ReadonlyMap<string, RoomView> {

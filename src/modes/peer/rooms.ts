@@ -38,6 +38,8 @@ class MeshRoom implements RoomView {
     return this.#rooms.present;
   }
 
+  readonly away: ReadonlyMap<string, string> = new Map();
+
   get memberCount(): number {
     return this.members.size;
   }

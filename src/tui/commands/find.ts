@@ -119,9 +119,10 @@ export const whoisCommand: Command = {
     const taken = context.backend.session.request({ type: "whois", nick }, (answer) => {
       if (!answer.ok) context.complain(answer.message);
       else if (answer.message.type === "whois") {
-        const { connected, rooms, nick: shown } = answer.message;
+        const { connected, rooms, nick: shown, away } = answer.message;
         const { words } = context;
         context.say(connected ? words.whoisHere(shown, rooms.join(", ")) : words.whoisGone(shown));
+        if (away !== undefined) context.say(words.isAway(shown, away));
       }
     });
     if (!taken.ok) context.complain(taken.message);

@@ -2,6 +2,7 @@
 import { ProtocolError } from "../../protocol/errors.ts";
 import type { ChatBackend } from "../backend.ts";
 import { deleteCommand, editCommand, meCommand, reactCommand, replyCommand } from "./about.ts";
+import { awayCommand, backCommand } from "./away.ts";
 import type { Command, CommandContext } from "./command.ts";
 import {
   ignoreCommand,
@@ -33,6 +34,8 @@ export const commands: readonly Command[] = [
   jumpCommand,
   mentionsCommand,
   whoisCommand,
+  awayCommand,
+  backCommand,
   ignoreCommand,
   muteCommand,
   helpCommand(commandsOf),
@@ -41,7 +44,9 @@ export const commands: readonly Command[] = [
 
 /** Those every chat has, and those of this kind of chat before the last two, help and quit. */
 export function commandsOf(backend: ChatBackend): readonly Command[] {
-  return [...commands.slice(0, -2), ...(backend.commands ?? []), ...commands.slice(-2)];
+  const { commands: own = [], lacks = [] } = backend;
+  const all = [...commands.slice(0, -2), ...own, ...commands.slice(-2)];
+  return all.filter(({ name }) => !lacks.includes(name));
 }
 
 /** The command of that name or alias. */

@@ -104,6 +104,14 @@ export const english = {
   whoisHere: (nick: string, rooms: string) =>
     rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,
   whoisGone: (nick: string) => `nobody called ${nick} is connected`,
+  youAway: (text: string) =>
+    text === ""
+      ? "you are away; /back or a message ends it"
+      : `you are away: ${text}; /back or a message ends it`,
+  youBack: "you are back",
+  notAway: "you are not away",
+  isAway: (nick: string, text: string) => (text === "" ? `${nick} is away` : `${nick} is away: ${text}`),
+  nickAway: (nick: string, text: string) => (text === "" ? `${nick} (away)` : `${nick} (away: ${text})`),
   ignored: (nick: string) => `you read nothing of ${nick} from now on; the same again to undo`,
   notIgnored: (nick: string) => `you read ${nick} again`,
   muted: (room: string) => `${room} is silent from now on; the same again to undo`,
@@ -115,6 +123,7 @@ export const english = {
 
   screen: {
     offline: "offline",
+    away: "away",
     connecting: "connecting",
     reconnecting: (seconds: string) => `reconnecting in ${seconds}`,
     noTopic: "no topic",
@@ -156,6 +165,8 @@ export const english = {
     search: ["/search WORDS [from:NICK] [in:ROOM]", "find messages; /jump goes to one"],
     jump: ["/jump NUMBER", "show a message that was found, with what was said around it"],
     whois: ["/whois NICK", "whether somebody is connected, and where you meet"],
+    away: ["/away [TEXT]", "be away, with something to tell others; a message of yours ends it"],
+    back: ["/back", "be back"],
     ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],
     mute: ["/mute [ROOM]", "let a room be silent, or not any more"],
     mentions: ["/mentions", "the messages that speak to you"],

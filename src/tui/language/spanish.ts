@@ -104,6 +104,14 @@ export const spanish: Words = {
       ? `${nick} está conectado; no compartís ninguna sala`
       : `${nick} está conectado; coincidís en ${rooms}`,
   whoisGone: (nick) => `no hay nadie conectado que se llame ${nick}`,
+  youAway: (text) =>
+    text === ""
+      ? "estás ausente; /back o un mensaje lo termina"
+      : `estás ausente: ${text}; /back o un mensaje lo termina`,
+  youBack: "has vuelto",
+  notAway: "no estás ausente",
+  isAway: (nick, text) => (text === "" ? `${nick} no está` : `${nick} no está: ${text}`),
+  nickAway: (nick, text) => (text === "" ? `${nick} (ausente)` : `${nick} (ausente: ${text})`),
   ignored: (nick) => `desde ahora no lees nada de ${nick}; lo mismo otra vez lo deshace`,
   notIgnored: (nick) => `vuelves a leer a ${nick}`,
   muted: (room) => `${room} calla desde ahora; lo mismo otra vez lo deshace`,
@@ -115,6 +123,7 @@ export const spanish: Words = {
 
   screen: {
     offline: "sin conexión",
+    away: "ausente",
     connecting: "conectando",
     reconnecting: (seconds) => `nuevo intento en ${seconds}`,
     noTopic: "sin tema",
@@ -156,6 +165,8 @@ export const spanish: Words = {
     search: ["/search PALABRAS [from:NOMBRE] [in:SALA]", "buscar mensajes; /jump va a uno"],
     jump: ["/jump NÚMERO", "ver un mensaje encontrado, con lo que se dijo alrededor"],
     whois: ["/whois NOMBRE", "si alguien está conectado, y dónde coincidís"],
+    away: ["/away [TEXTO]", "estar ausente, con algo que decir a los demás; un mensaje tuyo lo termina"],
+    back: ["/back", "estar de vuelta"],
     ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
     mute: ["/mute [SALA]", "callar una sala, o volver a oírla"],
     mentions: ["/mentions", "los mensajes que te hablan a ti"],

@@ -11,6 +11,7 @@ import { nameKey } from "../../protocol/names.ts";
 import { sanitizeLine, sanitizeText } from "../../protocol/sanitize.ts";
 import type { Paint } from "../colours.ts";
 import type { Words } from "../language/words.ts";
+import { presenceNote, topicNote } from "../model/notes.ts";
 
 export class LineFormat {
   readonly #words: Words;
@@ -80,13 +81,11 @@ export class LineFormat {
   }
 
   presence(event: Presence): string {
-    const { nick, room, to } = event;
-    if (event.state === "rename") return this.info(this.#words.renamed(nick, to ?? "?"));
-    return this.info(event.state === "join" ? this.#words.came(nick, room) : this.#words.went(nick, room));
+    return this.info(presenceNote(this.#words, event));
   }
 
-  topic({ by, room, text }: Topic): string {
-    return this.info(text === "" ? this.#words.topicCleared(by, room) : this.#words.topicSet(by, room, text));
+  topic(event: Topic): string {
+    return this.info(topicNote(this.#words, event));
   }
 
   gap({ room, after, before }: Gap): string {

@@ -20,6 +20,7 @@ import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
 import { reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
+import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
 import { People } from "../model/people.ts";
@@ -51,6 +52,7 @@ export class LineChat {
   readonly #format: LineFormat;
   readonly #oldest = new Map<string, number>();
   readonly #people = new People();
+  readonly #absences = new Absences();
   readonly #muted = new Set<string>();
   /** The latest messages of all rooms, for commands about them. */
   readonly #kept: Message[] = [];
@@ -275,6 +277,16 @@ export class LineChat {
         // What ends the connection is told by the connection's state.
         if (!isErrorCode(message.code) || !errorKinds[message.code].closes) {
           this.#print(this.#format.warning(message.message));
+        }
+        return;
+      case "ack": {
+        const absent = this.#absences.news(message);
+        if (absent !== undefined) this.#print(this.#format.info(words.isAway(absent.nick, absent.text)));
+        return;
+      }
+      case "away":
+        if (message.room === undefined && message.id === undefined && !message.away) {
+          this.#print(this.#format.info(words.youBack));
         }
         return;
       case "notice":

@@ -12,13 +12,15 @@ import type { ClientEvent, ConnectionState, SendOutcome } from "../../client/eve
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { INBOX } from "../../protocol/messages.ts";
-import type { Joined, Message, Presence, ServerMessage } from "../../protocol/messages.ts";
+import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 import type { RoomView, SendExtras } from "../backend.ts";
 import { reasonIn } from "../language/words.ts";
+import { Absences } from "./absences.ts";
 import { isChange } from "./changes.ts";
 import { itemOf } from "./log.ts";
 import { mentions } from "./mentions.ts";
+import { presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
 import type { ChatModelOptions } from "./options.ts";
 import { RoomModel } from "./room-model.ts";
@@ -27,6 +29,7 @@ export class ChatModel {
   readonly #options: ChatModelOptions;
   readonly #rooms = new Map<string, RoomModel>();
   readonly people = new People();
+  readonly #absences = new Absences();
   /** Messages that spoke to this person, the oldest first. */
   readonly spoken: Message[] = [];
   /** The room in front. */
@@ -60,6 +63,10 @@ export class ChatModel {
   }
   get me(): string {
     return this.#options.backend.session.nick;
+  }
+  /** This person is away. */
+  get away(): boolean {
+    return this.#options.backend.session.away !== undefined;
   }
   /** What the server knows of a room; undefined for conversations. */
   view(room: RoomModel): RoomView | undefined {
@@ -291,16 +298,23 @@ export class ChatModel {
         this.forget(message.room);
         break;
       case "presence":
-        this.#presence(message);
+        if (nameKey(message.to ?? message.nick) === nameKey(this.me)) break;
+        this.#noteIn(message.room, presenceNote(words, message));
         break;
-      case "topic": {
-        const { room, by, text } = message;
-        this.#noteIn(room, text === "" ? words.topicCleared(by, room) : words.topicSet(by, room, text));
+      case "topic":
+        this.#noteIn(message.room, topicNote(words, message));
         break;
-      }
       case "error":
         // What ends the connection is told by the connection's state.
         if (!isErrorCode(message.code) || !errorKinds[message.code].closes) this.note(message.message, true);
+        break;
+      case "ack": {
+        const absent = this.#absences.news(message);
+        if (absent !== undefined) this.#noteIn(message.room, words.isAway(absent.nick, absent.text));
+        break;
+      }
+      case "away":
+        if (message.room === undefined && message.id === undefined && !message.away) this.note(words.youBack);
         break;
       case "typing":
         if (nameKey(message.nick) === nameKey(this.me)) break;
@@ -317,21 +331,8 @@ export class ChatModel {
   }
 
   #noteIn(name: string, text: string): void {
-    const room = this.#rooms.get(name);
+    const room = this.#find(name);
     if (room !== undefined) this.note(text, false, room);
-  }
-
-  #presence(event: Presence): void {
-    const { words } = this.#options;
-    const { nick, room, state, to } = event;
-    if (nameKey(to ?? nick) === nameKey(this.me)) return;
-    const text =
-      state === "rename"
-        ? words.renamed(nick, to ?? "?")
-        : state === "join"
-          ? words.came(nick, room)
-          : words.went(nick, room);
-    this.#noteIn(room, text);
   }
 
   #joined(joined: Joined, rejoined: boolean): void {

@@ -6,6 +6,7 @@
  * that selecting with the mouse copies what was said; the panels of a wide terminal can be put away for that (Alt+L).
  */
 import { screenLimits } from "../../protocol/limits.client.ts";
+import { nameKey } from "../../protocol/names.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
 import { nickColour } from "../colours.ts";
 import type { Theme } from "../colours.ts";
@@ -137,8 +138,9 @@ function connectionSpans({ model, words, theme }: FrameParts, retryInMs: number)
   switch (connection.state) {
     case "online":
       return [
-        { text: "● ", style: { colour: theme.good } },
+        { text: model.away ? "◐ " : "● ", style: { colour: model.away ? theme.mention : theme.good } },
         { text: nick, style: { colour: nickColour(me) } },
+        ...(model.away ? [{ text: ` (${words.screen.away})`, style: DIM }] : []),
       ];
     case "waiting": {
       const seconds = words.seconds(String(Math.max(1, Math.ceil(retryInMs / 1_000))));
@@ -254,10 +256,14 @@ function memberPanel({ model, words }: FrameParts, width: number, height: number
   const view = model.view(model.active);
   const nicks = [...(view?.members.values() ?? [])];
   const count = view?.memberCount ?? 0;
-  const rows = nicks.map((nick): Row => [
-    plain(" "),
-    { text: sanitizeLine(nick), style: { colour: nickColour(nick) } },
-  ]);
+  const rows = nicks.map((nick): Row => {
+    const away = view?.away.has(nameKey(nick)) === true;
+    return [
+      plain(" "),
+      { text: sanitizeLine(nick), style: away ? DIM : { colour: nickColour(nick) } },
+      ...(away ? [{ text: ` (${words.screen.away})`, style: DIM }] : []),
+    ];
+  });
   const head: Row = [{ text: words.people(count), style: DIM }];
   const fits = height - 1;
   const hidden = count - Math.min(rows.length, fits);

@@ -10,6 +10,7 @@ import type {
   BackplaneFailure,
   BackplaneHealth,
   BackplaneListener,
+  Claimed,
   Done,
   HistoryPage,
   HistoryQuery,
@@ -27,6 +28,7 @@ import { nameKey } from "../../../src/protocol/names.ts";
 interface StoredSession {
   nick: string;
   fence: number;
+  away?: string | undefined;
   server: FakeBackplane;
   readonly rooms: Set<string>;
 }
@@ -38,6 +40,9 @@ interface Log {
   readonly records: Map<string, string>;
   readonly subscribers: Map<FakeBackplane, RoomSubscriber>;
 }
+
+const memberOf = (session: string, { nick, away }: StoredSession): Member =>
+  away === undefined ? { session, nick } : { session, nick, away };
 
 const failure: BackplaneFailure = {
   ok: false,
@@ -92,8 +97,8 @@ export class FakeCluster {
 
   members(room: string): Member[] {
     const members: Member[] = [];
-    for (const [session, { nick, rooms }] of this.sessions)
-      if (rooms.has(room)) members.push({ session, nick });
+    for (const [session, stored] of this.sessions)
+      if (stored.rooms.has(room)) members.push(memberOf(session, stored));
     return members;
   }
 
@@ -280,8 +285,8 @@ export class FakeBackplane implements Backplane {
     if (!this.#cluster.log(room).subscribers.delete(this)) throw new Error(`${room} was not subscribed`);
   }
 
-  claim(session: string, nick: string, fence: number, done: Done<{ rooms: readonly string[] }>): void {
-    this.#answer<{ rooms: readonly string[] }>("claim", nick, "ordered", done, () => {
+  claim(session: string, nick: string, fence: number, done: Done<Claimed>): void {
+    this.#answer<Claimed>("claim", nick, "ordered", done, () => {
       const { sessions } = this.#cluster;
       for (const [name, other] of sessions) {
         if (name === session || nameKey(other.nick) !== nameKey(nick)) continue;
@@ -302,7 +307,20 @@ export class FakeBackplane implements Backplane {
         const event: PresenceEvent = { kind: "rename", member: { session, nick: before }, to: nick };
         for (const room of known.rooms) this.#cluster.announce(room, event);
       }
-      return { ok: true, rooms: [...known.rooms] };
+      const { away } = known;
+      return { ok: true, rooms: [...known.rooms], ...(away === undefined ? {} : { away }) };
+    });
+  }
+
+  setAway(session: string, away: string | undefined, done: Done<object>): void {
+    this.#answer("setAway", session, "ordered", done, () => {
+      const known = this.#cluster.sessions.get(session);
+      if (known?.server !== this) return { ok: false, code: "internal", message: `${session} is not here` };
+      if (known.away === away) return { ok: true };
+      known.away = away;
+      const event: PresenceEvent = { kind: "away", member: memberOf(session, known) };
+      for (const room of known.rooms) this.#cluster.announce(room, event);
+      return { ok: true };
     });
   }
 
@@ -319,7 +337,7 @@ export class FakeBackplane implements Backplane {
   lookup(nick: string, done: Done<{ member: Member | undefined }>): void {
     this.#answer("lookup", nick, "loose", done, () => {
       for (const [session, other] of this.#cluster.sessions) {
-        if (nameKey(other.nick) === nameKey(nick)) return { ok: true, member: { session, nick: other.nick } };
+        if (nameKey(other.nick) === nameKey(nick)) return { ok: true, member: memberOf(session, other) };
       }
       return { ok: true, member: undefined };
     });
@@ -331,7 +349,7 @@ export class FakeBackplane implements Backplane {
       if (known?.server !== this) return { ok: false, code: "internal", message: `${session} is not here` };
       if (known.rooms.has(room)) return { ok: true };
       known.rooms.add(room);
-      this.#cluster.announce(room, { kind: "join", member: { session, nick: known.nick } });
+      this.#cluster.announce(room, { kind: "join", member: memberOf(session, known) });
       return { ok: true };
     });
   }

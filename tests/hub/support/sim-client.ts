@@ -192,6 +192,7 @@ export class SimClient {
       case "introduce":
       case "introduction":
       case "relay":
+      case "away":
       case "pong":
       case "going-away":
       case "notice":

@@ -1,0 +1,14 @@
+/** What a room says about itself, in the person's language. */
+import type { Presence, Topic } from "../../protocol/messages.ts";
+import type { Words } from "../language/words.ts";
+
+/** Somebody came, went, or is called something else. */
+export function presenceNote(words: Words, { nick, room, state, to }: Presence): string {
+  if (state === "rename") return words.renamed(nick, to ?? "?");
+  return state === "join" ? words.came(nick, room) : words.went(nick, room);
+}
+
+/** The room is about something else now. */
+export function topicNote(words: Words, { by, room, text }: Topic): string {
+  return text === "" ? words.topicCleared(by, room) : words.topicSet(by, room, text);
+}
