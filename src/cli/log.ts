@@ -15,6 +15,7 @@
  * Invariant: lines leave in the order they were logged; what is held, gathered and unread together, is at most the limit
  * and one line.
  */
+import { createConsola, type ConsolaReporter, type LogObject, LogLevels } from "consola/core";
 import { logLimits } from "../protocol/limits.ts";
 import type { LogFields, Logger } from "../protocol/logger.ts";
 import { quote } from "../protocol/names.ts";
@@ -114,8 +115,6 @@ export interface LogOptions {
   readonly limits?: { readonly unreadBytes: number };
 }
 
-const nothing = (): void => {};
-
 /** A log that writes lines of `level` and above to a stream, by default stderr. */
 export function createLog(level: LogLevel, format: LogFormat, options: LogOptions = {}): Log {
   const { stream = process.stderr, now = Date.now } = options;
@@ -123,19 +122,21 @@ export function createLog(level: LogLevel, format: LogFormat, options: LogOption
     line(now(), "warn", "log lines were dropped, because nobody read them", { lost }),
   );
   const line = format === "json" ? jsonLines : textLines(stream);
-  const at = (name: LogLevel) => {
-    if (levels.indexOf(name) < levels.indexOf(level)) return nothing;
-    const urgent = name === "warn" || name === "error";
-    return (message: string, fields: LogFields = {}): void => {
-      writer.write(line(now(), name, message, fields), urgent);
-    };
+  const reporter: ConsolaReporter = {
+    log({ type, args }: LogObject) {
+      const [message, fields] = args as [string, LogFields];
+      const name = levels.find((known) => known === type) ?? "info";
+      writer.write(line(now(), name, message, fields), name === "warn" || name === "error");
+    },
   };
+  // No throttling: consola would fold repeated lines, and an access log repeats itself.
+  const log = createConsola({ level: LogLevels[level], reporters: [reporter], throttle: 0 });
   if (stream === process.stderr) process.once("exit", () => writer.flush());
   return {
-    debug: at("debug"),
-    info: at("info"),
-    warn: at("warn"),
-    error: at("error"),
+    debug: (message, fields = {}) => log.debug(message, fields),
+    info: (message, fields = {}) => log.info(message, fields),
+    warn: (message, fields = {}) => log.warn(message, fields),
+    error: (message, fields = {}) => log.error(message, fields),
     flush: () => writer.flush(),
   };
 }
