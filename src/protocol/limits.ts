@@ -166,8 +166,10 @@ export const hubLimits = {
   catchUpBytes: 512 * KiB,
   /** Inbox entries looked through for one `history` of a direct conversation; the reply says where to go on. */
   scanEntries: 2_000,
-  /** Entries looked through for one `search`; the reply says where to go on. A few ms, in parts. */
+  /** Entries looked through for one `search`; the reply says where to go on. Some ten ms, in parts. */
   searchEntries: 10_000,
+  /** The same in bytes of bodies: long messages cost more to look through than short ones. */
+  searchBytes: 4 * MiB,
   /** Members up to which `typing` is told on: in a crowd nobody can read who is about to speak. */
   typingMembers: 50,
   /** How long a hub tries to take over a session while the backplane cannot be reached. */

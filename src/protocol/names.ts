@@ -9,13 +9,19 @@
 import { ProtocolError } from "./errors.ts";
 import { clientLimits } from "./limits.ts";
 
+/** Already normalized; only its case can differ. */
+const ASCII = /^[\u0000-\u007f]*$/;
 const NAME = /^[\p{L}\p{N}_-][\p{L}\p{M}\p{N}_-]*$/u;
 
-/** The key by which names are compared. Total and idempotent; does not validate. */
+/**
+ * The key by which names are compared. Total and idempotent; does not validate. Texts are searched by it too, so it
+ * folds a whole string at once: that gives what folding each code point gives, but for the final sigma, which is the only
+ * letter whose case depends on its neighbours (Unicode's SpecialCasing.txt).
+ */
 export function nameKey(name: string): string {
-  let folded = "";
-  for (const point of name.normalize("NFKC")) folded += point.toLowerCase().toUpperCase().toLowerCase();
-  return folded.normalize("NFKC");
+  if (ASCII.test(name)) return name.toLowerCase();
+  const folded = name.normalize("NFKC").toLowerCase().toUpperCase().toLowerCase();
+  return folded.replaceAll("ς", "σ").normalize("NFKC");
 }
 
 function isName(name: string): boolean {

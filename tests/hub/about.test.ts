@@ -1,6 +1,7 @@
 /** Messages about messages, search, whois and typing, answered by hubs of one cluster. */
 import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
+import type { ServerMessage } from "../../src/protocol/messages.ts";
 import { World } from "./support/world.ts";
 
 const markOf = (proof: string) => createHash("sha256").update(proof).digest("base64url");
@@ -113,6 +114,26 @@ describe("search", () => {
       before = found.next;
     }
     expect(looked).toEqual([10, 10, 5]);
+  });
+
+  test("of long messages looks through fewer of them, and lets others in between its parts", () => {
+    const world = new World({ searchBytes: 20_000, replyBytes: 5_000 });
+    const ana = world.person(world.site(), "ana", "lobby");
+    for (let n = 1; n <= 30; n += 1) world.ask(ana, send(`${n} ${"x".repeat(1_000)}`));
+    const search = { type: "search", room: "lobby", words: "nothing" };
+    expect(world.ask(ana, search)).toEqual([]);
+    const answers: ServerMessage[] = [];
+    for (let part = 0; part < 10 && answers.length === 0; part += 1) {
+      world.clock.advance(0);
+      world.settle();
+      answers.push(...ana.heard());
+    }
+    const [found] = answers;
+    if (found?.type !== "found") throw new Error("no answer");
+    expect(found).toMatchObject({ more: true, messages: [] });
+    expect(found.looked).toBeGreaterThanOrEqual(16);
+    expect(found.looked).toBeLessThanOrEqual(20);
+    expect(found.next).toBe(31 - found.looked);
   });
 });
 

@@ -54,6 +54,45 @@ describe("a key", () => {
     expect(wrong).toEqual([]);
   });
 
+  test("of a whole string is what the keys of its code points make together", () => {
+    const byPoint = (name: string): string => {
+      let folded = "";
+      for (const point of name.normalize("NFKC")) folded += point.toLowerCase().toUpperCase().toLowerCase();
+      return folded.normalize("NFKC");
+    };
+    // Sigmas at ends of words, combining dots and ligatures are where folding by string and by letter could differ.
+    const tricky = fc.constantFrom(
+      "Σ",
+      "σ",
+      "ς",
+      "ΑΣ ",
+      "İ",
+      "i̇",
+      "I",
+      "ẞ",
+      "ŉ",
+      "ﬃ",
+      ".",
+      " ",
+      "a",
+      "\u0307",
+      "ΐ",
+      "ᾳ",
+    );
+    const text = fc.array(fc.oneof(tricky, fc.string({ unit: "binary", maxLength: 3 })), { maxLength: 20 });
+    fc.assert(
+      fc.property(text, (parts) => {
+        expect(nameKey(parts.join(""))).toBe(byPoint(parts.join("")));
+      }),
+      { numRuns: 5_000 },
+    );
+    for (let point = 0; point < 0x11_0000; point += 1) {
+      const character = String.fromCodePoint(point);
+      if (character.toLowerCase() === character.toUpperCase()) continue;
+      if (nameKey(character) !== byPoint(character)) throw new Error(`U+${point.toString(16)} differs`);
+    }
+  });
+
   test("tells different letters apart", () => {
     expect(new Set(["ana", "anа", "аna", "änа", "an4", "a-na"].map(nameKey)).size).toBe(6);
   });

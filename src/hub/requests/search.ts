@@ -1,8 +1,8 @@
 /**
  * `search`: messages of a room that have all of some words, the newest first.
  *
- * A bounded walk down the log, the same with every backplane: one reply looks through at most `searchEntries` entries,
- * in parts, so that a search costs nobody else a pause, and says how far it looked and where to go on. Words match
+ * A bounded walk down the log, the same with every backplane: one reply looks through at most `searchEntries` entries
+ * and `searchBytes` bytes, in parts, so that a search costs nobody else a pause, and says how far it looked and where to go on. Words match
  * anywhere in a text, in whatever case or width.
  */
 import type { LogEntry } from "../../backplane/backplane.ts";
@@ -34,6 +34,8 @@ class Search {
   readonly #limit: number;
   #before: number;
   #looked = 0;
+  /** Bytes looked through. */
+  #read = 0;
   #bytes = 0;
   /** The newest first. */
   readonly #found: Uint8Array[] = [];
@@ -49,13 +51,14 @@ class Search {
 
   /** Reads the next part. */
   step(): void {
-    const { core } = this.#exchange;
+    const { core, session } = this.#exchange;
+    if (session.closed) return;
     const limit = Math.min(PART, core.limits.searchEntries - this.#looked);
     const query = {
       room: this.#room.log,
       before: this.#before,
       limit,
-      maxBytes: core.limits.replyBytes * 4,
+      maxBytes: core.limits.replyBytes,
     };
     core.backplane.history(query, (result) => {
       if (this.#exchange.session.closed) return;
@@ -66,7 +69,10 @@ class Search {
       const { entries, first, epoch } = result.page;
       const full = !entries.toReversed().every((entry) => this.#take(entry));
       const more = entries.length > 0 && this.#before > first;
-      if (more && !full && this.#looked < core.limits.searchEntries) this.step();
+      const { searchEntries, searchBytes } = core.limits;
+      const enough = full || this.#looked >= searchEntries || this.#read >= searchBytes;
+      // Everybody else's turn comes between two parts.
+      if (more && !enough) core.clock.after(0, () => this.step());
       else this.#answer(epoch, more);
     });
   }
@@ -74,6 +80,7 @@ class Search {
   /** @returns false when the reply is full */
   #take(entry: LogEntry): boolean {
     this.#looked += 1;
+    this.#read += entry.body.length;
     this.#before = entry.seq;
     if (!this.#matches(entry)) return true;
     const line = encodeEntry(entry);
