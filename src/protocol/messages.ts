@@ -21,7 +21,12 @@ export interface Position {
 }
 
 const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-const id = z.string().min(1).max(clientLimits.idLength);
+/** Two ids that differ only in unpaired surrogates would be the same key once they are bytes. */
+const id = z
+  .string()
+  .min(1)
+  .max(clientLimits.idLength)
+  .refine((text) => text.isWellFormed(), "has an unpaired surrogate; send well-formed Unicode");
 /** Most characters of a name, room or nick, in a request. Only bounded here; names.ts gives the precise refusal. */
 export const NAME_BOUND = 256;
 const name = z.string().max(NAME_BOUND);

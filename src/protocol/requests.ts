@@ -54,8 +54,7 @@ export function checkRequest(object: unknown): Request {
       undefined,
     );
   }
-  const id = "id" in object && typeof object.id === "string" ? object.id : undefined;
-  const answerId = id !== undefined && id.length > 0 && id.length <= clientLimits.idLength ? id : undefined;
+  const answerId = "id" in object && isId(object.id) ? object.id : undefined;
   if (!("type" in object) || typeof object.type !== "string") {
     throw new RefusedRequest(
       ["bad-message", 'the object has no "type"; see PROTOCOL.md for the types'],
@@ -92,8 +91,13 @@ function plainSend(object: SendFields): RequestOf<"send"> | undefined {
   if (typeof room !== "string" || room.length > NAME_BOUND || typeof text !== "string") return undefined;
   if (action !== undefined || re !== undefined || by !== undefined || proof !== undefined) return undefined;
   if (id === undefined) return { type: "send", room, text };
-  if (typeof id !== "string" || id.length === 0 || id.length > clientLimits.idLength) return undefined;
+  if (!isId(id)) return undefined;
   return { type: "send", room, id, text };
+}
+
+/** What the schema takes for an id. */
+function isId(id: unknown): id is string {
+  return typeof id === "string" && id.length > 0 && id.length <= clientLimits.idLength && id.isWellFormed();
 }
 
 /** The fields of the schema of `send`, unchecked; a field that is added there must be looked at here. */

@@ -34,6 +34,15 @@ function codeOf(run: () => unknown): string {
 }
 
 describe("a request", () => {
+  test("has no id that would be another one's as bytes", () => {
+    for (const type of ["send", "join"]) {
+      const line = Buffer.from(`{"type":"${type}","room":"lobby","text":"x","id":"\\ud800"}`);
+      expect(refusalOf(line)).toMatchObject({ code: "bad-message", id: undefined });
+      expect(refusalOf(line).message).toContain('field "id"');
+      expect(parseRequest(encode({ type, room: "lobby", text: "x", id: "😀" })).id).toBe("😀");
+    }
+  });
+
   test("is what it says, with defaults filled in and unknown fields left out", () => {
     expect(parseRequest(encode({ type: "join", room: "lobby", future: 1 }))).toEqual({
       type: "join",
