@@ -144,9 +144,13 @@ export class ClusterState<S extends { readonly id: string }> {
   }
 
   publish(publication: Publication): Published {
-    const { copy, key } = publication;
-    if (copy !== undefined && copy.room !== publication.room) this.#append(copy.room, key, copy.body);
-    return this.#append(publication.room, key, publication.body);
+    const { copy, key, room } = publication;
+    const published = this.#append(room, key, publication.body);
+    // A repeat finds both there. A copy for another log means that the nick is somebody else's by now: not for them.
+    if (!published.duplicate && copy !== undefined && copy.room !== room) {
+      this.#append(copy.room, key, copy.body);
+    }
+    return published;
   }
 
   #append(name: string, key: string, body: Uint8Array): Published {

@@ -55,6 +55,23 @@ describe("faults of the memory driver", () => {
     await server.plane.stop(true);
   });
 
+  test("a repeat to a nick that is somebody else's by now reaches only its sender", async () => {
+    const server = await new Server(new MemoryBackplane(new MemoryStore())).start();
+    const publish = (copyRoom: string) => {
+      const copy = { room: copyRoom, body: bytes("psst") };
+      return answer((done) =>
+        server.plane.publish({ room: "@ana", key: "ana/@bob/1", body: bytes("psst"), copy }, done),
+      );
+    };
+    expect(await publish("@bob")).toMatchObject({ ok: true, duplicate: false });
+    expect(await publish("@eve")).toMatchObject({ ok: true, duplicate: true, position: { seq: 1 } });
+    const lengths = await Promise.all(
+      ["@ana", "@bob", "@eve"].map(async (room) => (await server.page({ room })).last),
+    );
+    expect(lengths).toEqual([1, 1, 0]);
+    await server.plane.stop(true);
+  });
+
   test("a failed subscription stays silent", async () => {
     const store = new MemoryStore();
     let fault: "unanswered" | undefined = "unanswered";

@@ -412,6 +412,27 @@ describe("direct messages", () => {
     }
   });
 
+  test("to two people under one id are two messages, on both sides", () => {
+    const world = new World();
+    const site = world.site();
+    const ana = world.person(site, "ana");
+    const bob = world.person(world.site(), "bob");
+    const eva = world.person(world.site(), "eva");
+    const send = (room: string) => ({ type: "send", room, id: "1", text: `to ${room}` });
+    expect(world.ask(ana, send("@bob"), send("@eva"))).toMatchObject([
+      { type: "message", seq: 1, room: "@bob", text: "to @bob" },
+      { type: "ack", seq: 1, room: "@bob" },
+      { type: "message", seq: 2, room: "@eva", text: "to @eva" },
+      { type: "ack", seq: 2, room: "@eva" },
+    ]);
+    expect(bob.heard()).toMatchObject([{ text: "to @bob" }]);
+    expect(eva.heard()).toMatchObject([{ text: "to @eva" }]);
+    expect(world.ask(ana, send("@EVA"))).toEqual([
+      { type: "ack", id: "1", room: "@eva", seq: 2, at: 1_000_000, duplicate: true },
+    ]);
+    expect(eva.heard()).toEqual([]);
+  });
+
   test("that are repeated when the other has gone are known all the same", () => {
     const world = new World();
     const site = world.site();

@@ -1,8 +1,9 @@
 /**
  * `send`: a message to a room, or with `@nick` to one person.
  *
- * The key that makes a repeat harmless is the session's name and the request's `id`, or without one the connection and
- * the number of the line, which an edge gives again after a hand-over. An `ack` follows the message itself, so whoever
+ * The key that makes a repeat harmless is the session's name and the request's `id` (and for a direct message whom it was
+ * for, because one inbox holds all conversations), or without one the connection and the number of the line, which an
+ * edge gives again after a hand-over. An `ack` follows the message itself, so whoever
  * counts on it has seen the message at its place.
  */
 import { createHash } from "node:crypto";
@@ -49,9 +50,10 @@ function extrasOf({ action, re, by }: RequestOf<"send">): MessageExtras | undefi
   };
 }
 
-function keyOf({ session, slot, id }: Exchange): string {
+/** @param to what tells messages of one log apart that may have the same id: names have no slash */
+function keyOf({ session, slot, id }: Exchange, to = ""): string {
   // Lines of different connections of a session have equal numbers and must not be taken for equal.
-  return id === undefined ? `${session.origin.connection}#${slot.line}` : `${session.name}/${id}`;
+  return id === undefined ? `${session.origin.connection}#${slot.line}` : `${session.name}/${to}${id}`;
 }
 
 /** Runs `go` if the message that `re` names is there, and for a change of it, if the sender proves to be its author. */
@@ -102,7 +104,7 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
   const nick = parseNick(request.room.slice(1));
   const inbox = session.memberships.get(INBOX)?.room;
   if (inbox === undefined) throw new ProtocolError("internal", "the session has no inbox; connect again");
-  const key = keyOf(exchange);
+  const key = keyOf(exchange, `@${nameKey(nick)}/`);
   const publishTo = (other: string): Publication => {
     return { room: inbox.log, key, body: encodeBody(`@${other}`, id, session.nick, text, extras) };
   };
