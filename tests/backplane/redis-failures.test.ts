@@ -250,6 +250,35 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     expect(await attempt("away")).toMatchObject({ ok: true });
   }, 30_000);
 
+  test("is away while sessions end: they end when it is there again, and their nicks are free", async () => {
+    const store = await redis("--appendonly", "yes");
+    const prefix = newPrefix();
+    const limits = { ...testLimits, callMs: 300 };
+    const [a, b] = [await join(store.port, prefix, limits), await join(store.port, prefix, limits)];
+    const follower = await b.follow("lobby");
+    for (const [session, nick] of [
+      ["s1", "ana"],
+      ["s2", "bob"],
+    ] as const) {
+      await a.claim(session, nick);
+      await a.enter("lobby", session);
+    }
+    await store.stop("SIGKILL");
+    a.plane.release("s1");
+    a.plane.release("s2");
+    // Answered after the releases before it, which are given up by then.
+    expect(await answer((done) => a.plane.claim("s2", "bob", 2, done))).toMatchObject({ ok: false });
+    await store.start();
+    await a.when(() => a.healths.at(-1)?.state === "ok");
+    await a.claim("s2", "bob", 3);
+    await a.enter("lobby", "s2");
+    await follower.hears("leave ana");
+    expect(await b.claim("s3", "ana")).toEqual([]);
+    await a.enter("end", "s2");
+    expect(await b.owner("bob")).toBe("s2");
+    await follower.when(() => [...follower.members.values()].join() === "bob");
+  }, 30_000);
+
   test("takes a while to load its log after a restart: it is used as soon as it has", async () => {
     const store = await redis("--appendonly", "yes");
     const a = await join(store.port, newPrefix());

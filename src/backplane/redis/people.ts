@@ -30,6 +30,9 @@ export function readAway(stored: string): { readonly away?: string } {
   return stored === "" ? {} : { away: stored.slice(1) };
 }
 
+/** Ends that were owed and are tried at one beat: some ms of Redis's time. */
+const OWED_AT_ONCE = 200;
+
 /** Told where a change of a room's members stands in the room's order. */
 export type Changed = (room: string, epoch: string, v: number, then: () => void) => void;
 
@@ -40,6 +43,8 @@ export class People {
   readonly #scripts: Scripts;
   readonly #changed: Changed;
   readonly #own = new Map<string, Own>();
+  /** Sessions to be ended that Redis could not end yet. Nobody claims any while it is away, so these are few. */
+  readonly #owed = new Set<string>();
   /** The last call for each session that has one under way. */
   readonly #queues = new Map<string, Promise<void>>();
 
@@ -76,6 +81,7 @@ export class People {
     const [state, born, places, stored] = await this.#scripts.people("claim", ...args);
     if (state === "taken") return nickTaken(nick);
     if (state === "stale") return stale(session);
+    this.#owed.delete(session);
     const rooms = list(places ?? []).map(String);
     const own = this.#own.get(session);
     const away = String(stored ?? "");
@@ -144,19 +150,35 @@ export class People {
     });
   }
 
+  /** Ends a session; what cannot be done now is owed, because its grace never begins while this server lives. */
   release(session: string, failed: (reason: string) => void): void {
     this.#own.delete(session);
     this.#inTurn<object>(
       session,
       (result) => {
-        if (!result.ok) failed(result.message);
+        if (result.ok) return;
+        this.#owed.add(session);
+        failed(result.message);
       },
       async () => {
         const ending = await this.#scripts.people("release", session, this.#server);
+        this.#owed.delete(session);
         if (ending.length > 0) await this.#end(ending);
         return { ok: true };
       },
     );
+  }
+
+  /** Redis answers: ends some of the sessions that it could not end before. */
+  payOwed(failed: (reason: string) => void): void {
+    let left = OWED_AT_ONCE;
+    for (const session of this.#owed) {
+      // Its turn comes by itself.
+      if (this.#queues.has(session)) continue;
+      this.release(session, failed);
+      left -= 1;
+      if (left === 0) return;
+    }
   }
 
   /** Finishes an end that a script has begun: the session leaves its rooms. */
@@ -180,6 +202,7 @@ export class People {
   /** Another server has the session now. */
   taken(session: string): void {
     this.#own.delete(session);
+    this.#owed.delete(session);
   }
 
   /**

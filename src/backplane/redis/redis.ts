@@ -348,7 +348,7 @@ export class RedisBackplane implements Backplane {
   release(session: string): void {
     if (this.#listener === undefined) return;
     this.#people.release(session, (reason) =>
-      this.#log.warn("a session could not be ended; its grace will", { reason }),
+      this.#log.debug("a session could not be ended yet; it will be when Redis answers", { reason }),
     );
   }
 

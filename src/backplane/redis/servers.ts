@@ -115,6 +115,7 @@ export class Servers {
     if (this.#known && known === 0) this.#handlers.forgotten();
     this.#known = true;
     await people.finish(endings);
+    people.payOwed((reason) => this.#parts.log.debug("a session could not be ended yet", { reason }));
   }
 
   /** Asks all servers to compare their positions with an instance. Rejects when Redis goes away. */
