@@ -24,6 +24,11 @@ function conflict(message: string): Outcome {
   return { ok: false, problem: "conflict", message };
 }
 
+/** Whatever else were asked of it, the list says that it goes. */
+function beingRemoved(id: string): Outcome {
+  return conflict(`backend ${quote(id)} is being removed; add it again to keep it`);
+}
+
 /** See the head of this file. */
 export class Control implements BalancerControl {
   readonly #parts: ControlParts;
@@ -55,6 +60,7 @@ export class Control implements BalancerControl {
 
   change(id: string, wish: Parameters<BalancerControl["change"]>[1]): Promise<Outcome> {
     return this.#with(id, (backend) => {
+      if (wish.state !== undefined && backend.drain?.cause === "removal") return beingRemoved(id);
       if (wish.weight !== undefined) this.#parts.pool.weigh(backend, wish.weight);
       if (wish.state === "ready") this.#parts.pool.ready(backend);
       else if (wish.state === "drain") this.#parts.pool.drain(backend, { cause: "operator" });
@@ -67,8 +73,7 @@ export class Control implements BalancerControl {
   drain(id: string, { rate, deadlineSeconds }: DrainWish): Promise<Outcome> {
     return this.#with(id, (backend) => {
       if (backend.maintenance) return conflict(`backend ${quote(id)} is in maintenance, and has no sessions`);
-      if (backend.drain?.cause === "removal")
-        return conflict(`backend ${quote(id)} is being removed already`);
+      if (backend.drain?.cause === "removal") return beingRemoved(id);
       this.#parts.pool.drain(backend, {
         cause: "operator",
         ...(rate === undefined ? {} : { rate }),
@@ -80,9 +85,7 @@ export class Control implements BalancerControl {
 
   ready(id: string): Promise<Outcome> {
     return this.#with(id, (backend) => {
-      if (backend.drain?.cause === "removal") {
-        return conflict(`backend ${quote(id)} is being removed; add it again to keep it`);
-      }
+      if (backend.drain?.cause === "removal") return beingRemoved(id);
       this.#parts.pool.ready(backend);
       return fine;
     });

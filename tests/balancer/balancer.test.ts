@@ -341,6 +341,30 @@ describe("backends", () => {
     await settled("up");
   });
 
+  test("a backend that is being removed is no other state's before it is gone", async () => {
+    const all = backends(2);
+    const { connect, balancer, settled } = await balance(all);
+    await settled("up,up");
+    const [one] = (await connect(1)) as [Client];
+    expect(await one.ask("hi")).toBe("s1 hi");
+    // With nowhere to go, the session stays, and the removal waits for it.
+    await balancer.control.change(all[1]!.id, { state: "maintenance" });
+    expect(await balancer.control.remove(all[0]!.id)).toEqual({ ok: true });
+    for (const state of ["ready", "drain", "maintenance"] as const) {
+      expect(await balancer.control.change(all[0]!.id, { state, weight: 7 })).toMatchObject({
+        ok: false,
+        problem: "conflict",
+      });
+    }
+    expect(await balancer.control.drain(all[0]!.id, {})).toMatchObject({ problem: "conflict" });
+    expect(await balancer.control.ready(all[0]!.id)).toMatchObject({ problem: "conflict" });
+    const removed = (await balancer.snapshot()).backends[0];
+    expect(removed).toMatchObject({ state: "draining", weight: 1, drain: { cause: "removal" } });
+    await balancer.control.change(all[1]!.id, { state: "ready" });
+    await settled("up");
+    expect(await one.ask("hi")).toBe("s2 hi");
+  });
+
   test("in maintenance lose their sessions to others, and are not even checked", async () => {
     const all = backends(2);
     const { connect, balancer, settled, view } = await balance(all);
