@@ -10,7 +10,6 @@
  * Bun's rules kept here: `write` buffers nothing and says how much was taken; `end()` drops what was not, so closing
  * flushes first, then shuts down, then waits a moment for the other side.
  */
-import type { Socket } from "bun";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { peerLinkLimits } from "../protocol/limits.peer.ts";
@@ -30,6 +29,22 @@ export interface TlsSocketEvents {
   closed(end: TlsEnd): void;
 }
 
+/**
+ * What carries a connection: a socket of Bun's, or a pipe of whatever kind with TLS in it (tls-pipe.ts). `write` says how
+ * many bytes it took, 0 when it is full (a drain follows), less when it is dead.
+ */
+export interface TlsCarrier {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  write(bytes: Uint8Array): number;
+  shutdown(): void;
+  end(): void;
+  terminate(): void;
+  exportKeyingMaterial(bytes: number, label: string, context: Buffer): Buffer;
+}
+
 /** `::ffff:10.0.0.1` as `10.0.0.1`; all else unchanged. */
 export function plainAddress(address: string): string {
   return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
@@ -44,7 +59,10 @@ export class TlsSocket {
   /** True on the side that dialled. */
   readonly dialled: boolean;
 
-  readonly #socket: Socket<unknown>;
+  /** True when it runs through somebody else's pipe, and its addresses are nobody's. */
+  readonly relayed: boolean;
+
+  readonly #socket: TlsCarrier;
   readonly #clock: Clock;
   readonly #outboxBytes: number;
   readonly #outbox: Uint8Array[] = [];
@@ -57,7 +75,8 @@ export class TlsSocket {
   #early: Uint8Array[] = [];
 
   constructor(options: {
-    socket: Socket<unknown>;
+    socket: TlsCarrier;
+    relayed?: boolean;
     peerCertificate: Uint8Array;
     dialled: boolean;
     clock: Clock;
@@ -69,6 +88,7 @@ export class TlsSocket {
     this.#outboxBytes = options.outboxBytes ?? peerLinkLimits.outboxBytes;
     this.peerCertificate = options.peerCertificate;
     this.dialled = options.dialled;
+    this.relayed = options.relayed === true;
     this.remote = { host: plainAddress(socket.remoteAddress), port: socket.remotePort };
     this.local = { host: plainAddress(socket.localAddress), port: socket.localPort };
   }

@@ -24,6 +24,8 @@ export const peerLinkLimits = {
   outboxBytes: 8 * MiB,
   /** Above it no further frames of the mesh are taken until the outbox is empty; the core asks for the rest later. */
   outboxSoftBytes: 1 * MiB,
+  /** What TLS in a relay's pipe may keep unsent before the link's own outbox does: a full window of the relay. */
+  pipeKeptBytes: 64 * KiB,
   /** Between two pings. Keeps NAT and firewall state alive, which may be dropped after 30 s. */
   pingMs: 10_000,
   /** Without a byte from the other side for this long the link is dead: two pings unanswered. */
@@ -62,6 +64,23 @@ export const peerNodeLimits = {
   draftsMost: 1_000,
   /** Strangers turned away, remembered for `/why`. */
   turnedAwayRemembered: 50,
+} as const;
+
+/** A path through a server between two people who were introduced; introductionLimits has what the server allows. */
+export const relayLimits = {
+  /** Bytes in one frame: what fits `relayFrameCharacters` in base64. */
+  frameBytes: 12 * KiB,
+  /** Bytes sent and not acknowledged: four frames. More would only wait longer in the server's queues. */
+  windowBytes: 48 * KiB,
+  /** Bytes got after which an ack goes out at once: half a window, so that a sender never stands still. */
+  ackBytes: 24 * KiB,
+  /** The first byte that is not acknowledged waits no longer than this. */
+  ackMs: 100,
+  /** Without an ack for this long the stream is broken: a hand-over takes less, and loses what was under way. */
+  silenceMs: 5_000,
+  /** Characters a second and at once: three quarters of what the server allows, because clocks and queues differ. */
+  paceCharacters: 384 * KiB,
+  paceBurst: 512 * KiB,
 } as const;
 
 /** A peer's line and JSON mode. */
