@@ -75,7 +75,12 @@ export function eventLines(event: NodeEvent, look: Look): string[] {
   }
 }
 
-const pathWords = { local: "on this machine", vpn: "over a VPN", direct: "directly" } as const;
+const pathWords = {
+  local: "on this machine",
+  vpn: "over a VPN",
+  direct: "directly",
+  relay: "through a relay",
+} as const;
 
 function skewWords(aheadMs: number): string {
   const minutes = Math.max(1, Math.round(Math.abs(aheadMs) / 60_000));

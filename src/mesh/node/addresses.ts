@@ -12,8 +12,8 @@ import { membershipLimits } from "../../protocol/limits.mesh.ts";
 /** As `os.networkInterfaces()` gives them. */
 export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
 
-/** The kind of path: on this machine, over a VPN, or over any other network. */
-export type Path = "local" | "vpn" | "direct";
+/** The kind of path: on this machine, over a VPN, over any other network, or through somebody's relay. */
+export type Path = "local" | "vpn" | "direct" | "relay";
 
 /** Interface names of VPN software: WireGuard, OpenVPN, Tailscale, ZeroTier, Nebula, macOS utun, PPP. */
 const vpnInterface = /^(wg|tun|tap|utun|tailscale|zt|nebula|ppp|nordlynx|proton)/i;

@@ -23,13 +23,13 @@ import { IssuedInvites } from "../pairing/issued-invites.ts";
 import type { LearnedBy } from "../pairing/known-peers.ts";
 import { Drafts, type Written, type WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
-import type { PeerHome } from "./home.ts";
+import type { MeshHome } from "./home.ts";
 import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
 
 /** What the node gives it. */
 export interface BelongingOptions {
   readonly self: PeerId;
-  readonly home: PeerHome;
+  readonly home: MeshHome;
   readonly opener: MeshOpener;
   readonly clock: Clock;
   readonly random: Random;

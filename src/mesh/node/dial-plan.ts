@@ -18,8 +18,8 @@ export interface DialTarget {
   readonly address: Address;
   /** The key that must answer; undefined on a first contact. */
   readonly expected: PeerId | undefined;
-  /** Typed by a person, from an invite, announced by a member, where somebody answered before, or by a beacon. */
-  readonly from: "typed" | "invite" | "member" | "known" | "lan";
+  /** Typed by a person, from an invite, announced by a member, where somebody answered before, by a beacon, or told by them. */
+  readonly from: "typed" | "invite" | "member" | "known" | "lan" | "told";
 }
 
 /** What is known of an address, for `/why`. */
@@ -168,7 +168,9 @@ export class DialPlan {
   }
 
   #courtesyMs({ from, expected }: DialTarget): number {
-    return from === "member" && expected !== undefined && expected < this.#self ? dialLimits.courtesyMs : 0;
+    return (from === "member" || from === "told") && expected !== undefined && expected < this.#self
+      ? dialLimits.courtesyMs
+      : 0;
   }
 
   #justStarted(peerId: PeerId, now: number): boolean {

@@ -11,12 +11,14 @@ export interface TargetSources {
   readonly invite: Invite | undefined;
   readonly core: MeshCoreApi;
   readonly known: Pick<KnownPeers, "pinOf" | "pins">;
+  /** What peers told of themselves by another way than the log. */
+  readonly told: readonly { readonly address: Address; readonly peerId: PeerId }[];
   /** Where members' beacons came from, with the key that answered there, if one did. */
   readonly seen: readonly { readonly address: Address; readonly peerId: PeerId | undefined }[];
 }
 
 /** All of them; a typed address expects the key that answered there before, if any did. */
-export function dialTargets({ typed, invite, core, known, seen }: TargetSources): DialTarget[] {
+export function dialTargets({ typed, invite, core, known, told, seen }: TargetSources): DialTarget[] {
   const targets = typed.map((address): DialTarget => ({
     address,
     expected: known.pinOf(address),
@@ -36,6 +38,7 @@ export function dialTargets({ typed, invite, core, known, seen }: TargetSources)
       if (address !== undefined) targets.push({ address, expected: peerId, from: "member" });
     }
   }
+  for (const { address, peerId } of told) targets.push({ address, expected: peerId, from: "told" });
   const named = new Set(targets.map(({ address }) => formatAddress(address)));
   for (const { address, peerId } of seen) {
     if (!named.has(formatAddress(address))) targets.push({ address, expected: peerId, from: "lan" });

@@ -12,7 +12,7 @@ import { lanLimits, peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { MeshCoreApi, PeerId } from "../core/api.ts";
 import type { LinkFailure } from "../link/failures.ts";
 import type { Invite } from "../pairing/invite.ts";
-import type { KnownPeers } from "../pairing/known-peers.ts";
+import type { Acquaintances } from "../pairing/known-peers.ts";
 import { DialPlan, isBrief, type Attempts, type DialTarget } from "./dial-plan.ts";
 import { dialTargets } from "./dial-targets.ts";
 import type { NodeEvent } from "./events.ts";
@@ -23,7 +23,7 @@ export interface DiallerOptions {
   readonly tls: TlsIdentity;
   readonly clock: Clock;
   readonly random: Random;
-  readonly known: KnownPeers;
+  readonly known: Acquaintances;
   readonly typed: readonly Address[];
   readonly invite: Invite | undefined;
   core(): MeshCoreApi;
@@ -39,6 +39,8 @@ export class Dialler {
   readonly #typed: Address[];
   /** Failures that were told, so that an address that stays away is told once and not at every attempt. */
   readonly #told = new Set<string>();
+  /** Where peers said by another way than the log that they are. */
+  readonly #reachAt = new Map<PeerId, readonly Address[]>();
   /** Who answered at an address that a person typed, this time. */
   readonly #answered = new Map<string, PeerId>();
   /** Where members' beacons came from; the latest last. */
@@ -64,7 +66,17 @@ export class Dialler {
     const { clock, known, invite } = this.#options;
     this.#forgetUnseen();
     const seen = [...this.#seen.values()];
-    this.#targets ??= dialTargets({ typed: this.#typed, invite, core: this.#options.core(), known, seen });
+    const told = [...this.#reachAt].flatMap(([peerId, addresses]) =>
+      addresses.map((address) => ({ address, peerId })),
+    );
+    this.#targets ??= dialTargets({
+      typed: this.#typed,
+      invite,
+      core: this.#options.core(),
+      known,
+      told,
+      seen,
+    });
     const isLinked = (peerId: PeerId): boolean => this.#options.isLinked(peerId);
     for (const target of this.#plan.due(clock.monotonic(), this.#targets, isLinked)) this.#dial(target);
   }
@@ -72,6 +84,13 @@ export class Dialler {
   /** Members or their addresses may have changed. */
   membersChanged(): void {
     this.#targets = undefined;
+  }
+
+  /** Dials these addresses for a peer from now on, in place of those told before, at once. */
+  reach(peerId: PeerId, addresses: readonly Address[]): void {
+    this.#reachAt.set(peerId, addresses);
+    this.#targets = undefined;
+    this.tick();
   }
 
   /** A member's beacon came from this address. */

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { signWith, type Identity } from "../../identity/key-file.ts";
 import type { Clock, Random } from "../../protocol/clock.ts";
-import type { MeshListener } from "../core/api.ts";
+import type { MeshListener, MeshStore } from "../core/api.ts";
 import { MeshCore } from "../core/core.ts";
 import { newMesh } from "../core/mesh-id.ts";
 import { createSealer } from "../core/seal.ts";
@@ -32,22 +32,8 @@ export class DiskMeshes implements MeshOpener {
   }
 
   open(meshId: Uint8Array, listener: MeshListener): OpenedMesh {
-    const { identity, home, clock, random, randomBytes } = this.#options;
-    const store = new SqliteStore(home.storePath(meshId));
-    const core = new MeshCore({
-      meshId,
-      signer: {
-        peerId: identity.peerId,
-        publicKey: identity.publicKey,
-        sign: (message) => signWith(identity, message),
-      },
-      verify: verifyEd25519,
-      sealer: createSealer(seedOf(identity), randomBytes),
-      store,
-      clock,
-      random: { unit: random, bytes: randomBytes },
-      listener,
-    });
+    const store = new SqliteStore(this.#options.home.storePath(meshId));
+    const core = coreOver(store, this.#options, meshId, listener);
     return {
       core,
       notes: { read: (key) => store.note(key), write: (key, value) => store.setNote(key, value) },
@@ -68,6 +54,29 @@ export class DiskMeshes implements MeshOpener {
     const path = this.#options.home.storePath(meshId);
     for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
   }
+}
+
+/** A core whose entries are signed and sealed with the device's key, and kept in `store`. */
+export function coreOver(
+  store: MeshStore,
+  { identity, clock, random, randomBytes }: Omit<DiskMeshOptions, "home">,
+  meshId: Uint8Array,
+  listener: MeshListener,
+): MeshCore {
+  return new MeshCore({
+    meshId,
+    signer: {
+      peerId: identity.peerId,
+      publicKey: identity.publicKey,
+      sign: (message) => signWith(identity, message),
+    },
+    verify: verifyEd25519,
+    sealer: createSealer(seedOf(identity), randomBytes),
+    store,
+    clock,
+    random: { unit: random, bytes: randomBytes },
+    listener,
+  });
 }
 
 /** The 32 secret bytes of the key (RFC 8032, 5.1.5). */

@@ -18,7 +18,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
 import type { Draft } from "../core/api.ts";
-import { KnownPeers } from "../pairing/known-peers.ts";
+import { KnownPeers, type Acquaintances } from "../pairing/known-peers.ts";
 import { readJsonFile, writeJsonFile } from "../pairing/json-file.ts";
 
 const key = z.string().regex(/^[\w-]{43}$/, "not 32 bytes in base64url");
@@ -51,8 +51,19 @@ export class HomeError extends Error {
   override readonly name = "HomeError";
 }
 
+/** What a node remembers beside its log. Methods throw StateFileError where a disk refuses. */
+export interface MeshHome {
+  readonly known: Acquaintances;
+  current(): KnownMesh | undefined;
+  mesh(id: Uint8Array): KnownMesh | undefined;
+  enter(mesh: KnownMesh, now: number): void;
+  leave(id: Uint8Array): void;
+  keepUnsent(drafts: readonly Draft[]): void;
+  takeUnsent(): readonly Draft[];
+}
+
 /** The directory, locked until {@link close}. */
-export class PeerHome {
+export class PeerHome implements MeshHome {
   readonly directory: string;
   readonly known: KnownPeers;
   readonly #lock: Database;

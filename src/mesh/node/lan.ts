@@ -11,6 +11,7 @@ import type { Clock, Timer } from "../../protocol/clock.ts";
 import { lanLimits } from "../../protocol/limits.peer.ts";
 import { makeBeacon, readBeacon } from "../lan/beacon.ts";
 import type { Interfaces } from "./addresses.ts";
+import type { NodeEvent } from "./events.ts";
 
 /** What discovery needs. */
 export interface LanOptions {
@@ -21,9 +22,8 @@ export interface LanOptions {
   interfaces(): Interfaces;
   /** A member is at this address. May be called often for the same one. */
   found(address: Address): void;
-  /** Somebody who is no member; called once an address. */
-  nearby(address: Address): void;
-  failed(error: Error): void;
+  /** Somebody who is no member is near (once an address), or discovery has stopped. */
+  event(event: NodeEvent): void;
 }
 
 /** Running discovery. */
@@ -41,7 +41,7 @@ export class LanDiscovery {
     this.#options = options;
     this.#broadcast = openBroadcast(lanLimits.port, {
       received: (datagram, from) => this.#received(datagram, from),
-      failed: (error) => options.failed(error),
+      failed: ({ message }) => options.event({ type: "lan-failed", message }),
     });
     this.#timers = [
       clock.after(lanLimits.firstBeaconMs, () => this.#beacon()),
@@ -76,7 +76,7 @@ export class LanDiscovery {
     if (sighting.isMember) this.#options.found(address);
     else if (!this.#told.has(formatAddress(address)) && this.#told.size < lanLimits.nearbyTold) {
       this.#told.add(formatAddress(address));
-      this.#options.nearby(address);
+      this.#options.event({ type: "nearby", address });
     }
   }
 }

@@ -11,13 +11,10 @@
  * and the core hears of a peer only between `up` and `closed` of a link.
  */
 import { networkInterfaces } from "node:os";
-import type { Identity } from "../../identity/key-file.ts";
-import type { TlsIdentity } from "../../net/tls-dial.ts";
-import type { TlsFailure } from "../../net/tls-failure.ts";
 import { listenTls, type TlsListener } from "../../net/tls-listen.ts";
 import type { TlsSocket } from "../../net/tls-socket.ts";
 import { formatAddress, type Address } from "../../protocol/address.ts";
-import type { Clock, Random, Timer } from "../../protocol/clock.ts";
+import type { Clock, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
 import { StoreError } from "../core/store-error.ts";
@@ -25,47 +22,19 @@ import type { LinkCode, LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
-import type { Invite } from "../pairing/invite.ts";
 import { StateFileError } from "../pairing/json-file.ts";
 import { verificationWords } from "../pairing/words.ts";
-import { ownAddresses, pathOf, reachable, type Interfaces } from "./addresses.ts";
+import { ownAddresses, pathOf, reachable, type Interfaces, type Path } from "./addresses.ts";
 import type { DialTarget } from "./dial-plan.ts";
 import { Dialler, isAsked } from "./dialler.ts";
 import { Belonging } from "./belonging.ts";
 import type { Written, WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
-import type { PeerHome } from "./home.ts";
 import { LanDiscovery } from "./lan.ts";
-import type { MeshOpener } from "./open-mesh.ts";
+import type { NodeOptions } from "./options.ts";
 import { PeerLinks } from "./peer-links.ts";
-import type { PeerView, TurnedAway, Why } from "./views.ts";
-
-/** Everything a node is made of. */
-export interface NodeOptions {
-  readonly identity: Identity;
-  readonly tls: TlsIdentity;
-  readonly home: PeerHome;
-  readonly opener: MeshOpener;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly randomBytes: (length: number) => Uint8Array;
-  /** Shown to the others. Undefined: what was set before, or `fallbackNick`. */
-  readonly nick: string | undefined;
-  readonly fallbackNick: string;
-  /** `host` undefined: all addresses. Port 0: any. */
-  readonly listen: { readonly host: string | undefined; readonly port: number };
-  /** Addresses a person typed. */
-  readonly connect: readonly Address[];
-  readonly invite: Invite | undefined;
-  /** Let in only who has an invite. */
-  readonly inviteOnly: boolean;
-  /** Announced instead of the machine's own addresses, where a port is forwarded; undefined: the own ones. */
-  readonly announce: readonly Address[] | undefined;
-  /** Look for members on the local networks, and be found there. */
-  readonly lan: boolean;
-  readonly interfaces?: () => Interfaces;
-  onEvent(event: NodeEvent): void;
-}
+import { TurnedAwayList } from "./turned-away.ts";
+import type { PeerView, Why } from "./views.ts";
 
 /** A running peer. */
 export class MeshNode implements LinkOwner {
@@ -78,7 +47,9 @@ export class MeshNode implements LinkOwner {
   readonly #links: PeerLinks;
   /** Links that are open, up or not, with what is known from outside of them. */
   readonly #open = new Map<Link, { target: DialTarget | undefined; admitted: () => void }>();
-  readonly #turnedAway: TurnedAway[] = [];
+  readonly #turnedAway: TurnedAwayList;
+  /** Whose link was told of, and whether it is relayed. */
+  readonly #told = new Map<PeerId, boolean>();
   #listener: TlsListener | undefined;
   #lan: LanDiscovery | undefined;
   #timers: Timer[] = [];
@@ -92,13 +63,14 @@ export class MeshNode implements LinkOwner {
     this.self = options.identity.peerId;
     this.instance = Buffer.from(options.randomBytes(12)).toString("base64url");
     this.#links = new PeerLinks(this.self);
+    this.#turnedAway = new TurnedAwayList(this.clock, (event) => this.#event(event));
     this.#dialler = new Dialler({
       ...options,
       self: this.self,
       known: options.home.known,
       typed: options.connect,
       core: () => this.core,
-      isLinked: (peerId) => this.#links.primary(peerId) !== undefined,
+      isLinked: (peerId) => this.#links.primary(peerId)?.socket.relayed === false,
       opened: (socket, target) => this.#dialled(socket, target),
       event: (event) => this.#event(event),
     });
@@ -108,7 +80,9 @@ export class MeshNode implements LinkOwner {
       addresses: () => this.addresses(),
       seeking: () => this.#dialler.isSeeking,
       mayStillJoin: (guest) => this.#dialler.mayStillJoin(guest),
-      closeOthers: (than) => this.#closeOthers(than),
+      closeOthers: (than) => {
+        for (const link of this.#open.keys()) if (link !== than) link.close("moved");
+      },
       closeLinks: (peerId, code) => this.#closeLinks(peerId, code),
       event: (event) => this.#event(event),
     });
@@ -116,23 +90,34 @@ export class MeshNode implements LinkOwner {
 
   /** Opens the port and begins to dial. @throws Error with the system's code when the port cannot be opened */
   start(): void {
+    this.#timers = [
+      this.clock.every(peerNodeLimits.tickMs, () => this.#tick()),
+      this.clock.every(peerNodeLimits.interfacesMs, () => this.#belonging.announce()),
+    ];
+    if (this.#options.isHidden !== true) this.#listen();
+    this.#belonging.announce();
+    this.#tick();
+  }
+
+  #listen(): void {
     const { listen, tls, clock } = this.#options;
+    const event = (happened: NodeEvent): void => this.#event(happened);
     this.#listener = listenTls({
       ...listen,
       identity: tls,
       clock,
       hint: "This is the port of an rtchat peer. To talk to it, run: rtchat peer --connect HOST:PORT",
       accepted: (socket, admitted) => this.#greet(socket, undefined, admitted),
-      refused: (remote, failure) => this.#turnAway(remote, undefined, failure),
+      refused: (remote, failure) => this.#turnedAway.add(remote, undefined, failure),
     });
-    this.#timers = [
-      clock.every(peerNodeLimits.tickMs, () => this.#tick()),
-      clock.every(peerNodeLimits.interfacesMs, () => this.#belonging.announce()),
-    ];
-    if (this.#options.lan) this.#discover(this.#listener.port);
+    if (this.#options.lan) {
+      const { port } = this.#listener;
+      const secrets = () => this.secrets();
+      const interfaces = () => reachable(this.#interfaces(), listen.host);
+      const found = (address: Address) => this.#dialler.seenNearby(address);
+      this.#lan = new LanDiscovery({ ...this.#options, port, secrets, interfaces, found, event });
+    }
     this.#event({ type: "listening", host: listen.host, port: this.#listener.port });
-    this.#belonging.announce();
-    this.#tick();
   }
 
   /** Says goodbye to everybody and closes the log. Resolves when the last link is gone. */
@@ -159,8 +144,9 @@ export class MeshNode implements LinkOwner {
 
   /** Addresses under which others can reach this device, best first. */
   addresses(): readonly string[] {
-    const { announce } = this.#options;
+    const { announce, isHidden } = this.#options;
     if (announce !== undefined) return announce.map(formatAddress);
+    if (isHidden === true) return [];
     const port = this.#listener?.port ?? this.#options.listen.port;
     return ownAddresses({ host: this.#options.listen.host, port }, this.#interfaces());
   }
@@ -194,6 +180,28 @@ export class MeshNode implements LinkOwner {
     this.#dialler.connect(address);
   }
 
+  /** Dials these addresses for a peer from now on, in place of those told before. */
+  reach(peerId: PeerId, addresses: readonly Address[]): void {
+    this.#dialler.reach(peerId, addresses);
+  }
+
+  /** Takes a connection that was made elsewhere, over a relay. */
+  attach(socket: TlsSocket): void {
+    if (this.#stopped) socket.destroy({ code: "ours", detail: "stopping" });
+    else this.#greet(socket, undefined, () => {});
+  }
+
+  /** The link that carries a peer's messages now; undefined when there is none. */
+  linkTo(peerId: PeerId): { readonly path: Path; readonly remote: Address } | undefined {
+    const link = this.#links.primary(peerId);
+    return link && { path: this.#pathOf(link), remote: link.socket.remote };
+  }
+
+  /** Asks for a sign of life: a link that is dead without our knowing ends soon. */
+  probe(peerId: PeerId): void {
+    this.#links.primary(peerId)?.probe();
+  }
+
   /** Removes a member for good. */
   remove(peerId: PeerId): { readonly ok: true } | Refused {
     const done = this.core.remove(peerId);
@@ -215,10 +223,9 @@ export class MeshNode implements LinkOwner {
 
   /** Everybody in the mesh, and how we reach them. */
   peers(): readonly PeerView[] {
-    const interfaces = this.#interfaces();
     return this.core.members().map((member) => {
       const link = this.#links.primary(member.peerId);
-      const path = link && pathOf(link.socket.local, link.socket.remote, interfaces);
+      const path = link && this.#pathOf(link);
       const known = this.#options.home.known.get(member.peerId);
       return { ...member, path, roundTripMs: link?.roundTripMs, known };
     });
@@ -230,7 +237,7 @@ export class MeshNode implements LinkOwner {
     return {
       attempts: this.#dialler.attempts().filter(({ target }) => about(target.expected)),
       faults: peerId === undefined ? [] : this.core.faults(peerId),
-      turnedAway: this.#turnedAway.filter((one) => about(one.peerId)),
+      turnedAway: this.#turnedAway.about(peerId),
     };
   }
 
@@ -271,9 +278,12 @@ export class MeshNode implements LinkOwner {
   up(link: Link): LinkCode | ReasonCode | undefined {
     const { peerId } = link;
     if (peerId === undefined || this.#stopped) return "going-away";
-    const up = this.#carry(peerId, link);
-    if (!up.ok) return up.code;
     const { change, close } = this.#links.add(peerId, link);
+    const up = change === "none" ? undefined : this.#carry(peerId, link);
+    if (up?.ok === false) {
+      this.#links.remove(peerId, link);
+      return up.code;
+    }
     const context = this.#open.get(link);
     context?.admitted();
     this.#guarded(() => {
@@ -282,10 +292,7 @@ export class MeshNode implements LinkOwner {
       return undefined;
     });
     for (const older of close) older.close("duplicate");
-    if (change === "first") {
-      const path = pathOf(link.socket.local, link.socket.remote, this.#interfaces());
-      this.#event({ type: "linked", peerId, path, dialled: link.socket.dialled });
-    }
+    if (change !== "none") this.#tellLinked(peerId);
     return undefined;
   }
 
@@ -307,17 +314,33 @@ export class MeshNode implements LinkOwner {
     const { peerId } = link;
     if (!wasUp) {
       if (context?.target !== undefined) this.#dialler.failed(context.target, failure, peerId);
-      else this.#turnAway(link.socket.remote, peerId, failure);
+      else this.#turnedAway.add(link.socket.remote, peerId, failure);
       return;
     }
     if (peerId === undefined) return;
     const change = this.#links.remove(peerId, link);
     const next = this.#links.primary(peerId);
-    if (change === "replaced" && next !== undefined) this.#carry(peerId, next);
+    if (change === "replaced" && next !== undefined) {
+      this.#carry(peerId, next);
+      this.#tellLinked(peerId);
+    }
     if (change !== "last") return;
+    this.#told.delete(peerId);
     this.core.linkDown(peerId);
     this.#dialler.lost(peerId);
     this.#event({ type: "unlinked", peerId, failure });
+  }
+
+  /** Tells of a first link, and of one that is of another kind than the one before. */
+  #tellLinked(peerId: PeerId): void {
+    const link = this.#links.primary(peerId);
+    if (link === undefined || this.#told.get(peerId) === link.socket.relayed) return;
+    this.#told.set(peerId, link.socket.relayed);
+    this.#event({ type: "linked", peerId, path: this.#pathOf(link), dialled: link.socket.dialled });
+  }
+
+  #pathOf({ socket: { relayed, local, remote } }: Link): Path {
+    return relayed ? "relay" : pathOf(local, remote, this.#interfaces());
   }
 
   /** Runs what writes to disk for a link: a disk that refuses ends that link, and not the process. */
@@ -329,18 +352,6 @@ export class MeshNode implements LinkOwner {
       this.#event({ type: "store-failed", message: error.message });
       return "internal";
     }
-  }
-
-  #discover(port: number): void {
-    this.#lan = new LanDiscovery({
-      ...this.#options,
-      port,
-      secrets: () => this.secrets(),
-      interfaces: () => reachable(this.#interfaces(), this.#options.listen.host),
-      found: (address) => this.#dialler.seenNearby(address),
-      nearby: (address) => this.#event({ type: "nearby", address }),
-      failed: (error) => this.#event({ type: "lan-failed", message: error.message }),
-    });
   }
 
   /** Lets the core send to a peer over this link. */
@@ -367,7 +378,7 @@ export class MeshNode implements LinkOwner {
     if (this.#stopped) return;
     this.core.tick();
     this.#belonging.settle();
-    this.#dialler.tick();
+    if (this.#options.isHidden !== true) this.#dialler.tick();
   }
 
   #dialled(socket: TlsSocket, target: DialTarget): void {
@@ -376,20 +387,11 @@ export class MeshNode implements LinkOwner {
   }
 
   #greet(socket: TlsSocket, target: DialTarget | undefined, admitted: () => void): void {
-    const link = new Link(this, socket, target?.expected, target !== undefined && isAsked(target));
+    const expected = target?.expected ?? this.#options.partner;
+    const link = new Link(this, socket, expected, target !== undefined && isAsked(target));
     if (target !== undefined && link.peerId !== undefined) this.#dialler.answered(target, link.peerId);
     this.#open.set(link, { target, admitted });
     link.start();
-  }
-
-  #turnAway(remote: Address, peerId: PeerId | undefined, failure: LinkFailure | TlsFailure): void {
-    this.#turnedAway.unshift({ remote, peerId, failure, at: this.clock.now() });
-    this.#turnedAway.length = Math.min(this.#turnedAway.length, peerNodeLimits.turnedAwayRemembered);
-    this.#event({ type: "turned-away", remote, peerId, failure });
-  }
-
-  #closeOthers(than: Link | undefined): void {
-    for (const link of this.#open.keys()) if (link !== than) link.close("moved");
   }
 
   #closeLinks(peerId: PeerId, code: LinkCode | ReasonCode): void {

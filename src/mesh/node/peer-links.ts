@@ -5,6 +5,8 @@
  * is dead. One rule ends that: the side with the lower ID decides, keeps the newest and closes the rest; the other
  * side sends on the newest and takes frames from all, until the decision arrives. So both can never close each other's
  * choice, and a link that is dead without our knowing never keeps a living one out.
+ *
+ * A direct link is better than a relayed one, whichever is newer: both sides send on it, and the relayed one is closed.
  */
 import type { PeerId } from "../core/api.ts";
 import type { Link } from "../link/link.ts";
@@ -23,7 +25,8 @@ export class PeerLinks {
 
   /** The link to send on, if the peer has one. */
   primary(peerId: PeerId): Link | undefined {
-    return this.#links.get(peerId)?.at(-1);
+    const links = this.#links.get(peerId);
+    return links?.findLast(({ socket }) => !socket.relayed) ?? links?.at(-1);
   }
 
   /** Peers with a link. */
@@ -44,10 +47,14 @@ export class PeerLinks {
       return { change: "first", close: [] };
     }
     const weDecide = this.#self < peerId;
+    const isBetter = (one: Link): boolean =>
+      link.socket.relayed && !one.socket.relayed && one.instance === link.instance;
+    const before = this.primary(peerId);
     // A restarted process has forgotten its old links, so nobody else will close them.
-    const close = older.filter((one) => weDecide || one.instance !== link.instance);
+    const close = older.filter((one) => (weDecide && !isBetter(one)) || one.instance !== link.instance);
+    if (weDecide && older.some(isBetter)) close.push(link);
     this.#links.set(peerId, [...older.filter((one) => !close.includes(one)), link]);
-    return { change: "replaced", close };
+    return { change: this.primary(peerId) === before ? "none" : "replaced", close };
   }
 
   /** A link ended. `replaced` means that another one is the primary now. */
@@ -59,7 +66,8 @@ export class PeerLinks {
       this.#links.delete(peerId);
       return "last";
     }
+    const primary = this.primary(peerId);
     this.#links.set(peerId, left);
-    return before.at(-1) === link ? "replaced" : "none";
+    return primary === link ? "replaced" : "none";
   }
 }

@@ -1,12 +1,14 @@
 /**
  * Known peers: whom this device has met, where, and how far it trusts the key. The peer's `known_hosts`.
  *
- * Two maps. By address: the key that answered there on the first contact by a bare address; another key there later is
- * refused, loudly, until a person forgets the old one. By key: how it was learned (`first-use`: it simply answered;
- * `invite`: an invite pinned it; `member`: a member let it in) and when its words were compared. Trust only rises:
+ * Three maps. By address: the key that answered there on the first contact by a bare address; another key there later is
+ * refused, loudly, until a person forgets the old one. By name in a cluster of servers: the key that the server vouched for
+ * when it first introduced the two; the same holds. By key: how it was learned (`first-use`: it simply answered; `invite`:
+ * an invite pinned it; `member`: a member let it in; `server`: see above) and when its words were compared. Trust only rises:
  * nothing a peer does makes a key less verified, only forgetting it does.
  *
- * Kept in one JSON file, written whole on each change; changes are rare and made by people.
+ * Kept in one JSON file, written whole on each change; changes are rare and made by people. Several programs may run
+ * with one file (a client and a peer), so each change begins by reading what the others have written.
  */
 import { z } from "zod";
 import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
@@ -14,16 +16,19 @@ import { AddressError, formatAddress, parseAddress, type Address } from "../../p
 import { readJsonFile, writeJsonFile } from "./json-file.ts";
 
 /** How a key was learned. */
-export type LearnedBy = "first-use" | "invite" | "member";
+export type LearnedBy = (typeof ways)[number];
+const ways = ["first-use", "invite", "member", "server"] as const;
 
 const peerId = z.custom<PeerId>((value) => typeof value === "string" && isPeerId(value), "not a peer ID");
 const fileSchema = z.object({
   version: z.literal(1),
   addresses: z.record(z.string().refine(isAddress, "not an address"), peerId),
+  /** By cluster, then by the key of the nick. */
+  names: z.record(z.string(), z.record(z.string(), peerId)).default({}),
   peers: z.array(
     z.object({
       peerId,
-      learned: z.enum(["first-use", "invite", "member"]),
+      learned: z.enum(ways),
       firstSeen: z.number(),
       verifiedAt: z.number().optional(),
     }),
@@ -40,19 +45,30 @@ export interface KnownPeer {
   readonly verifiedAt: number | undefined;
 }
 
+/** What a node asks of whom this device has met. */
+export type Acquaintances = Pick<KnownPeers, "get" | "meet" | "verify" | "pin" | "pinOf" | "pins">;
+
 /** The file in memory. Every change is on disk when the call returns. */
 export class KnownPeers {
   readonly path: string;
   readonly #addresses = new Map<string, PeerId>();
   readonly #peers = new Map<PeerId, KnownPeer>();
+  #names: z.infer<typeof fileSchema>["names"] = {};
 
   /** @throws StateFileError when the file is there and cannot be used */
   constructor(path: string) {
     this.path = path;
-    const file = readJsonFile(path, fileSchema);
-    for (const [address, id] of Object.entries(file?.addresses ?? {})) this.#addresses.set(address, id);
-    for (const peer of file?.peers ?? [])
-      this.#peers.set(peer.peerId, { ...peer, verifiedAt: peer.verifiedAt });
+    this.#read();
+  }
+
+  #read(): void {
+    const file = readJsonFile(this.path, fileSchema);
+    if (file === undefined) return;
+    this.#addresses.clear();
+    this.#peers.clear();
+    for (const [address, id] of Object.entries(file.addresses)) this.#addresses.set(address, id);
+    for (const peer of file.peers) this.#peers.set(peer.peerId, { ...peer, verifiedAt: peer.verifiedAt });
+    this.#names = file.names;
   }
 
   /** The key that must answer at an address that a person typed, if it ever did. */
@@ -72,6 +88,8 @@ export class KnownPeers {
   /** Remembers a key when it is new. @throws StateFileError when that could not be written */
   meet(id: PeerId, learned: LearnedBy, now: number): void {
     if (this.#peers.has(id)) return;
+    this.#read();
+    if (this.#peers.has(id)) return;
     this.#peers.set(id, { peerId: id, learned, firstSeen: now, verifiedAt: undefined });
     this.#write();
   }
@@ -80,12 +98,15 @@ export class KnownPeers {
   pin(address: Address, id: PeerId): void {
     const key = formatAddress(address);
     if (this.#addresses.has(key)) return;
+    this.#read();
+    if (this.#addresses.has(key)) return;
     this.#addresses.set(key, id);
     this.#write();
   }
 
   /** The words were compared and are the same. */
   verify(id: PeerId, now: number): void {
+    this.#read();
     const known = this.#peers.get(id) ?? {
       peerId: id,
       learned: "member",
@@ -98,14 +119,42 @@ export class KnownPeers {
 
   /** Forgets the key at an address, so that the next one to answer is believed. False when none was remembered. */
   forget(address: Address): boolean {
+    this.#read();
     if (!this.#addresses.delete(formatAddress(address))) return false;
+    this.#write();
+    return true;
+  }
+
+  /** The key that a cluster's servers vouched for under a name, if they ever did. @param nickKey see nameKey */
+  vouchedFor(cluster: string, nickKey: string): PeerId | undefined {
+    const names = Object.hasOwn(this.#names, cluster) ? this.#names[cluster] : undefined;
+    return names !== undefined && Object.hasOwn(names, nickKey) ? names[nickKey] : undefined;
+  }
+
+  /** A cluster's servers vouch for a key under a name, when none was remembered. */
+  vouch(cluster: string, nickKey: string, id: PeerId, now: number): void {
+    this.meet(id, "server", now);
+    if (this.vouchedFor(cluster, nickKey) !== undefined) return;
+    this.#read();
+    const others = Object.hasOwn(this.#names, cluster) ? this.#names[cluster] : {};
+    this.#names = { ...this.#names, [cluster]: { ...others, [nickKey]: id } };
+    this.#write();
+  }
+
+  /** Forgets the key of a name, so that the next one is believed. False when none was remembered. */
+  forgetName(cluster: string, nickKey: string): boolean {
+    this.#read();
+    if (this.vouchedFor(cluster, nickKey) === undefined) return false;
+    const { [nickKey]: _, ...others } = this.#names[cluster] ?? {};
+    this.#names = { ...this.#names, [cluster]: others };
     this.#write();
     return true;
   }
 
   #write(): void {
     const peers = [...this.#peers.values()];
-    writeJsonFile(this.path, { version: 1, addresses: Object.fromEntries(this.#addresses), peers });
+    const addresses = Object.fromEntries(this.#addresses);
+    writeJsonFile(this.path, { version: 1, addresses, names: this.#names, peers });
   }
 }
 

@@ -31,7 +31,7 @@ export interface RelayStreamOptions {
   /** Shared by all streams of this client. */
   readonly pace: RelayPace;
   /** Gives a frame to the server. False when there is no connection to it. */
-  send(frame: RelayFrame): boolean;
+  readonly send: (frame: RelayFrame) => boolean;
 }
 
 /** See above. */
