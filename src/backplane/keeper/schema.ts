@@ -153,6 +153,8 @@ export function openForWriting(file: string, beginning: Beginning): Database {
  * @throws StoreProblem
  */
 export function openForReading(file: string): Database | undefined {
+  // Asked before: it may be made between an attempt that fails for want of it and a look after that.
+  const wasThere = existsSync(file);
   try {
     return guarded(
       file,
@@ -164,7 +166,8 @@ export function openForReading(file: string): Database | undefined {
     );
   } catch (error) {
     if (error instanceof StoreProblem && error.kind === "busy") return undefined;
-    if (error instanceof StoreProblem && error.kind === "inaccessible" && !existsSync(file)) return undefined;
+    const isThere = wasThere && existsSync(file);
+    if (error instanceof StoreProblem && error.kind === "inaccessible" && !isThere) return undefined;
     throw error;
   }
 }
