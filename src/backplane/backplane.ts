@@ -52,7 +52,8 @@ export interface Snapshot {
 
 /** What a hub hears of a room it subscribed. Called synchronously, in the order committed. */
 export interface RoomSubscriber {
-  entry(entry: LogEntry): void;
+  /** Consecutive entries, the oldest first, at least one: what one turn brought, as far as the driver has it together. */
+  appended(entries: readonly LogEntry[]): void;
   presence(event: PresenceEvent): void;
   record(key: string, value: string): void;
   /** Continuity was lost: forget what was known of the room, this is how it stands. */

@@ -129,7 +129,7 @@ export class MemoryStore {
 }
 
 const announcer: Announcer<MemoryBackplane> = {
-  entry: (room, entry) => eachSubscription(room, (subscriber) => subscriber.entry(entry)),
+  entry: (room, entry) => eachSubscription(room, (subscriber) => subscriber.appended([entry])),
   presence: (room, event) => eachSubscription(room, (subscriber) => subscriber.presence(event)),
   record: (room, key, value) => eachSubscription(room, (subscriber) => subscriber.record(key, value)),
   taken: (server, session) => server.hear((listener) => listener.taken(session)),

@@ -49,11 +49,14 @@ export class RoomView {
     this.#records = new Map(records);
   }
 
-  /** A live entry; one that was told already is passed over. */
-  entry(entry: LogEntry): void {
-    if (this.closed || entry.seq <= this.#last) return;
-    this.#last = entry.seq;
-    this.#subscriber.entry(entry);
+  /** Live entries, consecutive; those that were told already are passed over. */
+  appended(entries: readonly LogEntry[]): void {
+    const newest = entries.at(-1)?.seq ?? 0;
+    if (this.closed || newest <= this.#last) return;
+    const told = this.#last;
+    this.#last = newest;
+    const some = (entries[0]?.seq ?? 0) <= told;
+    this.#subscriber.appended(some ? entries.filter(({ seq }) => seq > told) : entries);
   }
 
   presence(event: PresenceEvent): void {
@@ -94,7 +97,7 @@ export class RoomView {
    */
   continueWith(page: HistoryPage): boolean {
     if (page.epoch !== this.#epoch || page.entries[0]?.seq !== this.#last + 1) return false;
-    for (const entry of page.entries) this.entry(entry);
+    this.appended(page.entries);
     return true;
   }
 

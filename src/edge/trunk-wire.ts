@@ -5,7 +5,8 @@
  * frames and call a port. Neither knows sockets. What is frequent (lines, sends, group messages) is fixed fields and a
  * slice; what is rare (opening, handing over) is JSON, checked with zod, because the other side may be another build.
  *
- * Invariant: decoding what was encoded gives the same calls in the same order.
+ * Invariant: decoding what was encoded gives the same calls in the same order, but that answers to one session with
+ * nothing between them are one answer.
  */
 import { z } from "zod";
 import { isErrorCode } from "../protocol/errors.ts";
@@ -120,6 +121,9 @@ function closeReason(reason: string): CloseReason {
 export class EdgePortEncoder implements EdgePort {
   readonly #writer: FrameWriter;
   readonly #wrote: () => void;
+  /** The last `send`: its frame, and whose it is. */
+  #sent = -1;
+  #sentTo: SessionId = 0;
 
   /** @param wrote called after each frame: there is something to flush */
   constructor(writer: FrameWriter, wrote: () => void) {
@@ -128,7 +132,14 @@ export class EdgePortEncoder implements EdgePort {
   }
 
   send(session: SessionId, bytes: Uint8Array, done: number): void {
-    this.#writer.begin(Op.Send).u32(session).u32(done).bytes(bytes).end();
+    const writer = this.#writer;
+    if (session === this.#sentTo && writer.frame === this.#sent) {
+      writer.replaceU32(4, done).bytes(bytes).end();
+    } else {
+      writer.begin(Op.Send).u32(session).u32(done).bytes(bytes).end();
+      this.#sent = writer.frame;
+      this.#sentTo = session;
+    }
     this.#wrote();
   }
 

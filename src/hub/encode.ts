@@ -71,16 +71,63 @@ export function readBody(body: Uint8Array): StoredMessage {
   return JSON.parse(`{${decoder.decode(body)}}`) as StoredMessage;
 }
 
+const HEAD = encoder.encode('{"type":"message","seq":');
+/** `,"at":…,` of the last entry encoded: those of one turn have it in common. */
+let lastAt = -1;
+let atField = NOTHING;
+
+function fieldOf(at: number): Uint8Array {
+  if (at !== lastAt) {
+    lastAt = at;
+    atField = encoder.encode(`,"at":${at},`);
+  }
+  return atField;
+}
+
+/** Log entries as the lines that are delivered. */
+export function encodeEntries(entries: readonly LogEntry[]): Uint8Array {
+  let bytes = 0;
+  for (const { seq, at, body } of entries) {
+    bytes += HEAD.length + digitsOf(seq) + fieldOf(at).length + body.length + 2;
+  }
+  const lines = new Uint8Array(bytes);
+  let end = 0;
+  for (const { seq, at, body } of entries) {
+    lines.set(HEAD, end);
+    end += HEAD.length + digitsOf(seq);
+    writeDigits(lines, end, seq);
+    const field = fieldOf(at);
+    lines.set(field, end);
+    lines.set(body, end + field.length);
+    end += field.length + body.length + 2;
+    lines[end - 2] = 0x7d; // }
+    lines[end - 1] = 0x0a;
+  }
+  return lines;
+}
+
 /** A log entry as the line that is delivered. */
 export function encodeEntry(entry: LogEntry): Uint8Array {
-  const head = `{"type":"message","seq":${entry.seq},"at":${entry.at},`;
-  const { body } = entry;
-  const line = Buffer.allocUnsafe(head.length + body.length + 2);
-  line.write(head, "latin1");
-  line.set(body, head.length);
-  line[line.length - 2] = 0x7d; // }
-  line[line.length - 1] = 0x0a;
-  return line;
+  return encodeEntries([entry]);
+}
+
+/** How many digits a whole number has that is not negative. */
+function digitsOf(value: number): number {
+  let digits = 1;
+  for (let power = 10; power <= value; power *= 10) digits += 1;
+  return digits;
+}
+
+/** Writes a number's digits so that they end before `end`. Faster than by way of a string. */
+function writeDigits(into: Uint8Array, end: number, value: number): void {
+  let at = end;
+  let rest = value;
+  do {
+    const tens = Math.floor(rest / 10);
+    at -= 1;
+    into[at] = 0x30 + (rest - tens * 10);
+    rest = tens;
+  } while (rest > 0);
 }
 
 /** The byte length of all lines. */

@@ -1,9 +1,13 @@
 /**
  * The newest messages of a room, encoded, so that most joins and hand-overs read no log.
  *
+ * They are kept as they were delivered, in pieces of one or more lines: keeping costs nothing a line, and a piece is cut
+ * into lines only when somebody reads. Whole pieces are given up, the oldest first.
+ *
  * Invariant: the lines are those of the entries after `after`, all of them, in order, up to the room's position: their
  * number is the position less `after`.
  */
+const NEWLINE = 0x0a;
 
 /** How much all rooms of a hub keep together. */
 export interface CacheBudget {
@@ -15,9 +19,12 @@ export class RecentMessages {
   readonly #messagesMost: number;
   readonly #bytesMost: number;
   readonly #budget: CacheBudget;
-  #lines: Uint8Array[] = [];
-  /** Lines before this index are given up: cut off when they are as many as the others. */
+  #pieces: Uint8Array[] = [];
+  /** How many lines each piece has. */
+  #counts: number[] = [];
+  /** Pieces before this index are given up: cut off when they are as many as the others. */
   #head = 0;
+  #length = 0;
   #bytes = 0;
   #after = 0;
 
@@ -33,18 +40,20 @@ export class RecentMessages {
   }
 
   get length(): number {
-    return this.#lines.length - this.#head;
+    return this.#length;
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
-  /** Takes the line of the next entry. */
-  push(line: Uint8Array): void {
-    this.#lines.push(line);
-    this.#count(line.length);
-    while (this.#bytes > this.#bytesMost || this.length > this.#messagesMost) this.#shift();
+  /** Takes the lines of the next entries, so many. */
+  push(lines: Uint8Array, count: number): void {
+    this.#pieces.push(lines);
+    this.#counts.push(count);
+    this.#length += count;
+    this.#count(lines.length);
+    while (this.#bytes > this.#bytesMost || this.#length > this.#messagesMost) this.#shift();
   }
 
   /**
@@ -58,41 +67,57 @@ export class RecentMessages {
     let bytes = this.#bytes;
     for (let at = usable - 1; at >= 0; at -= 1) {
       const line = lines[at];
-      if (line === undefined || this.length + taken.length >= this.#messagesMost) break;
+      if (line === undefined || this.#length + taken.length >= this.#messagesMost) break;
       bytes += line.length;
       if (bytes > this.#bytesMost) break;
       taken.push(line);
     }
     if (taken.length === 0) return;
     this.#after -= taken.length;
+    this.#length += taken.length;
     for (const line of taken) this.#count(line.length);
-    this.#lines = [...taken.reverse(), ...this.#lines.slice(this.#head)];
+    this.#pieces = [...taken.reverse(), ...this.#pieces.slice(this.#head)];
+    this.#counts = [...taken.map(() => 1), ...this.#counts.slice(this.#head)];
     this.#head = 0;
   }
 
   /** The lines of all entries after `seq`, which must not be before {@link after}. */
   since(seq: number): Uint8Array[] {
-    return this.#lines.slice(this.#head + Math.max(0, seq - this.#after));
+    const lines: Uint8Array[] = [];
+    let skip = Math.max(0, seq - this.#after);
+    for (let at = this.#head; at < this.#pieces.length; at += 1) {
+      const count = this.#counts[at] ?? 0;
+      const piece = this.#pieces[at] ?? EMPTY;
+      if (count === 1 && skip === 0) lines.push(piece);
+      else if (skip < count) cut(piece, skip, lines);
+      skip = Math.max(0, skip - count);
+    }
+    return lines;
   }
 
   /** Forgets all; the next line is that of `position + 1`. */
   clear(position: number): void {
     this.#count(-this.#bytes);
-    this.#lines = [];
+    this.#pieces = [];
+    this.#counts = [];
     this.#head = 0;
+    this.#length = 0;
     this.#after = position;
   }
 
   #shift(): void {
-    const line = this.#lines[this.#head];
-    if (line === undefined) return;
+    const piece = this.#pieces[this.#head];
+    const count = this.#counts[this.#head];
+    if (piece === undefined || count === undefined) return;
     // The empty slot lets go of the bytes at once.
-    this.#lines[this.#head] = EMPTY;
+    this.#pieces[this.#head] = EMPTY;
     this.#head += 1;
-    this.#after += 1;
-    this.#count(-line.length);
-    if (this.#head > 32 && this.#head * 2 > this.#lines.length) {
-      this.#lines = this.#lines.slice(this.#head);
+    this.#length -= count;
+    this.#after += count;
+    this.#count(-piece.length);
+    if (this.#head > 32 && this.#head * 2 > this.#pieces.length) {
+      this.#pieces = this.#pieces.slice(this.#head);
+      this.#counts = this.#counts.slice(this.#head);
       this.#head = 0;
     }
   }
@@ -104,3 +129,14 @@ export class RecentMessages {
 }
 
 const EMPTY = new Uint8Array(0);
+
+/** Appends a piece's lines but the first `skip`. */
+function cut(piece: Uint8Array, skip: number, into: Uint8Array[]): void {
+  let start = 0;
+  let line = 0;
+  for (let end = piece.indexOf(NEWLINE) + 1; end > 0; end = piece.indexOf(NEWLINE, start) + 1) {
+    if (line >= skip) into.push(piece.subarray(start, end));
+    line += 1;
+    start = end;
+  }
+}

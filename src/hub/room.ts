@@ -9,11 +9,12 @@
  * history is at hand, then everybody gets a `joined` that says that something is missing, in groups of the new epoch.
  */
 import type { LogEntry, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane/backplane.ts";
+import { hubLimits } from "../protocol/limits.ts";
 import { INBOX } from "../protocol/messages.ts";
 import type { Away, Position, Presence } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
 import { awayMessage } from "./away.ts";
-import { encodeEntry, encodeLine, joinLines } from "./encode.ts";
+import { encodeEntries, encodeLine, joinLines } from "./encode.ts";
 import { Gatherer } from "./gather.ts";
 import type { Group } from "./group.ts";
 import { encodeJoined } from "./joined.ts";
@@ -100,24 +101,36 @@ export class Room implements RoomSubscriber {
     this.gatherer.check();
   }
 
-  entry(entry: LogEntry): void {
-    if (entry.seq !== this.#seq + 1) {
-      // What was heard before says nothing new; what comes too early means that something is missing.
-      if (entry.seq <= this.#seq) return;
-      const fields = { room: this.log, at: this.#seq, given: entry.seq };
+  appended(entries: readonly LogEntry[]): void {
+    const known = entries.findIndex(({ seq }) => seq > this.#seq);
+    // What was heard before says nothing new; what comes too early means that something is missing.
+    if (known === -1) return;
+    const fresh = known === 0 ? entries : entries.slice(known);
+    const given = fresh[0]?.seq ?? 0;
+    if (given !== this.#seq + 1 || fresh.at(-1)?.seq !== this.#seq + fresh.length) {
+      const fields = { room: this.log, at: this.#seq, given };
       this.#core.logger.error("the backplane left out entries; subscribing again", fields);
       this.#core.rooms.resubscribe(this);
       return;
     }
-    const line = encodeEntry(entry);
-    this.#seq = entry.seq;
+    for (let at = 0; at < fresh.length;) {
+      const end = endOfPiece(fresh, at);
+      this.#deliver(end - at === fresh.length ? fresh : fresh.slice(at, end));
+      at = end;
+    }
+    if (this.#waiters.length > 0 && this.state === "live") this.#runWaiters();
+  }
+
+  /** Gives the next entries to everybody, in one frame an edge. */
+  #deliver(entries: readonly LogEntry[]): void {
+    const lines = encodeEntries(entries);
+    this.#seq += entries.length;
     this.active = true;
-    this.recent.push(line);
+    this.recent.push(lines, entries.length);
     if (this.#core.cacheBudget.bytes > this.#core.limits.cacheBytes) this.#core.rooms.trim();
     if (this.state !== "live") return;
     const digest = this.digest;
-    for (const group of this.#groups) group.edge.group(group.id, line, entry.seq, digest, 0);
-    if (this.#waiters.length > 0) this.#runWaiters();
+    for (const group of this.#groups) group.edge.group(group.id, lines, this.#seq, digest, 0);
   }
 
   presence(event: PresenceEvent): void {
@@ -250,4 +263,14 @@ export class Room implements RoomSubscriber {
     }
     for (const { run } of this.#waiters.splice(0, count)) run();
   }
+}
+
+/** Where a piece that begins at `from` ends: as many entries as fit one frame, at least one. */
+function endOfPiece(entries: readonly LogEntry[], from: number): number {
+  let bytes = 0;
+  for (let at = from; at < entries.length; at += 1) {
+    bytes += entries[at]?.body.length ?? 0;
+    if (bytes > hubLimits.deliveryBytes && at > from) return at;
+  }
+  return entries.length;
 }

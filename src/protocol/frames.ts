@@ -67,13 +67,15 @@ const HEADER = 5;
 const KEEP_BYTES = 256 * 1024;
 
 /**
- * Appends frames to one buffer. `begin`, then fields, then `end`; `take` gives all whole frames since the last take.
+ * Appends frames to one buffer. `begin`, then fields, then `end`; `take` gives all whole frames since the last take. As
+ * long as {@link FrameWriter.frame} is what it was, the last frame may be made longer: more fields, and `end` again.
  * Invariant: between `end` and `begin`, the buffer holds whole frames only.
  */
 export class FrameWriter {
   #buffer: Buffer;
   #length = 0;
   #start = 0;
+  #frame = 0;
 
   constructor(initialBytes = 16 * 1024) {
     this.#buffer = Buffer.allocUnsafeSlow(initialBytes);
@@ -91,7 +93,13 @@ export class FrameWriter {
     this.#buffer = grown;
   }
 
+  /** Which frame was begun last: another number after each `begin` and `take`. */
+  get frame(): number {
+    return this.#frame;
+  }
+
   begin(op: number): this {
+    this.#frame += 1;
     this.#room(HEADER);
     this.#start = this.#length;
     this.#buffer[this.#length + 4] = op;
@@ -108,13 +116,8 @@ export class FrameWriter {
 
   u32(value: number): this {
     this.#room(4);
-    const buffer = this.#buffer;
-    const at = this.#length;
-    buffer[at] = value;
-    buffer[at + 1] = value >>> 8;
-    buffer[at + 2] = value >>> 16;
-    buffer[at + 3] = value >>> 24;
-    this.#length = at + 4;
+    this.#put(this.#length, value);
+    this.#length += 4;
     return this;
   }
 
@@ -151,14 +154,22 @@ export class FrameWriter {
   }
 
   end(): this {
-    const size = this.#length - this.#start - 4;
-    const buffer = this.#buffer;
-    const at = this.#start;
-    buffer[at] = size;
-    buffer[at + 1] = size >>> 8;
-    buffer[at + 2] = size >>> 16;
-    buffer[at + 3] = size >>> 24;
+    this.#put(this.#start, this.#length - this.#start - 4);
     return this;
+  }
+
+  /** Writes over a u32 field of the last frame. @param at bytes before it, counted from the first field */
+  replaceU32(at: number, value: number): this {
+    this.#put(this.#start + HEADER + at, value);
+    return this;
+  }
+
+  #put(at: number, value: number): void {
+    const buffer = this.#buffer;
+    buffer[at] = value;
+    buffer[at + 1] = value >>> 8;
+    buffer[at + 2] = value >>> 16;
+    buffer[at + 3] = value >>> 24;
   }
 
   /**
@@ -167,6 +178,7 @@ export class FrameWriter {
    */
   take(): Uint8Array {
     const frames = this.#buffer.subarray(0, this.#length);
+    this.#frame += 1;
     this.#length = 0;
     if (this.#buffer.length > KEEP_BYTES) this.#buffer = Buffer.allocUnsafeSlow(KEEP_BYTES);
     return frames;
@@ -222,6 +234,11 @@ export class FrameReader {
     const length = this.u32();
     const at = this.#take(length);
     return this.#buffer.toString("utf8", at, at + length);
+  }
+
+  /** Nothing is left of the frame. */
+  get isAtEnd(): boolean {
+    return this.#at >= this.#end;
   }
 
   /** What is left of the frame, as a slice of the chunk it came in. */

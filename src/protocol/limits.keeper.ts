@@ -7,6 +7,8 @@ const MiB = 1024 * KiB;
 export const keeperLimits = {
   /** One frame: the snapshot of a room with some hundred thousand members. */
   frameBytes: 64 * MiB,
+  /** One frame of consecutive entries of a room: about where another is begun. */
+  entriesBytes: 128 * KiB,
   /** Unsent bytes to one server, or to the keeper; beyond it the other side hangs, and the connection is closed. */
   outboxBytes: 64 * MiB,
   /** Calls of one server under way; further ones fail at once. All its sessions with all they may have in flight. */

@@ -156,6 +156,8 @@ export const hubLimits = {
   requestsPerSecond: 50,
   /** Other requests at once: joining as many rooms as one may be in, and asking for members and history of each. */
   requestsBurst: 300,
+  /** Message bodies that go to an edge in one frame: what a turn brings of one room, far below a trunk's frame. */
+  deliveryBytes: 128 * KiB,
   /** Encoded recent messages over all rooms; rooms that were quiet longest give theirs up first. */
   cacheBytes: 256 * MiB,
   /** A room that nobody here is in stays subscribed this long: people who reconnect find it warm. */

@@ -60,7 +60,9 @@ function follow(room: string): void {
   plane.subscribe(
     room,
     {
-      entry: ({ seq, body }) => say(`entry ${room} ${seq} ${new TextDecoder().decode(body)}`),
+      appended: (entries) => {
+        for (const { seq, body } of entries) say(`entry ${room} ${seq} ${new TextDecoder().decode(body)}`);
+      },
       presence: () => {},
       record: () => {},
       reset: ({ position }) => say(`reset ${room} ${position.seq}`),

@@ -117,7 +117,12 @@ export class Follower extends Watched implements RoomSubscriber {
     this.changed();
   }
 
-  entry(entry: LogEntry): void {
+  appended(entries: readonly LogEntry[]): void {
+    if (entries.length === 0) this.wrong.push("told of no entries at all");
+    for (const entry of entries) this.#entry(entry);
+  }
+
+  #entry(entry: LogEntry): void {
     if (this.last === -1) this.wrong.push(`entry ${entry.seq} before the snapshot`);
     else if (entry.seq !== this.last + 1) this.wrong.push(`entry ${entry.seq} after ${this.last}`);
     const before = this.entries.at(-1);

@@ -151,17 +151,35 @@ describe("a room's cache", () => {
     expect(historyReads(site, "quiet")).toBe(1);
   });
 
+  test("gives single lines of what came in pieces", () => {
+    const recent = new RecentMessages({ roomCacheMessages: 6, roomCacheBytes: 1_000 }, { bytes: 0 });
+    const line = (seq: number): Uint8Array => Buffer.from(`{"seq":${seq}}\n`);
+    const lines = (from: number, to: number): Uint8Array[] =>
+      Array.from({ length: to - from + 1 }, (_, at) => line(from + at));
+    recent.push(Buffer.concat(lines(1, 3)), 3);
+    recent.push(line(4), 1);
+    recent.push(Buffer.concat(lines(5, 6)), 2);
+    for (let seq = 0; seq <= 6; seq += 1) {
+      expect(recent.since(seq).map(String)).toEqual(lines(seq + 1, 6).map(String));
+    }
+    // One line more than may be: the oldest piece goes as a whole.
+    recent.push(line(7), 1);
+    expect([recent.after, recent.length]).toEqual([3, 4]);
+    recent.extend(lines(2, 4), 4);
+    expect(recent.since(0).map(String)).toEqual(lines(2, 7).map(String));
+  });
+
   test("keeps count", () => {
     const budget = { bytes: 0 };
     const recent = new RecentMessages({ roomCacheMessages: 100, roomCacheBytes: 1_000 }, budget);
     const line = (seq: number): Uint8Array => new Uint8Array(10).fill(seq);
     recent.clear(500);
-    for (let seq = 501; seq <= 700; seq += 1) recent.push(line(seq));
+    for (let seq = 501; seq <= 700; seq += 1) recent.push(line(seq), 1);
     expect([recent.after, recent.length, recent.bytes, budget.bytes]).toEqual([600, 100, 1_000, 1_000]);
     expect(recent.since(698)).toEqual([line(699), line(700)]);
     recent.clear(700);
     expect([recent.after, recent.length, budget.bytes]).toEqual([700, 0, 0]);
-    recent.push(line(701));
+    recent.push(line(701), 1);
     recent.extend([line(697), line(698), line(699)], 699);
     expect(recent.after).toBe(700);
     recent.extend([line(699), line(700), line(701)], 701);
@@ -241,10 +259,10 @@ describe("lost continuity", () => {
     const { entries, subscribers } = world.cluster.log("lobby");
     const room = subscribers.get(site.backplane);
     const body = entries[0]?.body ?? new Uint8Array(0);
-    room?.entry({ seq: 3, at: 0, body });
+    room?.appended([{ seq: 3, at: 0, body }]);
     expect(world.logged).toEqual([]);
     site.backplane.failing.add("subscribe");
-    room?.entry({ seq: 5, at: 0, body });
+    room?.appended([{ seq: 5, at: 0, body }]);
     ana.say(send("lobby", "4"));
     world.settle();
     expect(world.logged).toEqual([
@@ -264,7 +282,7 @@ describe("lost continuity", () => {
     const site = world.site();
     const ana = world.person(site, "ana", "lobby");
     const { subscribers } = world.cluster.log("lobby");
-    subscribers.get(site.backplane)?.entry({ seq: 9, at: 0, body: new Uint8Array(0) });
+    subscribers.get(site.backplane)?.appended([{ seq: 9, at: 0, body: new Uint8Array(0) }]);
     ana.say(send("lobby", "1"));
     world.settle();
     expect(ana.heard()).toMatchObject([

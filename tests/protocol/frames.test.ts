@@ -206,3 +206,25 @@ test("no two operations have one number, and edge and hub have their own ranges"
 test("a trunk begins like nothing that a client says", () => {
   expect([...TRUNK_MAGIC]).toEqual([0x00, 0x72, 0x74, 0x31]);
 });
+
+test("a frame can be made longer until another is begun or taken", () => {
+  const writer = new FrameWriter(8);
+  const heard: [number, string][] = [];
+  const read = (bytes: Uint8Array): void =>
+    new FrameDecoder().push(bytes.slice(), (reader) => heard.push([reader.u32(), reader.text()]));
+  writer.begin(Op.Ping).u32(1).text("one").end();
+  writer.begin(Op.Ping).u32(2).text("two").end();
+  const second = writer.frame;
+  writer.text(" and a half").end().replaceU32(0, 0xffff_fffe);
+  expect(writer.frame).toBe(second);
+  writer.begin(Op.Ping).u32(3).end();
+  const other = writer.frame;
+  expect(other).not.toBe(second);
+  read(writer.take());
+  expect(writer.frame).not.toBe(other);
+  expect(heard).toEqual([
+    [1, "one"],
+    [0xffff_fffe, "two and a half"],
+    [3, ""],
+  ]);
+});

@@ -44,13 +44,15 @@ let heard = 0;
 /** Follows a room and counts what comes out of order. */
 function follow(plane: KeeperBackplane, room: string): Promise<void> {
   let last = -1;
-  const entry = ({ seq }: LogEntry): void => {
-    if (seq !== last + 1) wrong += 1;
-    last = seq;
-    heard += 1;
+  const appended = (entries: readonly LogEntry[]): void => {
+    for (const { seq } of entries) {
+      if (seq !== last + 1) wrong += 1;
+      last = seq;
+      heard += 1;
+    }
   };
   return new Promise<void>((resolve, reject) => {
-    plane.subscribe(room, { entry, presence() {}, record() {}, reset() {} }, (result) => {
+    plane.subscribe(room, { appended, presence() {}, record() {}, reset() {} }, (result) => {
       if (!result.ok) return reject(new Error(result.message));
       last = result.snapshot.position.seq;
       resolve();

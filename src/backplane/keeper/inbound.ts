@@ -8,7 +8,14 @@
 import { FrameReader } from "../../protocol/frames.ts";
 import type { FrameWriter } from "../../protocol/frames.ts";
 import type { Logger } from "../../protocol/logger.ts";
-import type { BackplaneFailure, Done, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane.ts";
+import type {
+  BackplaneFailure,
+  Done,
+  LogEntry,
+  PresenceEvent,
+  RoomSubscriber,
+  Snapshot,
+} from "../backplane.ts";
 import { unavailable } from "../failures.ts";
 import type { Call, CallTable } from "./calls.ts";
 import { StoreProblem } from "./problem.ts";
@@ -137,8 +144,11 @@ export class Inbound {
 
   #handle(reader: FrameReader): void {
     switch (reader.op) {
-      case Op.Entry:
-        this.#rooms.get(reader.u32())?.entry({ seq: reader.f64(), at: reader.f64(), body: reader.rest() });
+      case Op.Entries:
+        this.#rooms.get(reader.u32())?.appended(readEntries(reader));
+        break;
+      case Op.Published:
+        while (!reader.isAtEnd) this.#published(reader);
         break;
       case Op.Presence:
         this.#rooms.get(reader.u32())?.presence(reader.json() as PresenceEvent);
@@ -160,14 +170,16 @@ export class Inbound {
     }
   }
 
+  #published(reader: FrameReader): void {
+    const call = this.#calls.take(reader.u32());
+    const duplicate = reader.u8() === 1;
+    const position = { epoch: this.#epoch, seq: reader.f64() };
+    const at = reader.f64();
+    call?.answered({ position, at, duplicate });
+  }
+
   #answer(reader: FrameReader, number: number): void {
     switch (reader.op) {
-      case Op.Published: {
-        const duplicate = reader.u8() === 1;
-        const position = { epoch: this.#epoch, seq: reader.f64() };
-        this.#calls.take(number)?.answered({ position, at: reader.f64(), duplicate });
-        break;
-      }
       case Op.Answer:
         this.#calls.take(number)?.answered(reader.json());
         break;
@@ -234,4 +246,13 @@ export class Inbound {
     this.#waiting?.push(...rest);
     return this.#waiting !== undefined;
   }
+}
+
+/** The entries of a frame, after its room. */
+function readEntries(reader: FrameReader): LogEntry[] {
+  const entries: LogEntry[] = [];
+  for (let seq = reader.f64(); !reader.isAtEnd; seq += 1) {
+    entries.push({ seq, at: reader.f64(), body: reader.bytes(reader.u32()) });
+  }
+  return entries;
 }

@@ -14,8 +14,8 @@ import { Op, summaryToWire, toWire } from "./wire.ts";
 
 /** Writes what happens to those who have subscribed. */
 export const announcer: Announcer<Peer> = {
-  entry({ id, subscribers }, { seq, at, body }) {
-    for (const { writer } of subscribers) writer.begin(Op.Entry).u32(id).f64(seq).f64(at).bytes(body).end();
+  entry({ id, subscribers }, entry) {
+    for (const peer of subscribers) peer.entry(id, entry);
   },
   presence({ id, subscribers }, event) {
     for (const { writer } of subscribers) writer.begin(Op.Presence).u32(id).json(event).end();
@@ -211,14 +211,7 @@ function settle(peer: Peer, number: number, failure: BackplaneFailure | undefine
 function publish(state: ClusterState<Peer>, peer: Peer, number: number, publication: Publication): void {
   const refusal = checkPublication(publication);
   if (refusal !== undefined) return peer.fail(number, refusal);
-  const { seq, at, duplicate } = state.publish(publication);
-  peer.writer
-    .begin(Op.Published)
-    .u32(number)
-    .u8(duplicate ? 1 : 0)
-    .f64(seq)
-    .f64(at)
-    .end();
+  peer.published(number, state.publish(publication));
 }
 
 /**

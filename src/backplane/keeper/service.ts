@@ -303,7 +303,7 @@ export class KeeperService {
     for (const peer of this.#peers) {
       // With what is thrown away goes the welcome of those who came in this turn: they come again.
       if (peer.writer.length > 0 && !peer.welcomed) peer.finished = true;
-      peer.writer.take();
+      peer.discard();
     }
     try {
       store.rollback();

@@ -49,7 +49,7 @@ export const Op = {
   Welcome: 32,
   /** A sentence: the answer to a Hello that cannot be served; the connection closes. */
   Refuse: 33,
-  /** u32 number, u8 duplicate, f64 seq, f64 at. */
+  /** One or more of: u32 number, u8 duplicate, f64 seq, f64 at. */
   Published: 34,
   /** u32 number, JSON: what the question's `done` is given besides `ok`. */
   Answer: 35,
@@ -57,8 +57,8 @@ export const Op = {
   Failed: 36,
   /** u32 number, u32 room, JSON {@link WireSnapshot}. */
   Snapshot: 37,
-  /** u32 room, f64 seq, f64 at, body. */
-  Entry: 38,
+  /** u32 room, f64 seq of the first, then one or more consecutive entries: f64 at, u32 length, body. */
+  Entries: 38,
   /** u32 room, JSON PresenceEvent. */
   Presence: 39,
   /** u32 room, field key, value. */

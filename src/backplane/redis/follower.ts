@@ -102,7 +102,7 @@ export class Follower {
         break;
       case "entry":
         if (event.entry.seq > view.last + 1) return this.catchUp();
-        view.entry(event.entry);
+        view.appended([event.entry]);
         this.#source.saw(view.room, event.epoch, event.entry.seq);
         break;
       case "presence":

@@ -90,7 +90,7 @@ export class FakeCluster {
     log.entries.push(entry);
     log.keys.set(key, entry);
     for (const [server, subscriber] of log.subscribers) {
-      server.hears(room, subscriber, () => subscriber.entry(entry));
+      server.hears(room, subscriber, () => subscriber.appended([entry]));
     }
     return { entry, duplicate: false };
   }
