@@ -16,7 +16,8 @@ export interface Session<S> {
   fence: number;
   /** See Backplane.setAway. */
   away: string | undefined;
-  readonly rooms: Set<Room<S>>;
+  /** Changed by few.ts only, as are a room's subscribers. */
+  readonly rooms: Room<S>[];
   /** Monotonic ms at which grace ends; meaningless with a server. */
   graceUntil: number;
 }
@@ -31,7 +32,7 @@ export interface Room<S> {
   lastAt: number;
   readonly members: Map<string, Session<S>>;
   readonly records: Map<string, string>;
-  readonly subscribers: Set<S>;
+  readonly subscribers: S[];
 }
 
 /** What a room has in the store: all but who is there. */

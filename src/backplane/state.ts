@@ -22,6 +22,7 @@ import type {
   Snapshot,
 } from "./backplane.ts";
 import type { Announcer, ClusterStore, Room, Session } from "./cluster.ts";
+import { addOnce, removeFrom } from "./few.ts";
 import { nickTaken, notHere, stale } from "./failures.ts";
 
 /** Where a publication ended up. */
@@ -103,7 +104,7 @@ export class ClusterState<S extends { readonly id: string }> {
       owner,
       fence,
       away,
-      rooms: new Set(),
+      rooms: [],
       graceUntil: 0,
     };
     this.#startGrace(restored);
@@ -111,7 +112,7 @@ export class ClusterState<S extends { readonly id: string }> {
     this.#nicks.set(nameKey(nick), restored);
     for (const name of rooms) {
       const room = this.room(name);
-      restored.rooms.add(room);
+      addOnce(restored.rooms, room);
       room.members.set(session, restored);
     }
   }
@@ -128,7 +129,7 @@ export class ClusterState<S extends { readonly id: string }> {
       lastAt,
       members: new Map(),
       records: new Map(records),
-      subscribers: new Set(),
+      subscribers: [],
     };
     this.#rooms.set(name, room);
     if (this.#rooms.size % this.#options.idleRooms === 0) this.#forgetIdle(name);
@@ -137,7 +138,7 @@ export class ClusterState<S extends { readonly id: string }> {
 
   #forgetIdle(but: string): void {
     for (const [name, room] of this.#rooms) {
-      if (room.members.size > 0 || room.subscribers.size > 0 || name === but) continue;
+      if (room.members.size > 0 || room.subscribers.length > 0 || name === but) continue;
       this.#rooms.delete(name);
       this.#store.forget(name);
     }
@@ -167,7 +168,7 @@ export class ClusterState<S extends { readonly id: string }> {
 
   subscribe(server: S, name: string): Snapshot {
     const room = this.room(name);
-    room.subscribers.add(server);
+    addOnce(room.subscribers, server);
     return this.snapshot(room);
   }
 
@@ -180,7 +181,8 @@ export class ClusterState<S extends { readonly id: string }> {
   }
 
   unsubscribe(server: S, name: string): void {
-    this.#rooms.get(name)?.subscribers.delete(server);
+    const room = this.#rooms.get(name);
+    if (room !== undefined) removeFrom(room.subscribers, server);
   }
 
   /** @returns the session as it was found, or why it cannot have the nick */
@@ -199,7 +201,7 @@ export class ClusterState<S extends { readonly id: string }> {
       owner: server.id,
       fence,
       away: undefined,
-      rooms: new Set<Room<S>>(),
+      rooms: [],
       graceUntil: 0,
     };
     const before = session.server;
@@ -217,7 +219,7 @@ export class ClusterState<S extends { readonly id: string }> {
     }
     this.#nicks.set(key, session);
     if (known === undefined || moved || old !== nick) this.#store.putSession(session);
-    const rooms = [...session.rooms].map((room) => room.name);
+    const rooms = session.rooms.map((room) => room.name);
     return session.away === undefined ? { ok: true, rooms } : { ok: true, rooms, away: session.away };
   }
 
@@ -278,7 +280,7 @@ export class ClusterState<S extends { readonly id: string }> {
       room.members.delete(session.session);
       this.#announce.presence(room, event);
     }
-    session.rooms.clear();
+    session.rooms.length = 0;
   }
 
   setAway(server: S, name: string, away: string | undefined): BackplaneFailure | undefined {
@@ -303,8 +305,7 @@ export class ClusterState<S extends { readonly id: string }> {
       return notHere(sessionName);
     }
     const room = this.room(name);
-    if (session.rooms.has(room)) return undefined;
-    session.rooms.add(room);
+    if (!addOnce(session.rooms, room)) return undefined;
     room.members.set(sessionName, session);
     this.#store.putMember(room, session);
     this.#announce.presence(room, { kind: "join", member: memberOf(session) });
@@ -315,7 +316,7 @@ export class ClusterState<S extends { readonly id: string }> {
   leave(server: S, name: string, sessionName: string): void {
     const session = this.#sessions.get(sessionName);
     const room = this.#rooms.get(name);
-    if (session?.server !== server || room === undefined || !session.rooms.delete(room)) return;
+    if (session?.server !== server || room === undefined || !removeFrom(session.rooms, room)) return;
     room.members.delete(sessionName);
     this.#store.dropMember(room, session);
     this.#announce.presence(room, { kind: "leave", member: memberOf(session) });
@@ -347,7 +348,7 @@ export class ClusterState<S extends { readonly id: string }> {
 
   /** A server is gone: its subscriptions end, its sessions end too, or go into grace. */
   vanish(server: S, release: boolean): void {
-    for (const room of this.#rooms.values()) room.subscribers.delete(server);
+    for (const room of this.#rooms.values()) removeFrom(room.subscribers, server);
     for (const session of this.#sessions.values()) {
       if (release && session.owner === server.id) this.#end(session);
       else if (session.server === server) this.#startGrace(session);

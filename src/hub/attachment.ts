@@ -79,12 +79,15 @@ export class Attachment implements HubPort {
       room.addGroup(group);
     }
     group.sessions.add(session);
-    session.memberships.set(room.name, group);
+    session.memberships.add(group);
     this.edge.join(session.id, group.id, bytes, done);
   }
 
-  /** Takes a session out of a group. The edge is not told: it is closing the session, or {@link leave} tells it. */
-  exit(session: Session, group: Group): void {
+  /**
+   * Takes a session out of a group. The edge is not told: it is closing the session, or {@link leave} tells it.
+   * @param lingers somebody may soon be in the room again (see Rooms.release)
+   */
+  exit(session: Session, group: Group, lingers = true): void {
     if (!group.sessions.delete(session)) return;
     session.memberships.delete(group.room.name);
     if (group.sessions.size === 0) {
@@ -92,7 +95,7 @@ export class Attachment implements HubPort {
       group.room.removeGroup(group);
       this.edge.drop(group.id);
     }
-    this.#core.rooms.release(group.room);
+    this.#core.rooms.release(group.room, lingers);
   }
 
   leave(session: Session, group: Group): void {

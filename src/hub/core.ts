@@ -10,6 +10,7 @@ import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Group } from "./group.ts";
+import { HelloDeadlines } from "./hello-deadlines.ts";
 import { defaultHubLimits } from "./options.ts";
 import type { HubLimits, HubOptions } from "./options.ts";
 import type { CacheBudget } from "./recent.ts";
@@ -44,6 +45,8 @@ export class Core {
   readonly limits: HubLimits;
   readonly handlers: RequestHandlers;
   readonly rooms: Rooms;
+  /** Sessions that have not said hello. */
+  readonly helloDeadlines: HelloDeadlines;
   readonly cacheBudget: CacheBudget = { bytes: 0 };
   /** What all sessions together may relay. */
   readonly relayBucket: TokenBucket;
@@ -69,6 +72,7 @@ export class Core {
     this.rooms = new Rooms(this);
     const rate = this.limits.relayPerSecondServer;
     this.relayBucket = new TokenBucket(rate, rate, this.clock.monotonic());
+    this.helloDeadlines = new HelloDeadlines(options.clock, this.limits.helloMs);
   }
 
   /** A name that will not come again: so many characters of 5 bits. */
@@ -175,7 +179,7 @@ export class Core {
   renewGroup(group: Group, bytes: Uint8Array): void {
     const before = group.id;
     group.id = group.attachment.defineGroup(group.room);
-    for (const session of group.sessions) group.edge.join(session.id, group.id, bytes, session.done);
+    for (const session of group.sessions.all()) group.edge.join(session.id, group.id, bytes, session.done);
     group.edge.drop(before);
   }
 
@@ -183,7 +187,7 @@ export class Core {
   enterMissing(room: Room): void {
     if (room.isInbox) return;
     for (const group of room.groups) {
-      for (const session of group.sessions) {
+      for (const session of group.sessions.all()) {
         if (!room.roster.has(session.name)) this.enterAgain(session, room.name);
       }
     }
@@ -193,6 +197,7 @@ export class Core {
   close(): void {
     for (const timer of this.#grace.values()) timer.stop();
     this.#grace.clear();
+    this.helloDeadlines.stop();
     this.rooms.close();
   }
 }

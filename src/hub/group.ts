@@ -5,6 +5,7 @@
  */
 import type { EdgePort, GroupId } from "../edge/trunk.ts";
 import type { Attachment } from "./attachment.ts";
+import { Few } from "./few.ts";
 import type { Room } from "./room.ts";
 import type { Session } from "./session.ts";
 
@@ -13,7 +14,7 @@ export class Group {
   readonly attachment: Attachment;
   readonly edge: EdgePort;
   readonly room: Room;
-  readonly sessions = new Set<Session>();
+  readonly sessions = new Few<Session>();
   /** Changes when the room's epoch does. */
   id: GroupId;
 

@@ -47,12 +47,18 @@ export class Rooms {
     else done({ ok: true, room: entry.room });
   }
 
-  /** Somebody needs the room no more. */
-  release(room: Room): void {
+  /**
+   * Somebody needs the room no more.
+   * @param lingers it is kept for a while when nobody else needs it, because that often changes soon
+   */
+  release(room: Room, lingers = true): void {
     const entry = this.#entries.get(room.log);
     if (entry === undefined || entry.room !== room) return;
     entry.users -= 1;
-    if (entry.users === 0) this.#linger(entry);
+    if (entry.users > 0) return;
+    // One that is not subscribed yet cannot be unsubscribed yet.
+    if (lingers || entry.lost || room.state === "opening") this.#linger(entry);
+    else this.#close(entry);
   }
 
   /**

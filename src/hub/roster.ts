@@ -16,6 +16,12 @@ interface Place {
   readonly away: string | undefined;
 }
 
+/** A nick that is its own key is kept once. */
+function placeOf({ session, nick, away }: Omit<Place, "key">): Place {
+  const key = nameKey(nick);
+  return { key: key === nick ? nick : key, session, nick, away };
+}
+
 /** A 32-bit hash of a text: FNV-1a over UTF-16 units, mixed as in MurmurHash3. The same on every server. */
 export function hash32(text: string): number {
   let hash = 0x811c9dc5;
@@ -85,7 +91,7 @@ export class Roster {
     for (const { session, nick, away } of members) {
       const before = this.#bySession.get(session);
       if (before !== undefined) this.#mix(before, -1);
-      const place = { key: nameKey(nick), session, nick, away };
+      const place = placeOf({ session, nick, away });
       this.#bySession.set(session, place);
       this.#mix(place, 1);
     }
@@ -97,7 +103,7 @@ export class Roster {
     const known = this.#bySession.get(session);
     if (known !== undefined && known.nick === nick && known.away === away) return false;
     this.remove(session);
-    const place = { key: nameKey(nick), session, nick, away };
+    const place = placeOf({ session, nick, away });
     this.#bySession.set(session, place);
     this.#sorted.splice(this.#find(place), 0, place);
     this.#mix(place, 1);

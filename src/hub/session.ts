@@ -5,7 +5,6 @@
  * back from the backplane after the connection ended finds `closed` and undoes what nobody waits for any more.
  */
 import type { EdgePort, Origin, SessionId } from "../edge/trunk.ts";
-import type { Timer } from "../protocol/clock.ts";
 import { errorKinds, ProtocolError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Request } from "../protocol/messages.ts";
@@ -15,7 +14,7 @@ import { TokenBucket } from "./bucket.ts";
 import type { Core, Fate } from "./core.ts";
 import { encodeError } from "./encode.ts";
 import { Exchange } from "./exchange.ts";
-import type { Group } from "./group.ts";
+import { Memberships } from "./memberships.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import { RequestQueue } from "./request-queue.ts";
 import type { QueueOwner, Slot, Task } from "./request-queue.ts";
@@ -34,7 +33,7 @@ export class Session implements QueueOwner<ReadLine> {
   readonly attachment: Attachment;
   readonly origin: Origin;
   /** By what clients call the room; INBOX too. */
-  readonly memberships = new Map<string, Group>();
+  readonly memberships = new Memberships();
   /** The session's name in the cluster; empty before `hello`. */
   name = "";
   nick = "";
@@ -56,11 +55,11 @@ export class Session implements QueueOwner<ReadLine> {
   unsure: { readonly name: string; readonly fate: Fate } | undefined;
   readonly #core: Core;
   readonly #queue: RequestQueue<ReadLine>;
-  readonly #messageBucket: TokenBucket;
-  readonly #requestBucket: TokenBucket;
+  /** Made when they are first asked: most sessions only listen. */
+  #messageBucket: TokenBucket | undefined;
+  #requestBucket: TokenBucket | undefined;
   #introductions: TokenBucket | undefined;
   #relays: RelayDesk | undefined;
-  #helloTimer: Timer | undefined;
   #closed = false;
 
   /** @param before what another hub did for the connection */
@@ -77,11 +76,7 @@ export class Session implements QueueOwner<ReadLine> {
     this.id = id;
     this.origin = origin;
     this.moves = before.moves;
-    const { limits } = core;
-    this.#queue = new RequestQueue<ReadLine>(this, limits, before.done);
-    const now = core.clock.monotonic();
-    this.#messageBucket = new TokenBucket(limits.messagesPerSecond, limits.messagesPerSecond, now);
-    this.#requestBucket = new TokenBucket(limits.requestsPerSecond, limits.requestsBurst, now);
+    this.#queue = new RequestQueue<ReadLine>(this, core.limits, before.done);
   }
 
   /** The connection is over. */
@@ -109,15 +104,18 @@ export class Session implements QueueOwner<ReadLine> {
 
   /** Closes the session if it does not say hello in time. */
   awaitHello(): void {
+    this.#core.helloDeadlines.add(this);
+  }
+
+  /** For HelloDeadlines. */
+  helloIsLate(): void {
     const { helloMs } = this.#core.limits;
-    this.#helloTimer = this.#core.clock.after(helloMs, () => {
-      this.close("hello-timeout", `no hello within ${helloMs / 1_000} s; send one as the first line`);
-    });
+    this.close("hello-timeout", `no hello within ${helloMs / 1_000} s; send one as the first line`);
   }
 
   /** The session is welcomed, or was elsewhere. */
   setReady(): void {
-    this.#helloTimer?.stop();
+    this.#core.helloDeadlines.delete(this);
     this.ready = true;
   }
 
@@ -187,9 +185,12 @@ export class Session implements QueueOwner<ReadLine> {
   end(fate: Fate): void {
     if (this.#closed) return;
     this.#closed = true;
-    this.#helloTimer?.stop();
+    if (!this.ready) this.#core.helloDeadlines.delete(this);
     this.#queue.close();
-    for (const group of this.memberships.values()) this.attachment.exit(this, group);
+    // Nobody comes back for the inbox of a session that is over.
+    for (const group of this.memberships.all) {
+      this.attachment.exit(this, group, fate !== "release" || !group.room.isInbox);
+    }
     this.attachment.forget(this);
     this.#core.unregister(this, fate);
     if (this.unsure !== undefined) this.#core.settle(this.unsure.name, this.unsure.fate);
@@ -242,9 +243,13 @@ export class Session implements QueueOwner<ReadLine> {
 
   #spend(cost: "free" | "message" | "request"): void {
     if (cost === "free") return;
-    const bucket = cost === "message" ? this.#messageBucket : this.#requestBucket;
-    if (bucket.take(this.#core.clock.monotonic())) return;
-    const { messagesPerSecond, requestsPerSecond } = this.#core.limits;
+    const { messagesPerSecond, requestsPerSecond, requestsBurst } = this.#core.limits;
+    const now = this.#core.clock.monotonic();
+    const bucket =
+      cost === "message"
+        ? (this.#messageBucket ??= new TokenBucket(messagesPerSecond, messagesPerSecond, now))
+        : (this.#requestBucket ??= new TokenBucket(requestsPerSecond, requestsBurst, now));
+    if (bucket.take(now)) return;
     const most = cost === "message" ? `${messagesPerSecond} messages` : `${requestsPerSecond} requests`;
     throw new ProtocolError("rate-limited", `more than ${most} a second; slow down and send this again`);
   }

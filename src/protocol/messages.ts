@@ -29,6 +29,9 @@ const id = z
   .refine((text) => text.isWellFormed(), "has an unpaired surrogate; send well-formed Unicode");
 /** Most characters of a name, room or nick, in a request. Only bounded here; names.ts gives the precise refusal. */
 export const NAME_BOUND = 256;
+/** Most characters of a resume token, and of a client program's name. */
+export const RESUME_BOUND = 1_024;
+export const CLIENT_BOUND = 64;
 const name = z.string().max(NAME_BOUND);
 const text = z.string();
 const position = z.object({ epoch: z.string().min(1).max(64), seq });
@@ -48,9 +51,9 @@ export const requestSchemas = {
     version: z.number(),
     nick: name,
     /** The `resume` of an earlier `welcome`: the session, its nick and its idempotency keys go on. */
-    resume: z.string().max(1_024).optional(),
+    resume: z.string().max(RESUME_BOUND).optional(),
     /** The client program and its version, for operators. */
-    client: z.string().max(64).optional(),
+    client: z.string().max(CLIENT_BOUND).optional(),
   }),
   join: z.object({
     ...request,

@@ -13,6 +13,9 @@ import { clientLimits } from "./limits.ts";
 const ASCII = /^[\u0000-\u007f]*$/;
 const NAME = /^[\p{L}\p{N}_-][\p{L}\p{M}\p{N}_-]*$/u;
 
+/** An ASCII name that is valid. */
+const PLAIN_NAME = new RegExp(`^[A-Za-z0-9_-]{1,${clientLimits.nameLength}}$`);
+
 /**
  * The key by which names are compared. Total and idempotent; does not validate. Texts are searched by it too, so it
  * folds a whole string at once: that gives what folding each code point gives, but for the final sigma, which is the only
@@ -25,6 +28,7 @@ export function nameKey(name: string): string {
 }
 
 function isName(name: string): boolean {
+  if (PLAIN_NAME.test(name)) return true;
   if (name.length === 0 || name.length > clientLimits.nameLength * 2) return false;
   let length = 0;
   for (const _ of name) length += 1;

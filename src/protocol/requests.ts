@@ -6,7 +6,7 @@
 import { ProtocolError } from "./errors.ts";
 import { clientLimits } from "./limits.ts";
 import { quote } from "./names.ts";
-import { NAME_BOUND, requestSchemas } from "./messages.ts";
+import { CLIENT_BOUND, NAME_BOUND, requestSchemas, RESUME_BOUND } from "./messages.ts";
 import type { Request, RequestOf, RequestType } from "./messages.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -68,10 +68,8 @@ export function checkRequest(object: unknown): Request {
       answerId,
     );
   }
-  if (type === "send") {
-    const plain = plainSend(object);
-    if (plain !== undefined) return plain;
-  }
+  const plain = plainRequest(type, object);
+  if (plain !== undefined) return plain;
   const result = requestSchemas[type as RequestType].safeParse(object);
   if (result.success) return result.data;
   const issue = result.error.issues[0];
@@ -83,10 +81,53 @@ export function checkRequest(object: unknown): Request {
 }
 
 /**
+ * What most lines are, without the schema.
+ * @returns what the schema would give; undefined when the schema is to judge
+ */
+function plainRequest(type: string, object: object): Request | undefined {
+  switch (type) {
+    case "send":
+      return plainSend(object);
+    case "hello":
+      return plainHello(object);
+    case "join":
+      return plainJoin(object);
+    case "ping":
+      return "id" in object && object.id !== undefined ? undefined : { type };
+    case "bye":
+      return "id" in object && object.id !== undefined ? undefined : { type };
+    default:
+      return undefined;
+  }
+}
+
+/** A `hello` without an id: a first one, or one with a token that may be honoured. */
+function plainHello(object: Fields<"hello">): RequestOf<"hello"> | undefined {
+  const { id, version, nick, resume, client } = object;
+  if (id !== undefined || typeof version !== "number" || !Number.isFinite(version)) return undefined;
+  if (typeof nick !== "string" || nick.length > NAME_BOUND) return undefined;
+  if (resume !== undefined && (typeof resume !== "string" || resume.length > RESUME_BOUND)) return undefined;
+  if (client !== undefined && (typeof client !== "string" || client.length > CLIENT_BOUND)) return undefined;
+  const hello = { type: "hello", version, nick } as const;
+  if (resume === undefined) return client === undefined ? hello : { ...hello, client };
+  return client === undefined ? { ...hello, resume } : { ...hello, resume, client };
+}
+
+/** A `join` without an id and a position. */
+function plainJoin(object: Fields<"join">): RequestOf<"join"> | undefined {
+  const { id, room, history = clientLimits.historyDefault, since } = object;
+  if (id !== undefined || since !== undefined) return undefined;
+  if (typeof room !== "string" || room.length > NAME_BOUND) return undefined;
+  if (typeof history !== "number" || !Number.isInteger(history)) return undefined;
+  if (history < 0 || history > clientLimits.historyMost) return undefined;
+  return { type: "join", room, history };
+}
+
+/**
  * What most lines are, without the schema: a `send` of room, text and perhaps an id, all within their bounds.
  * @returns what the schema would give; undefined when the schema is to judge
  */
-function plainSend(object: SendFields): RequestOf<"send"> | undefined {
+function plainSend(object: Fields<"send">): RequestOf<"send"> | undefined {
   const { room, id, text, action, re, by, proof } = object;
   if (typeof room !== "string" || room.length > NAME_BOUND || typeof text !== "string") return undefined;
   if (action !== undefined || re !== undefined || by !== undefined || proof !== undefined) return undefined;
@@ -100,8 +141,8 @@ function isId(id: unknown): id is string {
   return typeof id === "string" && id.length > 0 && id.length <= clientLimits.idLength && id.isWellFormed();
 }
 
-/** The fields of the schema of `send`, unchecked; a field that is added there must be looked at here. */
-type SendFields = { readonly [K in keyof RequestOf<"send">]?: unknown };
+/** The fields of a request's schema, unchecked; a field that is added there must be looked at here. */
+type Fields<T extends RequestType> = { readonly [K in keyof RequestOf<T>]?: unknown };
 
 /** C0 but tab and newline, DEL, C1: nothing a message needs, and everything a terminal could be attacked with. */
 const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;

@@ -57,7 +57,7 @@ class Keeper {
     let room = this.#rooms.get(name);
     if (room === undefined) {
       const { id, last, lastAt } = this.store.load(name);
-      room = { name, id, last, lastAt, members: new Map(), records: new Map(), subscribers: new Set() };
+      room = { name, id, last, lastAt, members: new Map(), records: new Map(), subscribers: [] };
       this.#rooms.set(name, room);
     }
     return room;

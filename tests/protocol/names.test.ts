@@ -182,3 +182,34 @@ test("what is quoted is short, on one line, and cannot command a terminal", () =
   );
   expect(quote("x".repeat(65))).toBe(`"${"x".repeat(61)}..."`);
 });
+
+test("an ASCII name has the key that folding gives, and is valid as by its letters", () => {
+  // By the definition at the head of names.ts, which most names need not go through.
+  const folded = (name: string): string =>
+    [...name.normalize("NFKC")]
+      .map((c) => c.toLowerCase().toUpperCase().toLowerCase())
+      .join("")
+      .normalize("NFKC");
+  const ascii = fc.string({
+    unit: fc.integer({ min: 0, max: 127 }).map((code) => String.fromCharCode(code)),
+    maxLength: 40,
+  });
+  const nearly = fc.string({ unit: fc.constantFrom(..."aZ09-_. "), maxLength: 34 });
+  fc.assert(
+    fc.property(fc.oneof(ascii, nearly, anything), (name) => {
+      expect(nameKey(name)).toBe(folded(name));
+      const valid = /^[\p{L}\p{N}_-][\p{L}\p{M}\p{N}_-]*$/u.test(name.normalize("NFKC"));
+      const short = [...name.normalize("NFKC")].length <= 32;
+      const accepted = (() => {
+        try {
+          parseNick(name);
+          return true;
+        } catch {
+          return false;
+        }
+      })();
+      expect(accepted).toBe(valid && short);
+    }),
+    { numRuns: 2_000 },
+  );
+});

@@ -177,53 +177,78 @@ describe("a text", () => {
   });
 });
 
-describe("a send, which is mostly read without the schema,", () => {
+describe("a request that is mostly read without its schema", () => {
   const bounded = (most: number) =>
     fc.integer({ min: 0, max: 2 }).map((more) => "n".repeat(Math.max(0, most - 1 + more)));
   const odd = fc.oneof(fc.jsonValue(), fc.constant(undefined));
   const field = (most: number) => fc.oneof(fc.string({ maxLength: 8 }), bounded(most), bounded(1), odd);
   const re = fc.record({ kind: fc.constantFrom("reply", "edit", "nothing"), seq: fc.integer() });
-  const sends = fc.record(
-    {
-      type: fc.constant("send"),
-      room: field(256),
-      id: field(clientLimits.idLength),
-      text: fc.oneof(fc.string(), odd),
-      action: fc.oneof(fc.boolean(), odd),
-      re: fc.oneof(re, odd),
-      by: fc.oneof(fc.constant("a".repeat(43)), odd),
-      proof: fc.oneof(bounded(16), bounded(128), odd),
-      future: odd,
-    },
-    { requiredKeys: ["type"] },
-  );
-  // Most of what is drawn should be near a send that is taken.
-  const plain = fc.record(
-    { type: fc.constant("send"), room: fc.string(), id: field(clientLimits.idLength), text: fc.string() },
-    { requiredKeys: ["type", "room", "text"] },
-  );
+  const id = field(clientLimits.idLength);
+  const since = fc.record({ epoch: field(64), seq: fc.integer({ min: -1 }) });
+  const number = fc.oneof(fc.integer({ min: -2, max: 250 }), fc.double(), odd);
+  /** Of each type its fields, and of some of them what is near a request that is taken. */
+  const types = {
+    send: [
+      {
+        room: field(256),
+        id,
+        text: fc.oneof(fc.string(), odd),
+        action: fc.oneof(fc.boolean(), odd),
+        re: fc.oneof(re, odd),
+        by: fc.oneof(fc.constant("a".repeat(43)), odd),
+        proof: fc.oneof(bounded(16), bounded(128), odd),
+      },
+      { room: fc.string(), id, text: fc.string() },
+    ],
+    hello: [
+      { id, version: number, nick: field(256), resume: field(1_024), client: field(64) },
+      { version: fc.integer(), nick: field(256), resume: bounded(1_024), client: bounded(64) },
+    ],
+    join: [
+      { id, room: field(256), history: number, since: fc.oneof(since, odd) },
+      { room: field(256), history: fc.integer({ min: -1, max: 201 }) },
+    ],
+    ping: [{ id }, {}],
+    bye: [{ id }, {}],
+  } as const;
 
-  test("gives what the schema gives, and is refused when the schema refuses it", () => {
-    const seen = { taken: 0, refused: 0 };
-    fc.assert(
-      fc.property(fc.oneof(sends, plain), (drawn) => {
-        const object: unknown = JSON.parse(JSON.stringify(drawn));
-        const judged = requestSchemas.send.safeParse(object);
-        if (judged.success) {
-          seen.taken += 1;
-          expect(checkRequest(object)).toStrictEqual(judged.data);
-        } else {
-          seen.refused += 1;
-          expect(codeOf(() => checkRequest(object))).toBe("bad-message");
-        }
-      }),
-      { numRuns: 2_000 },
+  for (const [type, [fields, near]] of Object.entries(types)) {
+    test(`gives what the schema gives, and is refused when the schema refuses it: ${type}`, () => {
+      const schema = requestSchemas[type as keyof typeof types];
+      const constant = { type: fc.constant(type), future: odd };
+      const drawn = fc.oneof(
+        fc.record({ ...fields, ...constant }, { requiredKeys: ["type"] }),
+        fc.record({ ...near, ...constant }, { requiredKeys: ["type"] }),
+        fc.record({ ...near, type: fc.constant(type) }),
+      );
+      const seen = { taken: 0, refused: 0 };
+      fc.assert(
+        fc.property(drawn, (one) => {
+          const object: unknown = JSON.parse(JSON.stringify(one));
+          const judged = schema.safeParse(object);
+          if (judged.success) {
+            seen.taken += 1;
+            expect(checkRequest(object)).toStrictEqual(judged.data);
+          } else {
+            seen.refused += 1;
+            expect(codeOf(() => checkRequest(object))).toBe("bad-message");
+          }
+        }),
+        { numRuns: 2_000 },
+      );
+      expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(100);
+    });
+
+    test(`has no field that the shorter way does not know: ${type}`, () => {
+      const known = ["type", ...Object.keys(fields)];
+      const { shape } = requestSchemas[type as keyof typeof types];
+      expect(Object.keys(shape).toSorted()).toEqual(known.toSorted());
+    });
+  }
+
+  test("is refused by a number that JSON can say and nobody can mean", () => {
+    expect(codeOf(() => parseRequest(Buffer.from('{"type":"hello","version":1e999,"nick":"n"}')))).toBe(
+      "bad-message",
     );
-    expect(Math.min(seen.taken, seen.refused)).toBeGreaterThan(100);
-  });
-
-  test("has no field that the shorter way does not know", () => {
-    const known = ["type", "room", "id", "text", "action", "re", "by", "proof"];
-    expect(Object.keys(requestSchemas.send.shape).toSorted()).toEqual(known.toSorted());
   });
 });

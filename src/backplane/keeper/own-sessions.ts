@@ -5,6 +5,7 @@
  * the announcement: so the repeat changes nothing, and nobody hears a leave and a join for it.
  */
 import type { Claimed } from "../backplane.ts";
+import { addOnce, removeFrom } from "../few.ts";
 import type { Announced } from "../state.ts";
 
 interface Own {
@@ -12,7 +13,7 @@ interface Own {
   nick: string | undefined;
   fence: number;
   away: string | undefined;
-  readonly rooms: Set<string>;
+  readonly rooms: string[];
   /** Claims under way. */
   pending: number;
 }
@@ -25,7 +26,7 @@ export class OwnSessions {
       nick: undefined,
       fence: 0,
       away: undefined,
-      rooms: new Set<string>(),
+      rooms: [],
       pending: 0,
     };
     own.pending += 1;
@@ -37,7 +38,7 @@ export class OwnSessions {
     if (own === undefined) return;
     own.pending -= 1;
     if (own.nick === undefined) {
-      for (const room of rooms) own.rooms.add(room);
+      for (const room of rooms) addOnce(own.rooms, room);
       own.away = away;
     }
     own.nick = nick;
@@ -52,11 +53,13 @@ export class OwnSessions {
   }
 
   entering(session: string, room: string): void {
-    this.#sessions.get(session)?.rooms.add(room);
+    const own = this.#sessions.get(session);
+    if (own !== undefined) addOnce(own.rooms, room);
   }
 
   left(session: string, room: string): void {
-    this.#sessions.get(session)?.rooms.delete(room);
+    const own = this.#sessions.get(session);
+    if (own !== undefined) removeFrom(own.rooms, room);
   }
 
   away(session: string, away: string | undefined): void {
@@ -75,7 +78,7 @@ export class OwnSessions {
     if (own === undefined) return;
     own.nick = undefined;
     own.away = undefined;
-    own.rooms.clear();
+    own.rooms.length = 0;
     if (own.pending === 0) this.#sessions.delete(session);
   }
 

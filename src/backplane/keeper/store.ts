@@ -220,7 +220,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   dropSession({ session, rooms }: Session<StoredServer>): void {
     this.#rows += 1;
     this.#statements.dropSession.run(session);
-    if (rooms.size > 0) this.#statements.dropPlaces.run(session);
+    if (rooms.length > 0) this.#statements.dropPlaces.run(session);
   }
 
   putMember(room: Room<StoredServer>, { session }: Session<StoredServer>): void {

@@ -113,8 +113,11 @@ export function toWire({ position, members, records }: Snapshot): WireSnapshot {
   return { seq: position.seq, members, records: [...records] };
 }
 
+/** Shared by all rooms without records, most of which are inboxes. */
+const NO_RECORDS: ReadonlyMap<string, string> = new Map();
+
 export function fromWire({ seq, members, records }: WireSnapshot, epoch: string): Snapshot {
-  return { position: { epoch, seq }, members, records: new Map(records) };
+  return { position: { epoch, seq }, members, records: records.length === 0 ? NO_RECORDS : new Map(records) };
 }
 
 export function summaryToWire({ room, members, records }: RoomSummary): WireSummary {

@@ -82,7 +82,7 @@ export const whois: RequestHandler<"whois"> = {
       }
       const { member } = result;
       // Only rooms that the asker is in too: nobody learns of others' rooms.
-      const shared = [...session.memberships.values()].filter(
+      const shared = session.memberships.all.filter(
         ({ room }) => !room.isInbox && member !== undefined && room.roster.has(member.session),
       );
       exchange.answer({
