@@ -238,33 +238,33 @@ describe("the keeper's store", () => {
 describe("a log file that another server is just making", () => {
   test("is not there yet, or empty, but never a problem: servers start together", () => {
     const directory = mkdtempSync(join(tmpdir(), "rtchat-made-"));
-    const files = 800;
+    const count = 800;
     // Of each file: which one the maker may make, and which it has made. It waits a little, each time another little.
-    const turn = new Int32Array(new SharedArrayBuffer(8));
+    const order = new Int32Array(new SharedArrayBuffer(8));
     const source = `
       const { writeFileSync } = require("node:fs");
-      onmessage = ({ data: { turn, directory, files } }) => {
-        for (let file = 1; file <= files; file += 1) {
-          while (Atomics.load(turn, 0) < file) Atomics.wait(turn, 0, file - 1);
-          for (let left = (file * 7919) % 4000; left > 0; left -= 1) Atomics.load(turn, 0);
+      onmessage = ({ data: { order, directory, count } }) => {
+        for (let file = 1; file <= count; file += 1) {
+          while (Atomics.load(order, 0) < file) Atomics.wait(order, 0, file - 1);
+          for (let left = (file * 7919) % 4000; left > 0; left -= 1) Atomics.load(order, 0);
           writeFileSync(directory + "/" + file, "");
-          Atomics.store(turn, 1, file);
-          Atomics.notify(turn, 1);
+          Atomics.store(order, 1, file);
+          Atomics.notify(order, 1);
         }
       };`;
     const maker = new Worker(URL.createObjectURL(new Blob([source])));
     const problems: unknown[] = [];
     try {
-      maker.postMessage({ turn, directory, files });
-      for (let file = 1; file <= files; file += 1) {
-        Atomics.store(turn, 0, file);
-        Atomics.notify(turn, 0);
+      maker.postMessage({ order, directory, count });
+      for (let file = 1; file <= count; file += 1) {
+        Atomics.store(order, 0, file);
+        Atomics.notify(order, 0);
         try {
           expect(openForReading(join(directory, String(file)))).toBeUndefined();
         } catch (error) {
           problems.push(error);
         }
-        while (Atomics.load(turn, 1) < file) Atomics.wait(turn, 1, file - 1);
+        while (Atomics.load(order, 1) < file) Atomics.wait(order, 1, file - 1);
       }
     } finally {
       maker.terminate();
