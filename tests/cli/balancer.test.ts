@@ -405,6 +405,32 @@ describe("rtchat status", () => {
     expect(gone.stderr).toStartWith(`rtchat status: no balancer answers at ${admin}\nhint: `);
   });
 
+  test("asks a balancer on this machine directly, whatever proxies the environment names", async () => {
+    const { admin, settled } = await balancer(["1"], await newData());
+    await settled("down");
+    const asked: string[] = [];
+    const proxy = Bun.serve({
+      hostname: "127.0.0.1",
+      port: 0,
+      fetch(request) {
+        asked.push(request.url);
+        return new Response("a proxy", { status: 502 });
+      },
+    });
+    const proxied = `http://127.0.0.1:${proxy.port}`;
+    const env = { HTTP_PROXY: proxied, http_proxy: proxied, no_proxy: "example.org" };
+    const token = ["--admin-token", "not for a proxy"];
+    try {
+      for (const at of [admin, admin.replace("127.0.0.1", "localhost")]) {
+        const looked = await lab.startWith({ env, input: "" }, "status", "--json", "--admin", at, ...token);
+        expect(snapshotSchema.parse(JSON.parse((await looked.ended()).stdout)).backends).toHaveLength(1);
+      }
+    } finally {
+      await proxy.stop(true);
+    }
+    expect(asked).toEqual([]);
+  });
+
   test("gives the token, and says when it is missing or wrong", async () => {
     const token = "0123456789abcdef";
     const file = join(await lab.folder(), "token");

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import { backendListSchema, problemSchema, statsSchema } from "../../admin/schemas.ts";
 import type { Snapshot } from "../../balancer/view.ts";
 import { Failure } from "../../cli/errors.ts";
+import { isLoopback } from "../../protocol/address.ts";
 
 /** Longer than any balancer on the same continent needs, shorter than a person's patience. */
 const TIMEOUT_MS = 5_000;
@@ -12,11 +13,21 @@ const TIMEOUT_MS = 5_000;
  * @throws Failure
  */
 export async function askBalancer(endpoint: URL, token: string | undefined): Promise<Snapshot> {
+  passProxiesBy(endpoint.hostname.replace(/^\[|\]$/g, ""));
   const [stats, list] = await Promise.all([
     get(endpoint, "api/v1/stats", statsSchema, token),
     get(endpoint, "api/v1/backends", backendListSchema, token),
   ]);
   return { ...stats, backends: list.backends };
+}
+
+/** A proxy is elsewhere: what it calls 127.0.0.1 is not this machine, and the token is not for it. */
+function passProxiesBy(host: string): void {
+  if (!isLoopback(host)) return;
+  for (const name of ["NO_PROXY", "no_proxy"]) {
+    const others = process.env[name] ?? "";
+    process.env[name] = others === "" ? host : `${others},${host}`;
+  }
 }
 
 async function get<T>(
