@@ -18,7 +18,7 @@ export enum Kind {
 /** One protocol. Rooms are numbers; nicks are unique by the client's number. */
 export interface Dialect {
   /** First words of a connection. */
-  hello(client: number): string;
+  hello(nick: string): string;
   /** Words after Welcome: be in the room. Answered by Ready. */
   join(room: number): string;
   /** One message. */
@@ -27,6 +27,8 @@ export interface Dialect {
   pong(line: string): string;
   /** What the line from `start` to `end` (its newline) is. */
   kind(bytes: Uint8Array, start: number, end: number): Kind;
+  /** A delivery's text is the line after the one that announces it. */
+  readonly textFollows: boolean;
   /** Words that end the connection. */
   bye: string;
 }
@@ -45,7 +47,7 @@ const E = 0x65;
 
 /** rtchat's own protocol. */
 export const rtchat: Dialect = {
-  hello: (client) => `{"type":"hello","version":1,"nick":"n${client}"}\n`,
+  hello: (nick) => `{"type":"hello","version":1,"nick":"${nick}"}\n`,
   join: (room) => `{"type":"join","room":"r${room}","history":0}\n`,
   send: (room, sequence, text) => `{"type":"send","room":"r${room}","id":"${sequence}","text":"${text}"}\n`,
   pong: () => "",
@@ -65,6 +67,7 @@ export const rtchat: Dialect = {
         return Kind.Other;
     }
   },
+  textFollows: false,
   bye: '{"type":"bye"}\n',
 };
 
@@ -85,6 +88,7 @@ export const nats: Dialect = {
     if (has(bytes, start, end, PING)) return Kind.Ping;
     return has(bytes, start, end, INFO) ? Kind.Welcome : Kind.Other;
   },
+  textFollows: true,
   bye: "",
 };
 
@@ -93,7 +97,7 @@ const SPACE = 0x20;
 
 /** IRC: the word after the source tells. */
 export const irc: Dialect = {
-  hello: (client) => `CAP REQ :echo-message\r\nNICK n${client}\r\nUSER n${client} 0 * :n\r\nCAP END\r\n`,
+  hello: (nick) => `CAP REQ :echo-message\r\nNICK ${nick}\r\nUSER ${nick} 0 * :n\r\nCAP END\r\n`,
   join: (room) => `JOIN #r${room}\r\n`,
   send: (room, _sequence, text) => `PRIVMSG #r${room} :${text}\r\n`,
   pong: (line) => `PONG ${line.slice(5)}\r\n`,
@@ -107,6 +111,7 @@ export const irc: Dialect = {
     if (numeric === "001") return Kind.Welcome;
     return numeric === "366" ? Kind.Ready : Kind.Other;
   },
+  textFollows: false,
   bye: "QUIT\r\n",
 };
 

@@ -12,7 +12,7 @@ import { join } from "node:path";
 import { KeeperBackplane } from "../../src/backplane/keeper/keeper.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { freePort, Program } from "./process.ts";
-import { median } from "./report.ts";
+import { median } from "./statistics.ts";
 
 const BATCH = 5_000;
 const PAGES = 500;

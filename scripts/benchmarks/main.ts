@@ -1,100 +1,86 @@
-/** The command: which scenarios, how long, and the report. */
+/** The command: which sections, in which order, and the report. */
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release } from "node:os";
-import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { measure } from "./measure.ts";
-import { judge, table } from "./report.ts";
-import type { Judged, Runs } from "./report.ts";
-import { startTimes } from "./starts.ts";
+import { join, resolve } from "node:path";
+import { chart } from "./chart.ts";
+import { measureChat } from "./chat.ts";
+import { measureDurable } from "./durable.ts";
+import { describeMachine, machineText } from "./machine.ts";
+import { OptionError, readOptions, usage } from "./options.ts";
+import type { Options } from "./options.ts";
+import { measurePeers } from "./peers.ts";
+import { abandon } from "./process.ts";
+import { bars, judge, table } from "./report.ts";
+import type { Judged } from "./report.ts";
+import { toJson } from "./results.ts";
 import { scenarios } from "./scenarios.ts";
-import type { Figures, Scenario } from "./scenarios.ts";
-import { needs } from "./targets.ts";
-import type { TargetName } from "./targets.ts";
+import type { Bench, Section } from "./section.ts";
+import { measureStarts } from "./starts.ts";
 
-const USAGE = `Usage: scripts/bench [--quick | --full] [--only S1,S2] [--against rtchat,equal,nats,irc] [--runs N] [--out DIR]
+type Part = readonly [name: string, measure: (bench: Bench) => Promise<Section>];
 
-Loads rtchat and what people would use instead with the same words, interleaved, and prints medians, spread, and our
-ratio beside each bar. Opponents that are not installed are left out and named.
+const parts: readonly Part[] = [
+  ...scenarios.map((scenario): Part => [scenario.name, (bench) => measureChat(scenario, bench)]),
+  ["S8", measurePeers],
+  ["S9", measureStarts],
+  ["S10", measureDurable],
+];
 
-  --quick   2 runs of 2 s (default)
-  --full    5 runs of 5 s`;
-
-const { values } = parseArgs({
-  options: {
-    quick: { type: "boolean" },
-    full: { type: "boolean" },
-    help: { type: "boolean" },
-    only: { type: "string" },
-    against: { type: "string" },
-    runs: { type: "string" },
-    out: { type: "string" },
-  },
-});
-
-const say = (text: string): void => {
-  process.stdout.write(`${text}\n`);
-};
-
-function installed(name: TargetName): boolean {
-  return needs[name].every((program) => Bun.which(program) !== null);
-}
-
-async function runScenario(scenario: Scenario, binary: string, rounds: number, runMs: number): Promise<Runs> {
-  const wanted = values.against?.split(",");
-  const targets = scenario.targets.filter((name) => installed(name) && (wanted?.includes(name) ?? true));
-  const runs = new Map<TargetName, Figures[]>(targets.map((name) => [name, []]));
-  for (let round = 0; round < rounds; round += 1) {
-    for (const name of targets) {
-      runs.get(name)?.push(await measure(scenario, name, binary, { warmMs: 1_000, runMs }));
-    }
+async function run(options: Options): Promise<number> {
+  const began = performance.now();
+  const binary = resolve(process.env["RTCHAT_BIN"] ?? join(import.meta.dir, "../../dist/rtchat"));
+  const machine = describeMachine(binary);
+  const text: string[] = [];
+  const say = (words: string): void => {
+    text.push(words);
+    process.stdout.write(`${words}\n`);
+  };
+  say(machineText(machine));
+  const bench: Bench = {
+    binary,
+    pace: options.pace,
+    wanted: (entrant) => options.against?.has(entrant) ?? true,
+    progress: (what) => void process.stderr.write(`· ${what}\n`),
+  };
+  const sections: Section[] = [];
+  const judged: Judged[] = [];
+  for (const [name, measure] of parts) {
+    if (options.only !== undefined && ![...options.only].some((wanted) => wanted === name)) continue;
+    const section = await measure(bench);
+    const verdicts = judge(section);
+    sections.push(section);
+    judged.push(...verdicts);
+    say(`\n${table(section, verdicts)}`);
   }
-  return runs;
+  if (judged.length > 0) say(`\n${bars(judged)}`);
+  say(`took ${Math.round((performance.now() - began) / 1_000)} s`);
+  if (options.out !== undefined) {
+    mkdirSync(options.out, { recursive: true });
+    writeFileSync(join(options.out, "results.txt"), `${text.join("\n")}\n`);
+    writeFileSync(join(options.out, "results.json"), toJson(machine, options.pace, sections, judged));
+    writeFileSync(join(options.out, "chart.svg"), chart(machine, sections, judged));
+    process.stdout.write(`wrote ${options.out}/results.txt, results.json and chart.svg\n`);
+  }
+  return sections.some((section) => section.failed) ? 1 : 0;
 }
 
 async function main(): Promise<number> {
-  if (values.help === true) {
-    say(USAGE);
-    return 0;
+  try {
+    const options = readOptions(process.argv.slice(2));
+    if (options.help) process.stdout.write(`${usage}\n`);
+    return options.help ? 0 : await run(options);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    process.stderr.write(`${error.message}; scripts/bench --help tells more\n`);
+    return 2;
   }
-  const full = values.full === true;
-  const rounds = Number(values.runs ?? (full ? 5 : 2));
-  const binary = process.env["RTCHAT_BIN"] ?? join(import.meta.dir, "../../dist/rtchat");
-  const only = values.only?.split(",");
-  const missing = Object.entries(needs).flatMap(([, programs]) =>
-    programs.filter((name) => Bun.which(name) === null),
-  );
-  say(
-    `${cpus()[0]?.model ?? "unknown processor"} × ${cpus().length}, Linux ${release()}, Bun ${Bun.version}`,
-  );
-  if (missing.length > 0) say(`not installed, so left out: ${[...new Set(missing)].join(", ")}`);
-  const judged: Judged[] = [];
-  const results: Record<string, Record<string, readonly Figures[]>> = {};
-  let smallest: Runs | undefined;
-  for (const scenario of scenarios) {
-    if (only !== undefined && !only.some((name) => scenario.name.startsWith(name))) continue;
-    const runs = await runScenario(scenario, binary, rounds, full ? 5_000 : 2_000);
-    if (scenario.name.startsWith("S7")) smallest ??= runs;
-    const bars = judge(scenario, runs, smallest);
-    judged.push(...bars);
-    results[scenario.name] = Object.fromEntries(runs);
-    say(`\n${table(scenario, runs, bars)}`);
-  }
-  if (only === undefined || only.includes("S9")) {
-    const { versionMs, upToFirstMessageMs, clientToFirstScreenMs } = await startTimes(binary, rounds);
-    say("\nS9  start");
-    say(
-      `  --version ${versionMs.toFixed(1)} ms, up to first acknowledged message ${upToFirstMessageMs.toFixed(0)} ms,`,
-    );
-    say(`  client to first screen ${clientToFirstScreenMs.toFixed(0)} ms`);
-  }
-  if (values.out !== undefined) {
-    mkdirSync(values.out, { recursive: true });
-    writeFileSync(join(values.out, "results.json"), `${JSON.stringify({ judged, results }, undefined, 2)}\n`);
-  }
-  const notMet = judged.filter((bar) => bar.met === false);
-  say(`\n${judged.filter((bar) => bar.met === true).length} bars met, ${notMet.length} not met`);
-  return 0;
 }
 
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+  process.on(signal, () => {
+    abandon();
+    process.stderr.write(`interrupted by ${signal}: everything that was started is stopped\n`);
+    process.exit(130);
+  });
+}
+process.on("exit", abandon);
 process.exitCode = await main();

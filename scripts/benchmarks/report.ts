@@ -1,89 +1,153 @@
-/** From the figures of many runs to medians, ratios against the bars, and a table a person can read. */
-import type { Bar, Figure, Figures, Scenario } from "./scenarios.ts";
-import type { TargetName } from "./targets.ts";
+/** From the figures of many runs to medians, ratios against the bars, and tables a person can read. */
+import { figures, withUnit } from "./figures.ts";
+import type { Figure, Figures } from "./figures.ts";
+import type { Bar, Section } from "./section.ts";
+import { median } from "./statistics.ts";
 
-/** All runs of one scenario, by target, in the order run. */
-export type Runs = ReadonlyMap<TargetName, readonly Figures[]>;
-
-const units: Record<Figure, (value: number) => string> = {
-  perSecond: (value) => (value < 10_000 ? `${Math.round(value)}/s` : `${Math.round(value / 1_000)}k/s`),
-  cpu: (value) => `${value.toFixed(2)} µs`,
-  p50: (value) => `${value.toFixed(2)} ms`,
-  p99: (value) => `${value.toFixed(2)} ms`,
-  p999: (value) => `${value.toFixed(2)} ms`,
-  memory: (value) => `${(value / 1_024).toFixed(1)} KiB`,
-  connectPerSecond: (value) => `${Math.round(value)}/s`,
-  lost: String,
-  dropped: String,
-};
-
-/** Figures for which more is better; for the others the light opponent with the least is the better one. */
-const moreIsBetter: ReadonlySet<Figure> = new Set(["perSecond", "connectPerSecond"]);
-
-/** The middle value; the mean of the two middle ones for an even count. */
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = Math.floor(sorted.length / 2);
-  const high = sorted[middle] ?? 0;
-  return sorted.length % 2 === 1 ? high : ((sorted[middle - 1] ?? 0) + high) / 2;
-}
-
-function medianOf(runs: Runs, target: TargetName, figure: Figure): number | undefined {
-  const figures = runs.get(target);
-  return figures === undefined || figures.length === 0
-    ? undefined
-    : median(figures.map((run) => run[figure]));
-}
-
-function opponent(runs: Runs, bar: Bar, smallest: Runs | undefined): number | undefined {
-  if (bar.against === "self")
-    return smallest === undefined ? undefined : medianOf(smallest, "rtchat", bar.figure);
-  if (bar.against !== "light") return medianOf(runs, bar.against, bar.figure);
-  const light = (["nats", "irc"] as const).flatMap((name) => medianOf(runs, name, bar.figure) ?? []);
-  if (light.length === 0) return undefined;
-  return moreIsBetter.has(bar.figure) ? Math.max(...light) : Math.min(...light);
+/** A figure of one entrant over all its runs. */
+export interface Summary {
+  readonly median: number;
+  readonly least: number;
+  readonly most: number;
 }
 
 /** One bar, judged. */
 export interface Judged {
-  readonly scenario: string;
+  readonly section: string;
   readonly bar: Bar;
+  /** The opponent it was judged by: the best of those named. */
+  readonly opponent: string | undefined;
+  /** Ours / theirs, of medians; undefined when one of them was not measured. */
   readonly ratio: number | undefined;
+  /** The same, run by run: how far the single runs lie apart. */
+  readonly spread: readonly [number, number] | undefined;
   readonly met: boolean | undefined;
 }
 
-/** Judges a scenario's bars. @param smallest the runs that growth is compared with */
-export function judge(scenario: Scenario, runs: Runs, smallest: Runs | undefined): Judged[] {
-  return scenario.bars.map((bar) => {
-    const ours = medianOf(runs, "rtchat", bar.figure);
-    const theirs = opponent(runs, bar, smallest);
-    const ratio = ours === undefined || theirs === undefined || theirs === 0 ? undefined : ours / theirs;
-    const met =
-      ratio === undefined ? undefined : ratio >= (bar.least ?? 0) && ratio <= (bar.most ?? Infinity);
-    return { scenario: scenario.name, bar, ratio, met };
+/** Sums an entrant's runs up; undefined where the figure was not measured. */
+export function summary(runs: readonly Figures[] | undefined, figure: Figure): Summary | undefined {
+  const values = (runs ?? []).flatMap((run) => run[figure] ?? []);
+  if (values.length === 0) return undefined;
+  return { median: median(values), least: Math.min(...values), most: Math.max(...values) };
+}
+
+/** The best of the opponents that a bar names, by the median. */
+function bestOf({ runs }: Section, { against, figure }: Bar): string | undefined {
+  const sign = figures[figure].more === true ? 1 : -1;
+  let best: { name: string; value: number } | undefined;
+  for (const name of against) {
+    const theirs = summary(runs.get(name), figure);
+    if (theirs === undefined) continue;
+    const value = theirs.median * sign;
+    if (best === undefined || value > best.value) best = { name, value };
+  }
+  return best?.name;
+}
+
+/** Judges a section's bars. */
+export function judge(section: Section): Judged[] {
+  return section.bars.map((bar) => {
+    const opponent = bestOf(section, bar);
+    const ours = section.runs.get(bar.ours ?? "rtchat");
+    const theirs = opponent === undefined ? undefined : section.runs.get(opponent);
+    const [mine, other] = [summary(ours, bar.figure), summary(theirs, bar.figure)];
+    const ratio = mine === undefined || other === undefined ? undefined : mine.median / other.median;
+    const known = ratio !== undefined && Number.isFinite(ratio);
+    const each = (ours ?? []).flatMap((run, at) => {
+      const [a, b] = [run[bar.figure], theirs?.[at]?.[bar.figure]];
+      return a === undefined || b === undefined || b === 0 ? [] : [a / b];
+    });
+    return {
+      section: section.name,
+      bar,
+      opponent,
+      ratio: known ? ratio : undefined,
+      spread: each.length === 0 ? undefined : [Math.min(...each), Math.max(...each)],
+      met: known ? ratio >= (bar.least ?? 0) && ratio <= (bar.most ?? Infinity) : undefined,
+    };
   });
 }
 
-/** A table of medians with their spread, then each bar with our ratio beside it. */
-export function table(scenario: Scenario, runs: Runs, judged: readonly Judged[]): string {
-  const lines = [`${scenario.name}  ${scenario.title}`];
-  for (const [target, figures] of runs) {
-    const cells = scenario.figures.map((figure) => {
-      const values = figures.map((run) => run[figure]);
-      const show = units[figure];
-      const spread =
-        values.length > 1 ? ` (${show(Math.min(...values))} to ${show(Math.max(...values))})` : "";
-      return `${figure} ${show(median(values))}${spread}`;
+const asked = ({ least, most }: Bar): string => (least === undefined ? `≤ ${most} ×` : `≥ ${least} ×`);
+
+/** What a bar compares: "cpu against light (irc)". */
+export function compared({ bar, opponent }: Judged): string {
+  const called = bar.called ?? bar.against.join("/");
+  const which = opponent === undefined || bar.against.length < 2 ? called : `${called} (${opponent})`;
+  return `${bar.ours ?? "rtchat"}, ${figures[bar.figure].label} against ${which}`;
+}
+
+function verdict({ met }: Judged): string {
+  if (met === undefined) return "not measured";
+  return met ? "met" : "NOT MET";
+}
+
+/** Columns as wide as their widest cell: the first to the left, the others to the right. */
+function aligned(rows: readonly (readonly string[])[], indent: string): string[] {
+  const widths: number[] = [];
+  for (const row of rows)
+    for (const [at, cell] of row.entries()) widths[at] = Math.max(widths[at] ?? 0, Bun.stringWidth(cell));
+  return rows.map((row) => {
+    const cells = row.map((cell, at) => {
+      const gap = " ".repeat((widths[at] ?? 0) - Bun.stringWidth(cell));
+      return at === 0 ? cell + gap : gap + cell;
     });
-    const lost = figures.reduce((sum, run) => sum + run.lost, 0);
-    lines.push(`  ${target.padEnd(7)} ${cells.join("   ")}   lost ${lost}`);
+    return (indent + cells.join("  ")).trimEnd();
+  });
+}
+
+/** Medians, and where there were several runs the least and the most of them. */
+function shownRuns(runs: readonly Figures[], figure: Figure): string {
+  const sum = summary(runs, figure);
+  if (sum === undefined) return "–";
+  const { show } = figures[figure];
+  const shown = withUnit(figure, sum.median);
+  return runs.length < 2 || sum.least === sum.most
+    ? shown
+    : `${shown} (${show(sum.least)}–${show(sum.most)})`;
+}
+
+/** A section as a table of medians with their spread, then each bar with our ratio beside it, then what to know. */
+export function table(section: Section, judged: readonly Judged[]): string {
+  const { runs } = section;
+  const lines = [`${section.name}  ${section.title}`, `    ${section.method}`];
+  if (runs.size > 0) {
+    const head = ["", ...section.figures.map((figure) => figures[figure].label)];
+    const rows = [...runs].map(([name, all]) => [
+      name,
+      ...section.figures.map((figure) => shownRuns(all, figure)),
+    ]);
+    lines.push(...aligned([head, ...rows], "    "));
   }
-  for (const { bar, ratio, met } of judged) {
-    const asked = bar.least === undefined ? `≤ ${bar.most}` : `≥ ${bar.least}`;
-    const verdict = met === undefined ? "not measured" : met ? "met" : "NOT MET";
-    lines.push(
-      `  ${bar.figure} against ${bar.against}: ${ratio?.toFixed(2) ?? "–"} × (bar ${asked} ×) ${verdict}`,
-    );
+  for (const one of judged) lines.push(`    ${barLine(one)}`);
+  for (const note of section.notes) lines.push(`    note: ${note}`);
+  return lines.join("\n");
+}
+
+function barLine(one: Judged): string {
+  const spread =
+    one.spread === undefined || one.spread[0] === one.spread[1]
+      ? ""
+      : ` (${one.spread[0].toFixed(2)}–${one.spread[1].toFixed(2)})`;
+  return `${verdict(one) === "met" ? "✓" : "✗"} ${compared(one)}: ${one.ratio?.toFixed(2) ?? "–"} ×${spread}, bar ${asked(one.bar)}, ${verdict(one)}`;
+}
+
+/** All bars below each other, and why those that are not met are not. */
+export function bars(judged: readonly Judged[]): string {
+  const rows = judged.map((one) => [
+    `${one.section} ${compared(one)}`,
+    `${one.ratio?.toFixed(2) ?? "–"} ×`,
+    asked(one.bar),
+    verdict(one),
+  ]);
+  const lines = aligned([["", "ratio", "bar", ""], ...rows], "  ");
+  const missed = judged.filter((one) => one.met !== true);
+  if (missed.length > 0) lines.push("", "Why bars are not met:");
+  for (const one of missed) {
+    const why = one.met === undefined ? "not measured in this run" : (one.bar.why ?? "not known");
+    lines.push(`  ${one.section} ${compared(one)}: ${why}`);
   }
+  const count = (met: boolean | undefined): number => judged.filter((one) => one.met === met).length;
+  lines.push("", `${count(true)} bars met, ${count(false)} not met, ${count(undefined)} not measured`);
   return lines.join("\n");
 }

@@ -1,126 +1,159 @@
 /**
- * What is measured, and what is asked of it.
+ * S1 to S7: chat through a front, the same load for everybody.
  *
- * A scenario is a load, the targets it runs against, and the figures that are compared. The bars are ratios of medians
+ * A scenario is a load, the entrants it is brought to, and the figures that are compared. The bars are ratios of medians
  * within one run, because the machines that run this differ and are shared.
  */
+import type { Figure } from "./figures.ts";
 import type { LoadPlan } from "./load.ts";
+import type { Bar } from "./section.ts";
+import { CONNECTIONS } from "./targets.ts";
 import type { TargetName } from "./targets.ts";
 
-/** Figures of one run of one target. Times in ms, CPU in µs a delivery, memory in bytes a connection. */
-export interface Figures {
-  readonly perSecond: number;
-  readonly cpu: number;
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly memory: number;
-  readonly connectPerSecond: number;
-  readonly lost: number;
-  readonly dropped: number;
-}
-
-export type Figure = keyof Figures;
-
-/** `ours / theirs` must be at least or at most `ratio`. `light` is the best of the light opponents. */
-export interface Bar {
-  readonly figure: Figure;
-  readonly against: "equal" | "light" | "self" | "front" | "python";
-  readonly least?: number;
-  readonly most?: number;
+/** Somebody who takes the load. */
+export interface Entrant {
+  readonly name: string;
+  readonly target: TargetName;
+  readonly load: Omit<LoadPlan, "dialect" | "port">;
+  /** Left out of `--quick`. */
+  readonly fullOnly?: true;
 }
 
 /** One scenario. */
 export interface Scenario {
   readonly name: string;
   readonly title: string;
-  readonly targets: readonly TargetName[];
-  readonly load: Omit<LoadPlan, "dialect" | "port" | "warmMs" | "runMs">;
-  /** Figures shown in the table. */
+  readonly entrants: readonly Entrant[];
   readonly figures: readonly Figure[];
   readonly bars: readonly Bar[];
+  /**
+   * `kept`: all targets are started once and take turns, their clients stay connected. `clients`: connected anew each run.
+   * `everything`: the target too is started anew each run, because its memory is weighed.
+   */
+  readonly anew: "kept" | "clients" | "everything";
+  /** Runs are at least so long: what overflows needs time to. */
+  readonly runMsMin?: number;
 }
 
-const all: readonly TargetName[] = ["rtchat", "equal", "nats", "irc"];
-const base = { kind: "talk" as const, rate: 0, bytes: 64, latency: false, slow: 0, connectBatch: 100 };
-const busy = { ...base, clients: 1_000, rooms: 200, window: 4 };
+type Load = Entrant["load"];
 
-/** Growth is judged against its own smallest run. */
-const growth = [250, 500, 1_000, 2_000].map((clients): Scenario => ({
-  name: `S7-${clients}`,
-  title: `${clients / 5} rooms of 5, a sender each, window 4`,
-  targets: ["rtchat"],
-  load: { ...busy, clients, rooms: clients / 5 },
-  figures: ["perSecond", "cpu"],
-  bars: clients === 2_000 ? [{ figure: "cpu", against: "self", most: 1.3 }] : [],
-}));
+const base: Load = {
+  kind: "talk",
+  clients: 500,
+  rooms: 1,
+  window: 0,
+  rate: 0,
+  bytes: 64,
+  sampleEvery: 16,
+  slow: 0,
+  connectBatch: 100,
+};
+const light = { against: ["nats", "irc"], called: "light" };
+const equal = { against: ["equal"] };
+
+function everybody(
+  load: Load,
+  targets: readonly TargetName[] = ["rtchat", "equal", "nats", "irc"],
+): Entrant[] {
+  return targets.map((target) => ({ name: target, target, load }));
+}
+
+/** S2's load for so many clients. */
+const fives = (clients: number): Load => ({ ...base, clients, rooms: clients / 5, window: 4 });
 
 export const scenarios: readonly Scenario[] = [
   {
     name: "S1",
     title: "one room of 500, one sender, window 8, 64 B",
-    targets: all,
-    load: { ...base, clients: 500, rooms: 1, window: 8 },
-    figures: ["perSecond", "cpu"],
+    entrants: everybody({ ...base, window: 8, sampleEvery: 64 }),
+    figures: ["perSecond", "cpu", "loadCpu", "p50", "p99", "p999"],
+    anew: "kept",
     bars: [
-      { figure: "perSecond", against: "equal", least: 2 },
-      { figure: "cpu", against: "equal", most: 0.45 },
-      { figure: "perSecond", against: "light", least: 1.5 },
-      { figure: "cpu", against: "light", most: 0.5 },
+      { figure: "perSecond", ...equal, least: 2 },
+      { figure: "cpu", ...equal, most: 0.45 },
+      { figure: "perSecond", ...light, least: 1.5 },
+      { figure: "cpu", ...light, most: 0.5 },
     ],
   },
   {
     name: "S2",
     title: "200 rooms of 5, a sender each, window 4, 64 B",
-    targets: all,
-    load: busy,
-    figures: ["perSecond", "cpu"],
+    entrants: everybody(fives(1_000)),
+    figures: ["perSecond", "cpu", "loadCpu", "p50", "p99", "p999"],
+    anew: "kept",
     bars: [
-      { figure: "perSecond", against: "equal", least: 2 },
-      { figure: "cpu", against: "equal", most: 0.5 },
-      { figure: "perSecond", against: "light", least: 1.3 },
-      { figure: "cpu", against: "light", most: 0.8 },
+      { figure: "perSecond", ...equal, least: 2 },
+      { figure: "cpu", ...equal, most: 0.5 },
+      { figure: "perSecond", ...light, least: 1.3 },
+      { figure: "cpu", ...light, most: 0.8 },
     ],
   },
   {
     name: "S3",
-    title: "50 rooms of 10, 1,000 messages a second",
-    targets: all,
-    load: { ...base, clients: 500, rooms: 50, window: 0, rate: 1_000, latency: true },
-    figures: ["p50", "p99", "p999", "cpu"],
+    title: "50 rooms of 10, 1,000 messages/s, 64 B",
+    entrants: everybody({ ...base, rooms: 50, rate: 1_000, sampleEvery: 1 }),
+    figures: ["p50", "p99", "p999", "cpu", "perSecond"],
+    anew: "kept",
     bars: [
-      { figure: "p50", against: "equal", most: 0.5 },
-      { figure: "p99", against: "equal", most: 0.4 },
-      { figure: "p50", against: "light", most: 1.2 },
-      { figure: "p99", against: "light", most: 1.5 },
+      { figure: "p50", ...equal, most: 0.5 },
+      { figure: "p99", ...equal, most: 0.4 },
+      { figure: "p50", ...light, most: 1.2 },
+      { figure: "p99", ...light, most: 1.5 },
     ],
   },
   {
     name: "S4",
-    title: "9,000 idle connections in 900 rooms",
-    targets: ["rtchat", "nats"],
-    load: { ...base, kind: "idle", clients: 9_000, rooms: 900, window: 0 },
-    figures: ["memory", "connectPerSecond"],
-    bars: [{ figure: "memory", against: "light", most: 0.25 }],
+    title: `${CONNECTIONS.toLocaleString("en-US")} idle connections, 10 a room`,
+    entrants: everybody({ ...base, kind: "idle", clients: CONNECTIONS, rooms: CONNECTIONS / 10 }, [
+      "rtchat",
+      "nats",
+      "nginx",
+    ]).map((entrant) =>
+      entrant.target === "nats"
+        ? { ...entrant, name: "haproxy" }
+        : entrant.target === "nginx"
+          ? { ...entrant, fullOnly: true as const }
+          : entrant,
+    ),
+    figures: ["memory", "memoryAll", "connectPerSecond"],
+    anew: "everything",
+    bars: [{ figure: "memory", against: ["haproxy"], called: "haproxy alone", most: 0.25 }],
   },
   {
     name: "S5",
-    title: "connect, hello, welcome, close, 50 at a time",
-    targets: ["rtchat", "front", "python"],
-    load: { ...base, kind: "churn", clients: 50, rooms: 1, window: 0 },
-    figures: ["perSecond", "cpu"],
+    title: "connect, hello, welcome, close; 50 at a time",
+    entrants: everybody({ ...base, kind: "churn", clients: 50 }, [
+      "rtchat",
+      "haproxy",
+      "nginx",
+      "python",
+    ]).map((entrant) => (entrant.target === "nginx" ? { ...entrant, fullOnly: true as const } : entrant)),
+    figures: ["perSecond", "cpu", "loadCpu"],
+    anew: "kept",
     bars: [
-      { figure: "perSecond", against: "front", least: 1.3 },
-      { figure: "perSecond", against: "python", least: 5 },
+      { figure: "perSecond", against: ["haproxy"], called: "haproxy + same servers", least: 1.3 },
+      { figure: "perSecond", against: ["python"], least: 5 },
     ],
   },
   {
     name: "S6",
-    title: "10,000 messages a second into one room of 50, 20 slow readers",
-    targets: all,
-    load: { ...base, clients: 50, rooms: 1, window: 0, rate: 10_000, latency: true, slow: 20 },
-    figures: ["perSecond", "p50", "p99", "dropped"],
+    title:
+      "10,000 messages/s into one room of 50, 20 of them read a chunk in 3 s; figures are of the other 30",
+    entrants: everybody({ ...base, clients: 50, rate: 10_000, slow: 20 }),
+    figures: ["perSecond", "p50", "p99", "p999", "cpu", "growth", "dropped"],
+    anew: "clients",
+    runMsMin: 3_500,
     bars: [],
   },
-  ...growth,
+  {
+    name: "S7",
+    title: "growth: rooms of 5, a sender each, window 4, 64 B",
+    entrants: [250, 500, 1_000, 2_000].map((clients): Entrant => {
+      const entrant: Entrant = { name: `${clients} clients`, target: "rtchat", load: fives(clients) };
+      return clients === 500 || clients === 1_000 ? { ...entrant, fullOnly: true } : entrant;
+    }),
+    figures: ["perSecond", "cpu", "loadCpu", "p50", "p99"],
+    anew: "clients",
+    bars: [{ figure: "cpu", ours: "2000 clients", against: ["250 clients"], most: 1.3 }],
+  },
 ];

@@ -1,87 +1,104 @@
 /** S9: how long a person waits for the first answer, the first message, and the first screen. */
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { freePort } from "./process.ts";
-import { median } from "./report.ts";
+import { freePort, keep, makeFolder, removeFolder, cleanEnvironment } from "./process.ts";
+import { Collection } from "./section.ts";
+import type { Bench, Section } from "./section.ts";
 
 const GIVE_UP_MS = 30_000;
+/** More of the cheap one: a single exec is at the mercy of the scheduler. */
+const VERSIONS_A_ROUND = 10;
 
-/** Medians in ms. */
-export interface StartTimes {
-  readonly versionMs: number;
-  readonly upToFirstMessageMs: number;
-  readonly clientToFirstScreenMs: number;
-}
-
-/** Measures all three, `rounds` times. */
-export async function startTimes(binary: string, rounds: number): Promise<StartTimes> {
-  const version: number[] = [];
-  const up: number[] = [];
-  const screen: number[] = [];
-  // Many more of the cheap ones: a single exec is at the mercy of the scheduler.
-  for (let round = 0; round < rounds * 10; round += 1)
-    version.push(await timed(() => run([binary, "--version"])));
-  for (let round = 0; round < rounds; round += 1) {
-    up.push(await firstMessage(binary));
-    screen.push(await firstScreen(binary));
+/** Measures all three in turns. */
+export async function measureStarts({ binary, pace, progress }: Bench): Promise<Section> {
+  progress("S9 --version, up, client");
+  const collection = new Collection();
+  const tasks: readonly (readonly [string, number, () => Promise<number>])[] = [
+    ["rtchat --version", VERSIONS_A_ROUND, () => versionAnswered(binary)],
+    ["rtchat up, to the first acknowledged message", 1, () => firstMessage(binary)],
+    ["rtchat client, to the first words on the screen", 1, () => firstScreen(binary)],
+  ];
+  for (let round = 0; round < pace.rounds; round += 1) {
+    for (const [name, times, task] of tasks) {
+      try {
+        for (let time = 0; time < times; time += 1) collection.add(name, { ms: await task() });
+      } catch (error) {
+        collection.failure(name, error);
+      }
+    }
   }
-  return {
-    versionMs: median(version),
-    upToFirstMessageMs: median(up),
-    clientToFirstScreenMs: median(screen),
-  };
+  const { runs, notes, failed } = collection;
+  const method = `${pace.rounds} runs (--version ${pace.rounds * VERSIONS_A_ROUND}), the files in the page cache`;
+  return { name: "S9", title: "start", method, figures: ["ms"], bars: [], runs, notes, failed };
 }
 
-async function timed(work: () => Promise<void>): Promise<number> {
+async function versionAnswered(binary: string): Promise<number> {
   const began = performance.now();
-  await work();
+  const child = Bun.spawn([binary, "--version"], { stdin: "ignore", stdout: "pipe", stderr: "ignore" });
+  const answer = await child.stdout.text();
+  if ((await child.exited) !== 0 || answer.trim() === "") throw new Error(`--version answered "${answer}"`);
   return performance.now() - began;
-}
-
-async function run(command: readonly string[], input = ""): Promise<void> {
-  const child = Bun.spawn([...command], { stdin: Buffer.from(input), stdout: "ignore", stderr: "ignore" });
-  if ((await child.exited) !== 0) throw new Error(`${command.join(" ")} failed`);
 }
 
 /** From typing `rtchat up` to the acknowledgement of a message that was typed right behind it. */
 async function firstMessage(binary: string): Promise<number> {
-  const folder = mkdtempSync(join(tmpdir(), "rtchat-bench-up-"));
+  const folder = makeFolder("up");
+  const env = { ...cleanEnvironment(), HOME: folder, XDG_DATA_HOME: folder };
   const port = freePort();
   const began = performance.now();
-  const up = Bun.spawn([binary, "up", "--port", `${port}`, "--no-admin", "--data", folder], {
-    stdin: "ignore",
-    stdout: "ignore",
-    stderr: "ignore",
-  });
+  const up = keep(
+    Bun.spawn([binary, "up", "--port", `${port}`, "--no-admin", "--data", folder], {
+      stdin: "ignore",
+      stdout: "ignore",
+      stderr: "ignore",
+      env,
+    }),
+  );
   try {
     while (performance.now() - began < GIVE_UP_MS) {
-      const child = Bun.spawn([binary, "client", "--connect", `127.0.0.1:${port}`, "--nick", "bench"], {
-        stdin: Buffer.from("hello\n"),
-        stdout: "ignore",
-        stderr: "ignore",
-      });
+      const child = keep(
+        Bun.spawn([binary, "client", "--connect", `127.0.0.1:${port}`, "--nick", "bench"], {
+          stdin: Buffer.from("hello\n"),
+          stdout: "ignore",
+          stderr: "ignore",
+          env,
+        }),
+      );
       if ((await child.exited) === 0) return performance.now() - began;
     }
     throw new Error(`rtchat up took no message in ${GIVE_UP_MS / 1_000} s`);
   } finally {
     up.kill("SIGTERM");
     await up.exited;
-    rmSync(folder, { recursive: true, force: true });
+    removeFolder(folder);
   }
 }
 
-/** From starting the client on a terminal, with nothing to connect to, to the first thing it shows. */
+/** From starting the client on a terminal, with nothing to connect to, to the first words it shows. */
 async function firstScreen(binary: string): Promise<number> {
+  const folder = makeFolder("screen");
   const shown = Promise.withResolvers<number>();
+  const decoder = new TextDecoder();
+  let text = "";
   const began = performance.now();
-  const child = Bun.spawn([binary, "client", "--connect", `127.0.0.1:${freePort()}`, "--nick", "bench"], {
-    terminal: { cols: 80, rows: 24, data: () => shown.resolve(performance.now() - began) },
-  });
+  const child = keep(
+    Bun.spawn([binary, "client", "--connect", `127.0.0.1:${freePort()}`, "--nick", "bench"], {
+      env: { ...cleanEnvironment(), HOME: folder, XDG_DATA_HOME: folder, TERM: "xterm-256color" },
+      terminal: {
+        cols: 80,
+        rows: 24,
+        data: (_, bytes) => {
+          text += decoder.decode(bytes, { stream: true });
+          // Switching the screen over and setting its title is not yet something to read.
+          if (/\p{L}{3}/u.test(Bun.stripANSI(text))) shown.resolve(performance.now() - began);
+        },
+      },
+    }),
+  );
+  void child.exited.then(() => shown.reject(new Error(`the client ended and showed: ${text}`)));
   try {
     return await shown.promise;
   } finally {
     child.kill("SIGKILL");
     await child.exited;
+    removeFolder(folder);
   }
 }

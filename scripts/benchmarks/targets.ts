@@ -1,226 +1,166 @@
 /**
- * The systems under test, each behind one loopback port, all with a configuration that their own manuals recommend.
+ * The systems under test, each behind one loopback port, with the configurations of configs/.
  *
  *   rtchat   balancer, three servers, keeper, durability `process`: history, order, names, hand-over
  *   equal    HAProxy, NATS cluster of three, a JetStream file stream that captures the rooms: history
  *   nats     HAProxy, one NATS: no history
  *   irc      HAProxy, one InspIRCd: no history
- *   front    HAProxy, the same three rtchat servers: what our balancer replaces
+ *   haproxy  HAProxy, the same three rtchat servers: what our balancer replaces
+ *   nginx    nginx, the same three servers
  *   python   a balancer with a thread for each direction of each connection, the same three servers
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
 import { join } from "node:path";
+import { configure, nginxModules } from "./configs.ts";
 import type { DialectName } from "./dialect.ts";
-import { freePort, Program } from "./process.ts";
+import { createStream } from "./jetstream.ts";
+import { freePort, makeFolder, Program, removeFolder } from "./process.ts";
+
+export type TargetName = "rtchat" | "equal" | "nats" | "irc" | "haproxy" | "nginx" | "python";
 
 /** Something that can be loaded. */
 export interface Target {
-  readonly name: string;
   readonly dialect: DialectName;
   readonly port: number;
   readonly programs: readonly Program[];
   /** Whose memory counts in S4: all of ours, of the others the proxy alone. */
   readonly weighed: readonly Program[];
+  /** Stops the programs, the front one first, and removes their folder. */
+  stop(): Promise<void>;
 }
 
-export type TargetName = "rtchat" | "equal" | "nats" | "irc" | "front" | "python";
+/** Descriptors a process may open, where the system's own limit is not lower. */
+const DESCRIPTORS = 19_990;
+/** Connections a proxy must stand; each takes two descriptors of it. */
+export const CONNECTIONS = 9_900;
 
-/** Connections a target must stand; two descriptors each in HAProxy. */
-const CONNECTIONS = 9_500;
-
-/** The programs a target needs besides rtchat, or none. */
-export const needs: Record<TargetName, readonly string[]> = {
+/** The programs a target needs besides rtchat. */
+export const needs: Readonly<Record<TargetName, readonly string[]>> = {
   rtchat: [],
   equal: ["haproxy", "nats-server"],
   nats: ["haproxy", "nats-server"],
   irc: ["haproxy", "inspircd"],
-  front: ["haproxy"],
+  haproxy: ["haproxy"],
+  nginx: ["nginx"],
   python: ["python3"],
 };
 
-/** Starts a target in a folder of its own. */
-export async function start(name: TargetName, folder: string, binary: string): Promise<Target> {
-  mkdirSync(folder, { recursive: true });
-  switch (name) {
-    case "rtchat":
-      return startRtchat(folder, binary);
-    case "equal":
-      return startEqual(folder);
-    case "nats":
-      return startNats(folder);
-    case "irc":
-      return startIrc(folder);
-    case "front":
-      return startFront(folder, binary);
-    case "python":
-      return startPython(folder, binary);
+/** Programs that are started one after the other; the last one is what clients connect to. */
+class Stack {
+  readonly folder: string;
+  readonly programs: Program[] = [];
+
+  constructor(name: string) {
+    this.folder = makeFolder(name);
   }
-}
 
-/** Stops the target's programs, the front one first. */
-export async function stop(target: Target): Promise<void> {
-  for (const program of target.programs.toReversed()) await program.stop();
-}
+  /** Starts a program without waiting for it. */
+  start(name: string, ...command: string[]): Program {
+    const program = new Program(name, command, this.folder);
+    this.programs.push(program);
+    return program;
+  }
 
-/** Three servers that share a data folder. */
-async function startServers(
-  folder: string,
-  binary: string,
-): Promise<{ data: string; ports: number[]; programs: Program[] }> {
-  const data = join(folder, "data");
-  const ports = [freePort(), freePort(), freePort()];
-  const programs = ports.map(
-    (port, n) =>
-      new Program(`server-${n + 1}`, [binary, "server", "--port", `${port}`, "--data", data], folder),
-  );
-  for (const [n, program] of programs.entries()) await program.listening(ports[n] ?? 0);
-  return { data, ports, programs };
-}
-
-async function startFront(folder: string, binary: string): Promise<Target> {
-  const { ports, programs } = await startServers(folder, binary);
-  const { port, program } = await haproxy(folder, ports);
-  return { name: "front", dialect: "rtchat", port, programs: [...programs, program], weighed: [program] };
-}
-
-async function startPython(folder: string, binary: string): Promise<Target> {
-  const { ports, programs } = await startServers(folder, binary);
-  const port = freePort();
-  const script = join(import.meta.dir, "python-balancer.py");
-  const program = new Program("python", ["python3", script, `${port}`, ...ports.map(String)], folder);
-  await program.listening(port);
-  return { name: "python", dialect: "rtchat", port, programs: [...programs, program], weighed: [program] };
-}
-
-async function startRtchat(folder: string, binary: string): Promise<Target> {
-  const { data, ports, programs } = await startServers(folder, binary);
-  const port = freePort();
-  const flags = ["--backends", ports.join(","), "--port", `${port}`, "--data", data, "--no-admin"];
-  const balancer = new Program("balancer", [binary, "balancer", ...flags], folder);
-  await balancer.listening(port);
-  const everything = [...programs, balancer];
-  return { name: "rtchat", dialect: "rtchat", port, programs: everything, weighed: everything };
-}
-
-async function haproxy(
-  folder: string,
-  backends: readonly number[],
-): Promise<{ port: number; program: Program }> {
-  const port = freePort();
-  const file = join(folder, "haproxy.cfg");
-  writeFileSync(
-    file,
-    `global
-  maxconn ${CONNECTIONS}
-  nbthread 2
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 1h
-  timeout server 1h
-frontend chat
-  bind 127.0.0.1:${port}
-  default_backend servers
-backend servers
-  balance roundrobin
-${backends.map((backend, n) => `  server s${n + 1} 127.0.0.1:${backend}`).join("\n")}
-`,
-  );
-  const program = await new Program("haproxy", ["haproxy", "-db", "-f", file], folder).listening(port);
-  return { port, program };
-}
-
-async function startEqual(folder: string): Promise<Target> {
-  const clients = [freePort(), freePort(), freePort()];
-  const routes = [freePort(), freePort(), freePort()];
-  const programs: Program[] = [];
-  for (const [n, port] of clients.entries()) {
-    const file = join(folder, `nats-${n + 1}.conf`);
-    writeFileSync(
-      file,
-      `server_name: n${n + 1}
-listen: 127.0.0.1:${port}
-jetstream { store_dir: "${join(folder, `js-${n + 1}`)}" }
-cluster {
-  name: rooms
-  listen: 127.0.0.1:${routes[n]}
-  routes: [${routes.map((route) => `"nats://127.0.0.1:${route}"`).join(", ")}]
-}
-`,
+  /** Three servers that share a data folder; gives their ports. */
+  async servers(binary: string): Promise<number[]> {
+    const ports = [freePort(), freePort(), freePort()];
+    const started = ports.map((port, at) =>
+      this.start(`server-${at + 1}`, binary, "server", "--port", `${port}`, "--data", this.data),
     );
-    programs.push(new Program(`nats-${n + 1}`, ["nats-server", "-c", file], folder));
+    await Promise.all(started.map((program, at) => program.listening(ports[at] ?? 0)));
+    return ports;
   }
-  for (const [n, program] of programs.entries()) await program.listening(clients[n] ?? 0);
-  await createStream(clients[0] ?? 0);
-  const front = await haproxy(folder, clients);
-  const all = [...programs, front.program];
-  return { name: "equal", dialect: "nats", port: front.port, programs: all, weighed: [front.program] };
+
+  get data(): string {
+    return join(this.folder, "data");
+  }
+
+  async haproxy(backends: readonly number[]): Promise<Target> {
+    const port = freePort();
+    const values = { connections: CONNECTIONS, cores: cpus().length, port };
+    const file = configure(this.folder, "haproxy.cfg", values, { backends });
+    return this.behind(await this.start("haproxy", "haproxy", "-db", "-f", file).listening(port), port);
+  }
+
+  behind(front: Program, port: number, dialect: DialectName = "rtchat"): Target {
+    const { programs } = this;
+    return { dialect, port, programs, weighed: [front], stop: () => this.stop() };
+  }
+
+  async stop(): Promise<void> {
+    for (const program of this.programs.toReversed()) await program.stop();
+    removeFolder(this.folder);
+  }
 }
 
-/** Asks for a file stream over all rooms until the cluster has elected a leader and grants it. */
-async function createStream(port: number): Promise<void> {
-  const request = JSON.stringify({
-    name: "rooms",
-    subjects: ["room.*"],
-    storage: "file",
-    retention: "limits",
-  });
-  const deadline = performance.now() + 30_000;
-  let answer = "";
-  while (!answer.includes('"config"')) {
-    if (performance.now() > deadline) throw new Error(`JetStream did not create the stream: ${answer}`);
-    answer = "";
-    const socket = await Bun.connect({
-      hostname: "127.0.0.1",
-      port,
-      socket: {
-        data(_, chunk) {
-          answer += chunk.toString();
-        },
-      },
+/** How each target is built on an empty stack. */
+const builders: Readonly<Record<TargetName, (stack: Stack, binary: string) => Promise<Target>>> = {
+  async rtchat(stack, binary) {
+    const ports = await stack.servers(binary);
+    const port = freePort();
+    const flags = ["--backends", ports.join(","), "--port", `${port}`, "--data", stack.data, "--no-admin"];
+    const balancer = await stack.start("balancer", binary, "balancer", ...flags).listening(port);
+    return { ...stack.behind(balancer, port), weighed: stack.programs };
+  },
+
+  async equal(stack) {
+    const ports = [freePort(), freePort(), freePort()];
+    const routes = [freePort(), freePort(), freePort()];
+    const all = routes.map((route) => `"nats://127.0.0.1:${route}"`).join(", ");
+    const started = ports.map((port, at) => {
+      const values = { number: at + 1, port, route: routes[at] ?? 0, routes: all };
+      const file = configure(stack.folder, "nats-cluster.conf", values, {}, `nats-${at + 1}.conf`);
+      return stack.start(`nats-${at + 1}`, "nats-server", "-c", file);
     });
-    socket.write(
-      `CONNECT {"verbose":false}\r\nSUB answer 1\r\nPUB $JS.API.STREAM.CREATE.rooms answer ${request.length}\r\n${request}\r\n`,
-    );
-    await Bun.sleep(500);
-    socket.end();
+    await Promise.all(started.map((program, at) => program.listening(ports[at] ?? 0)));
+    await createStream(ports[0] ?? 0);
+    return { ...(await stack.haproxy(ports)), dialect: "nats" };
+  },
+
+  async nats(stack) {
+    const port = freePort();
+    const file = configure(stack.folder, "nats.conf", { port });
+    await stack.start("nats", "nats-server", "-c", file).listening(port);
+    return { ...(await stack.haproxy([port])), dialect: "nats" };
+  },
+
+  async irc(stack) {
+    const port = freePort();
+    const file = configure(stack.folder, "inspircd.conf", { port });
+    const flags = ["--config", file, "--nofork", "--runasroot", "--nolog"];
+    await stack.start("inspircd", "inspircd", ...flags).listening(port);
+    return { ...(await stack.haproxy([port])), dialect: "irc" };
+  },
+
+  async haproxy(stack, binary) {
+    return stack.haproxy(await stack.servers(binary));
+  },
+
+  async nginx(stack, binary) {
+    const backends = await stack.servers(binary);
+    const port = freePort();
+    const values = { modules: nginxModules(), cores: cpus().length, descriptors: DESCRIPTORS, port };
+    const file = configure(stack.folder, "nginx.conf", values, { backends });
+    const front = stack.start("nginx", "nginx", "-c", file, "-p", stack.folder);
+    return stack.behind(await front.listening(port), port);
+  },
+
+  async python(stack, binary) {
+    const backends = await stack.servers(binary);
+    const port = freePort();
+    const script = join(import.meta.dir, "python-balancer.py");
+    const front = stack.start("python", "python3", script, `${port}`, ...backends.map(String));
+    return stack.behind(await front.listening(port), port);
+  },
+};
+
+/** Starts a target in a folder of its own. Rejects, with nothing left running, when a part of it does not start. */
+export async function start(name: TargetName, binary: string): Promise<Target> {
+  const stack = new Stack(name);
+  try {
+    return await builders[name](stack, binary);
+  } catch (error) {
+    await stack.stop();
+    throw error;
   }
-}
-
-async function startNats(folder: string): Promise<Target> {
-  const backend = freePort();
-  const program = new Program("nats", ["nats-server", "-a", "127.0.0.1", "-p", `${backend}`], folder);
-  await program.listening(backend);
-  const front = await haproxy(folder, [backend]);
-  const all = [program, front.program];
-  return { name: "nats", dialect: "nats", port: front.port, programs: all, weighed: [front.program] };
-}
-
-async function startIrc(folder: string): Promise<Target> {
-  const backend = freePort();
-  const file = join(folder, "inspircd.conf");
-  writeFileSync(
-    file,
-    `<server name="irc.test" description="bench" network="Test" id="001">
-<admin name="a" nick="a" email="a@irc.test">
-<bind address="127.0.0.1" port="${backend}" type="clients">
-<connect allow="*" maxchans="100" timeout="60" pingfreq="600" localmax="20000" globalmax="20000" limit="20000"
-  threshold="1000000" commandrate="100000000" softsendq="16777216" hardsendq="33554432" recvq="1048576" fakelag="no" resolvehostnames="no">
-<performance softlimit="20000" somaxconn="512" clonesonconnect="no">
-<options defaultmodes="">
-<dns timeout="1">
-<module name="cap"><module name="ircv3_echomessage">
-<pid file="${join(folder, "inspircd.pid")}">
-<log method="file" type="*" level="default" target="${join(folder, "irc.log")}">
-`,
-  );
-  const program = new Program(
-    "inspircd",
-    ["inspircd", "--config", file, "--nofork", "--runasroot", "--nolog"],
-    folder,
-  );
-  await program.listening(backend);
-  const front = await haproxy(folder, [backend]);
-  const all = [program, front.program];
-  return { name: "irc", dialect: "irc", port: front.port, programs: all, weighed: [front.program] };
 }
