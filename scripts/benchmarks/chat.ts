@@ -6,7 +6,7 @@ import type { LoadPlan, LoadResult, LoadWord, RunTimes } from "./load.ts";
 import { cpuMs, keep, memoryBytes } from "./process.ts";
 import type { Entrant, Scenario } from "./scenarios.ts";
 import { Collection } from "./section.ts";
-import type { Bench, Section } from "./section.ts";
+import type { Bench, Pace, Section } from "./section.ts";
 import { needs, start } from "./targets.ts";
 import type { Target, TargetName } from "./targets.ts";
 
@@ -77,10 +77,14 @@ function figuresOf({ result, cpu }: { result: LoadResult; cpu: number }, load: E
   return { ...figures, p50, p99, p999, dropped: droppedSlow };
 }
 
+function paceOf({ runMsMin = 0 }: Scenario, pace: Pace): Pace {
+  if (runMsMin <= pace.runMs) return pace;
+  return { ...pace, runMs: runMsMin, rounds: pace.roundsLong };
+}
+
 /** Measures a scenario. What cannot be measured is noted, and does not end the rest. */
 export async function measureChat(scenario: Scenario, given: Bench): Promise<Section> {
-  const runMs = Math.max(given.pace.runMs, scenario.runMsMin ?? 0);
-  const bench = { ...given, pace: { ...given.pace, runMs } };
+  const bench = { ...given, pace: paceOf(scenario, given.pace) };
   const { pace, progress } = bench;
   const collection = new Collection();
   const entrants = scenario.entrants.filter((entrant) => {

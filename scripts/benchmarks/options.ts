@@ -102,14 +102,14 @@ export function readOptions(argv: readonly string[]): Options {
   if (runMs !== undefined && !(runMs >= SECONDS.least * 1_000 && runMs <= SECONDS.most * 1_000))
     throw new OptionError(`--seconds takes ${SECONDS.least} to ${SECONDS.most}, not "${seconds}"`);
   const times = full
-    ? { rounds: 5, warmMs: 3_000, rampMs: 500, runMs: 4_000 }
-    : { rounds: 2, warmMs: 1_000, rampMs: 200, runMs: 1_200 };
+    ? { rounds: 5, roundsLong: 5, warmMs: 3_000, rampMs: 500, runMs: 4_000 }
+    : { rounds: 2, roundsLong: 1, warmMs: 1_000, rampMs: 200, runMs: 1_200 };
   return {
     help: values.help === true,
     pace: {
       full,
       ...times,
-      ...(runs === undefined ? {} : { rounds: Number(runs) }),
+      ...(runs === undefined ? {} : { rounds: Number(runs), roundsLong: Number(runs) }),
       ...(runMs === undefined ? {} : { runMs, warmMs: Math.min(times.warmMs, runMs) }),
     },
     only: listOf("--only", values.only, sectionNames),

@@ -36,6 +36,8 @@ export interface Section {
 export interface Pace {
   readonly full: boolean;
   readonly rounds: number;
+  /** Runs of scenarios whose runs are longer than others'. */
+  readonly roundsLong: number;
   /** Before the first run of each entrant, not counted, ms. */
   readonly warmMs: number;
   /** At the start of each run, not counted, ms. */
