@@ -15,7 +15,7 @@ function backplaneOf({ store, folder, durability, port }: DrivePlan): Backplane 
 /** Follows a room as a hub does; resolves with its snapshot. */
 function follow(backplane: Backplane, room: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    const nothing = { entry() {}, presence() {}, record() {}, reset() {} };
+    const nothing = { entry() {}, appended() {}, presence() {}, record() {}, reset() {} };
     backplane.subscribe(room, nothing, (result) => {
       if (result.ok) resolve();
       else reject(new Error(result.message));
