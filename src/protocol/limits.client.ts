@@ -68,8 +68,12 @@ export const pipeLimits = {
 
 /** The full screen. */
 export const screenLimits = {
-  /** Messages kept in memory over all rooms; older ones are fetched again by scrolling up. About 100 MB at most. */
+  /** Messages kept in memory over all rooms; older ones are fetched again by scrolling up. Packed they take some 15 MB. */
   messages: 100_000,
+  /** Items of a packed page of a log: one is unpacked in a fifth of a millisecond. */
+  logPage: 256,
+  /** Pages a room that are not packed: what the screen shows, and what it may show at the next key. */
+  logPagesOpen: 3,
   /** Sent lines that Up brings back, a room. */
   history: 200,
   /** States of the line being typed that undo goes back over. */
@@ -84,6 +88,16 @@ export const screenLimits = {
   pageMessages: 100,
   /** Between two pictures for what others do; what oneself types is shown at once. */
   frameMs: 40,
+  /** From the first of several things that happen to the picture of them all: what one read of the socket brings. */
+  frameGatherMs: 4,
+  /**
+   * The same on a slow machine or a slow line: so many times what one picture took, so that a key rarely has to wait for
+   * a picture of what others do; and at most this, so that it still looks alive.
+   */
+  frameShare: 8,
+  frameMostMs: 250,
+  /** Written for what others do: half of what a line of 1 Mbit/s takes, so that one's own keys find it free. */
+  frameBytesPerSecond: 64 * 1_024,
   /** After an Escape byte: nothing more came, so it was the key. Longer than a slow line's gap, shorter than patience. */
   escapeMs: 60,
   /** From this width on there are columns for rooms and members. */
@@ -91,7 +105,7 @@ export const screenLimits = {
   /** Columns of such a panel. */
   panelWidth: 20,
   /** Items whose rows are remembered: several screens of the largest terminal. */
-  laidOut: 1_000,
+  laidOut: 500,
   /** Nicks remembered for completion beyond a room's members. */
   recentNicks: 100,
   /** Messages of all rooms that line mode keeps for /reply and the like. */

@@ -4,6 +4,7 @@
  * The bytes go into xterm.js's emulator, which also answers the questions that programs ask a terminal (cursor
  * position, device attributes). Tests wait for a screen, never for a time.
  */
+import { UnicodeGraphemesAddon } from "@xterm/addon-unicode-graphemes";
 import xterm from "@xterm/headless";
 import { withDeadline } from "./deadline.ts";
 
@@ -52,6 +53,8 @@ export class TerminalScreen {
       scrollback: 10_000,
       allowProposedApi: true,
     });
+    // Widths as the terminals of today have them: clusters, not code points, and emoji two columns wide.
+    this.#emulator.loadAddon(new UnicodeGraphemesAddon());
     const decoder = new TextDecoder();
     this.#child = Bun.spawn([...command], {
       // Given as options and not as a Bun.Terminal, which would not become the program's controlling terminal: no

@@ -1,9 +1,11 @@
 /** The full screen as people see it: the compiled binary on a pseudo-terminal, compared as text. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { listenFake } from "../client/fake-listener.ts";
 import type { Listening } from "../client/fake-listener.ts";
 import { FakeServer } from "../client/fake-server.ts";
+import { eventually } from "../support/deadline.ts";
 import { openLab } from "../support/lab.ts";
 import { awkward } from "./awkward.ts";
 
@@ -205,6 +207,42 @@ describe("the screen", () => {
       expect.stringContaining("new from here"),
       "22:13 bob: ana: are you there?",
     ]);
+  });
+
+  test("gives the terminal back while it is suspended, and draws all of it again in front", async () => {
+    const ana = await open("ana");
+    ana.type("a draft");
+    await ana.see(/ana> a draft/);
+    const stopped = async () => {
+      // The shell would say here that the job was stopped; the alternate screen is gone.
+      await ana.see((shown) => shown === "");
+      await eventually(
+        () => readFileSync(`/proc/${ana.pid}/stat`, "utf8").includes(") T "),
+        () => "the client to stop",
+      );
+    };
+    ana.type("\u001a");
+    await stopped();
+    expect(ana.raw).toEndWith("\u001b[?25h\u001b[?1004l\u001b[?2004l\u001b[?7h\u001b[?1049l\u001b[23;2t");
+    server.post("lobby", "bob", "while you were away");
+    ana.resize({ columns: 100, rows: 30 });
+    ana.kill("SIGCONT");
+    const screen = await ana.see(/bob: while you were away[^]*ana> a draft/);
+    expect(screen.split("\n")).toHaveLength(30);
+    ana.kill("SIGTSTP");
+    await stopped();
+    ana.kill("SIGCONT");
+    await ana.see(/ana> a draft/);
+  });
+
+  test("leaves the terminal as it was, however it ends", async () => {
+    for (const end of ["SIGTERM", "SIGHUP", "SIGINT"] as const) {
+      const ana = await open(`ana-${end.toLowerCase()}`);
+      ana.kill(end);
+      await ana.see((shown) => shown === "");
+      await ana.ended();
+      expect(ana.raw).toContain("\u001b[?25h\u001b[?1004l\u001b[?2004l\u001b[?7h\u001b[?1049l");
+    }
   });
 
   test("shows sixty awkward strings, and no control character of theirs reaches the terminal", async () => {

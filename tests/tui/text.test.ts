@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { sanitizeLine } from "../../src/protocol/sanitize.ts";
-import { toAnsi } from "../../src/tui/text/ansi.ts";
+import { Pens } from "../../src/tui/text/ansi.ts";
 import { findLinks } from "../../src/tui/text/links.ts";
 import { fitRow, plain, rowWidth, wrap } from "../../src/tui/text/spans.ts";
 import { fit, pad, widthOf } from "../../src/tui/text/width.ts";
@@ -75,19 +75,18 @@ describe("links", () => {
   });
 
   test("become OSC 8 only where nothing in them could end the sequence", () => {
-    const abilities = { colours: 256, links: true };
-    const link = (target: string) => toAnsi([{ text: "x", style: { link: target } }], abilities);
-    expect(link("https://example.org/ñ")).toBe(
-      "\u001b]8;;https://example.org/%C3%B1\u001b\\x\u001b]8;;\u001b\\",
-    );
-    expect(link("javascript:alert(1)")).toBe("x");
+    const pens = new Pens({ colours: 256, links: true });
+    const link = (target: string) => pens.of({ link: target }).link;
+    expect(link("https://example.org/ñ")).toBe("https://example.org/%C3%B1");
+    expect(link("javascript:alert(1)")).toBe("");
     expect(link("https://x/\u001b]0;owned\u0007")).not.toContain("\u0007");
-    expect(toAnsi([{ text: "x", style: { link: "https://a.b" } }], { colours: 2, links: false })).toBe("x");
+    const without = new Pens({ colours: 2, links: false });
+    expect(without.of({ link: "https://a.b" })).toBe(without.plain);
   });
 
   test("colours are used only where there are some", () => {
-    const row = [{ text: "a", style: { colour: 130, bold: true } }];
-    expect(toAnsi(row, { colours: 256, links: true })).toBe("\u001b[1;38;5;130ma\u001b[0m");
-    expect(toAnsi(row, { colours: 2, links: true })).toBe("\u001b[1ma\u001b[0m");
+    const style = { colour: 130, bold: true };
+    expect(new Pens({ colours: 256, links: true }).of(style).begin).toBe("\u001b[0;1;38;5;130m");
+    expect(new Pens({ colours: 2, links: true }).of(style).begin).toBe("\u001b[0;1m");
   });
 });

@@ -41,6 +41,7 @@ export const actions = [
   "panels",
   "cancel",
   "redraw",
+  "suspend",
   "quit-or-delete",
 ] as const;
 
@@ -85,7 +86,7 @@ export const defaultBindings: Readonly<Record<string, Action>> = {
   "alt-y": "yank-pop",
   "ctrl-t": "transpose",
   "ctrl-_": "undo",
-  "ctrl-z": "undo",
+  "ctrl-z": "suspend",
   up: "up",
   down: "down",
   "ctrl-p": "up",

@@ -6,11 +6,15 @@
  * at the front, and the oldest are forgotten when there are too many. So a place in the log (where somebody scrolled to)
  * is a number that stays right whatever comes or goes.
  *
+ * The log is a list of pages; the last, and those looked at lately, are objects, all others are packed (log-page.ts).
+ *
  * Invariant: messages are ascending by seq, each seq at most once; `first` ≤ every number < `end`.
  */
 import type { Gap } from "../../client/events.ts";
 import type { Message } from "../../protocol/messages.ts";
+import { screenLimits } from "../../protocol/limits.client.ts";
 import { isChange } from "./changes.ts";
+import { LogPage, messageOf } from "./log-page.ts";
 
 /** Something a room shows. */
 export type Item =
@@ -21,58 +25,93 @@ export type Item =
   /** What the screen says; `warning` is something that went wrong. `at` orders nothing, it is shown. */
   | { readonly kind: "note"; readonly text: string; readonly at: number; readonly warning: boolean };
 
-/** The message of an item that is one. */
-function messageOf(item: Item | undefined): Message | undefined {
-  return item?.kind === "message" || item?.kind === "change" ? item.message : undefined;
-}
-
 /** A message as an item. */
 export function itemOf(message: Message): Item {
   return { kind: isChange(message) ? "change" : "message", message };
 }
 
 export class RoomLog {
-  #items: Item[] = [];
-  /** Number of the first item kept. */
-  #first = 0;
+  /** In order; none is empty but perhaps the last. */
+  #pages: LogPage[] = [new LogPage()];
+  /** Number of the first item of each page. */
+  #starts: number[] = [0];
+  /** Pages that are not packed beside the last, the one used last at the end. */
+  readonly #open: LogPage[] = [];
   #messages = 0;
 
   get first(): number {
-    return this.#first;
+    return this.#starts[0] ?? 0;
   }
   /** The number that the next new item gets. */
   get end(): number {
-    return this.#first + this.#items.length;
+    const last = this.#pages.length - 1;
+    return (this.#starts[last] ?? 0) + (this.#pages[last]?.count ?? 0);
   }
   /** Messages among the items. */
   get messages(): number {
     return this.#messages;
   }
 
+  /** Index of the page with this item; -1 if it is not kept. */
+  #pageOf(number: number): number {
+    let [low, high] = [0, this.#pages.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if ((this.#starts[middle] ?? 0) <= number) low = middle + 1;
+      else high = middle;
+    }
+    return low - 1;
+  }
+
+  /** The items of a page, which stay unpacked for a while. */
+  #items(index: number): readonly Item[] {
+    const page = this.#pages[index];
+    if (page === undefined) return [];
+    if (index < this.#pages.length - 1) this.#keepOpen(page);
+    return page.items;
+  }
+
+  /** A page that is no longer in the log may linger here until others come; nothing asks for it. */
+  #keepOpen(page: LogPage): void {
+    const open = this.#open;
+    if (open.at(-1) === page) return;
+    const at = open.indexOf(page);
+    if (at !== -1) open.splice(at, 1);
+    open.push(page);
+    if (open.length > screenLimits.logPagesOpen) open.shift()?.pack();
+  }
+
   at(number: number): Item | undefined {
-    return this.#items[number - this.#first];
+    const index = this.#pageOf(number);
+    const start = this.#starts[index];
+    return start === undefined ? undefined : this.#items(index)[number - start];
   }
 
   /** The lowest seq kept. */
   get oldestSeq(): number | undefined {
-    for (const item of this.#items) {
-      const message = messageOf(item);
-      if (message !== undefined) return message.seq;
-    }
+    for (const { oldestSeq } of this.#pages) if (oldestSeq !== undefined) return oldestSeq;
     return undefined;
   }
 
   /** The highest seq kept. */
   get newestSeq(): number | undefined {
-    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      const message = messageOf(this.#items[index]);
-      if (message !== undefined) return message.seq;
+    for (let index = this.#pages.length - 1; index >= 0; index -= 1) {
+      const seq = this.#pages[index]?.newestSeq;
+      if (seq !== undefined) return seq;
     }
     return undefined;
   }
 
   add(item: Item): void {
-    this.#items.push(item);
+    let page = this.#pages.at(-1);
+    if (page === undefined || page.count >= screenLimits.logPage) {
+      const start = this.end;
+      if (page !== undefined) this.#keepOpen(page);
+      page = new LogPage();
+      this.#pages.push(page);
+      this.#starts.push(start);
+    }
+    page.push(item);
     if (messageOf(item) !== undefined) this.#messages += 1;
   }
 
@@ -82,65 +121,91 @@ export class RoomLog {
    */
   prepend(messages: readonly Message[]): number {
     const oldest = this.oldestSeq ?? Number.POSITIVE_INFINITY;
-    const older = messages.filter(({ seq }) => seq < oldest);
+    const older = messages.filter(({ seq }) => seq < oldest).map((message) => itemOf(message));
     // What the screen said before the first message, as a greeting, stays above them all.
-    const at = this.#items.findIndex((item) => messageOf(item) !== undefined);
-    const lead = at === -1 ? [] : this.#items.slice(0, at);
-    const added = older.map((message) => itemOf(message));
-    this.#items = [...lead, ...added, ...this.#items.slice(lead.length)];
-    this.#first -= older.length;
+    let pages = this.#pages.findIndex(({ messages: count }) => count > 0);
+    if (pages === -1) pages = this.#pages.length - 1;
+    const before = this.#pages.slice(0, pages + 1).flatMap(({ items }) => [...items]);
+    const found = before.findIndex((item) => messageOf(item) !== undefined);
+    const lead = found === -1 ? before.length : found;
+    const start = this.first - older.length;
+    const front = [...before.slice(0, lead), ...older];
+    const fresh = front.length === 0 ? [] : [new LogPage(front)];
+    const rest = lead === before.length ? [] : [new LogPage(before.slice(lead))];
+    this.#pages = [...fresh, ...rest, ...this.#pages.slice(pages + 1)];
+    this.#number(start);
+    const last = this.#pages.at(-1);
+    for (const page of [...rest, ...fresh]) if (page !== last) this.#keepOpen(page);
     this.#messages += older.length;
     return older.length;
   }
 
-  /** The log was started anew: what is kept has seqs of another count. */
-  forgetMessages(): void {
-    this.#first = this.end;
-    this.#items = [];
-    this.#messages = 0;
+  /** Numbers the pages anew from the first item's number; there is always a page. */
+  #number(start: number): void {
+    if (this.#pages.length === 0) this.#pages = [new LogPage()];
+    let next = start;
+    this.#starts = this.#pages.map(({ count }) => {
+      const own = next;
+      next += count;
+      return own;
+    });
   }
 
-  /** Forgets the oldest items until at most `most` messages are kept. */
+  /** The log was started anew: what is kept has seqs of another count. */
+  forgetMessages(): void {
+    const { end } = this;
+    this.#pages = [];
+    this.#open.splice(0);
+    this.#messages = 0;
+    this.#number(end);
+  }
+
+  /** Forgets the oldest items, whole pages of them and never the last, until at most `most` messages are kept. */
   trim(most: number): void {
     let drop = 0;
-    let left = this.#messages;
-    while (left > most && drop < this.#items.length) {
-      if (messageOf(this.#items[drop]) !== undefined) left -= 1;
+    let dropped = 0;
+    while (this.#messages > most && drop < this.#pages.length - 1) {
+      this.#messages -= this.#pages[drop]?.messages ?? 0;
+      dropped += this.#pages[drop]?.count ?? 0;
       drop += 1;
     }
     if (drop === 0) return;
-    this.#items = this.#items.slice(drop);
-    this.#first += drop;
-    this.#messages = left;
+    const start = this.first + dropped;
+    this.#pages = this.#pages.slice(drop);
+    this.#number(start);
   }
 
   /** Number of the message with this seq; undefined if it is not kept. */
   find(seq: number): number | undefined {
-    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      if (messageOf(this.#items[index])?.seq === seq) return this.#first + index;
-    }
-    return undefined;
+    const index = this.#pages.findIndex(
+      ({ oldestSeq = Number.POSITIVE_INFINITY, newestSeq = -1 }) => oldestSeq <= seq && seq <= newestSeq,
+    );
+    const start = this.#starts[index];
+    if (start === undefined) return undefined;
+    const at = this.#items(index).findIndex((item) => messageOf(item)?.seq === seq);
+    return at === -1 ? undefined : start + at;
   }
 
   /** The latest message that fits. */
   latest(fits: (message: Message) => boolean): Message | undefined {
-    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      const item = this.#items[index];
-      if (item?.kind === "message" && fits(item.message)) return item.message;
+    for (let index = this.#pages.length - 1; index >= 0; index -= 1) {
+      const page = this.#pages[index];
+      if (page === undefined) continue;
+      const wasPacked = page.isPacked;
+      const item = page.items.findLast((one) => one.kind === "message" && fits(one.message));
+      if (wasPacked) page.pack();
+      if (item?.kind === "message") return item.message;
     }
     return undefined;
   }
 
   /** Number of the first message with a seq above `seq`; the end if there is none. */
   after(seq: number): number {
-    for (let index = this.#items.length - 1; index >= 0; index -= 1) {
-      const message = messageOf(this.#items[index]);
-      if (message !== undefined && message.seq <= seq) {
-        let found = index + 1;
-        while (found < this.#items.length && this.#items[found]?.kind !== "message") found += 1;
-        return this.#first + found;
-      }
+    for (const [index, page] of this.#pages.entries()) {
+      if (page.newestSeq === undefined || page.newestSeq <= seq) continue;
+      const at = this.#items(index).findIndex((item) => item.kind === "message" && item.message.seq > seq);
+      if (at !== -1) return (this.#starts[index] ?? 0) + at;
     }
-    return this.#first;
+    return this.end;
   }
 }

@@ -22,9 +22,11 @@ import type { Words } from "../language/words.ts";
 import { ChatModel } from "../model/chat-model.ts";
 import type { Alert } from "../model/options.ts";
 import { splitText } from "../split.ts";
-import { drawFrame, layOut } from "./frame.ts";
+import { Joints, drawFrame, layOut } from "./frame.ts";
 import type { Frame, FrameParts, ScreenState } from "./frame.ts";
 import { ItemRows } from "./items.ts";
+import { MemberPanel, RowMemo } from "./panels.ts";
+import { Pace } from "./pace.ts";
 import { Scroll } from "./scroll.ts";
 import type { ScrollPlace } from "./scroll.ts";
 import { Viewport } from "./viewport.ts";
@@ -39,6 +41,12 @@ export interface ControllerOptions {
   readonly suggest: CommandContext["suggest"];
   readonly size: { readonly columns: number; readonly rows: number };
   readonly quit: () => void;
+  /** Gives the terminal to the shell for a while. */
+  readonly suspend: () => void;
+  /** Something else wrote on the terminal: the next picture is painted whole. */
+  readonly redraw: () => void;
+  /** Brings a picture to the terminal. @returns the characters that took */
+  readonly paint: (frame: Frame) => number;
   /** Somebody spoke to this person while nobody looked. */
   readonly alert: (alert: Alert) => void;
   readonly timeZone?: string;
@@ -60,11 +68,11 @@ export class ScreenController {
   #hint: string | undefined;
   /** The terminal has the focus, as far as it tells. */
   #focused = true;
-  #frame: Frame | undefined;
-  #timer: Timer | undefined;
+  readonly #pace: Pace;
   #retryAt = 0;
   #retryTimer: Timer | undefined;
   #quitAsked = false;
+  #membersVersion = 0;
   /** When `typing` may be told again (monotonic). */
   #typingTold = 0;
 
@@ -72,12 +80,13 @@ export class ScreenController {
     const { backend, words, clock, room, remembered } = options;
     this.#options = options;
     this.#size = options.size;
+    this.#pace = new Pace(clock, () => this.#draw());
     this.model = new ChatModel(
       {
         backend,
         words,
         now: () => clock.now(),
-        changed: () => this.#changed(),
+        changed: () => this.#pace.due(),
         alert: (alert) => this.#alert(alert),
         ...(remembered === undefined ? {} : { remembered }),
       },
@@ -88,25 +97,29 @@ export class ScreenController {
       this.model.people.ignores(nick),
     );
     this.#scroll = new Scroll(this.model, this.#viewport);
-    this.#parts = { model: this.model, viewport: this.#viewport, words, theme: options.theme };
+    const kept = { members: new MemberPanel(), memo: new RowMemo(), joints: new Joints() };
+    this.#parts = { model: this.model, viewport: this.#viewport, words, theme: options.theme, ...kept };
     backend.on((event) => {
+      if (event.kind === "received" && event.message.type !== "message") this.#membersVersion += 1;
       if (event.kind !== "connection") return;
       const { connection } = event;
       this.#retryTimer?.stop();
       if (connection.state !== "waiting") return;
       this.#retryAt = clock.monotonic() + connection.retryInMs;
-      this.#retryTimer = clock.every(1_000, () => this.#changed());
+      this.#retryTimer = clock.every(1_000, () => this.#pace.due());
     });
   }
 
-  /** Hears of every new picture. @returns a function that ends it */
+  /** The first picture. */
+  open(): void {
+    this.#draw();
+  }
+
+  /** Hears of every new picture, after it was painted. @returns a function that ends it */
   subscribe = (listener: () => void): (() => void) => {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   };
-
-  /** The picture as of now: the same object until something changes. */
-  picture = (): Frame => (this.#frame ??= drawFrame(this.#parts, this.#state));
 
   get #state(): ScreenState {
     const { words, clock } = this.#options;
@@ -124,21 +137,15 @@ export class ScreenController {
       panels: this.#panels,
       retryInMs: this.#retryAt - clock.monotonic(),
       typing: this.model.typing(this.model.active),
+      membersVersion: this.#membersVersion,
     };
-  }
-
-  /** A new picture is due soon. */
-  #changed(): void {
-    this.#timer ??= this.#options.clock.after(screenLimits.frameMs, () => this.#draw());
   }
 
   /** A new picture now. */
   #draw(): void {
-    this.#timer?.stop();
-    this.#timer = undefined;
-    this.#frame = undefined;
     if (this.#scroll.waits && !this.model.active.loading) this.#scroll.goOn(this.#place());
     this.model.look(this.#focused && this.#scroll.position === undefined);
+    this.#pace.paint(() => this.#options.paint(drawFrame(this.#parts, this.#state)));
     for (const listener of this.#listeners) listener();
   }
 
@@ -150,7 +157,7 @@ export class ScreenController {
 
   /** Stops timers. */
   stop(): void {
-    this.#timer?.stop();
+    this.#pace.stop();
     this.#retryTimer?.stop();
   }
 
@@ -253,7 +260,9 @@ export class ScreenController {
         else this.#composer.act("delete-right");
         break;
       case "redraw":
-        break;
+      case "suspend":
+        this.#options[action]();
+        return;
       default:
         this.#composer.act(action);
     }

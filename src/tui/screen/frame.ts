@@ -2,21 +2,22 @@
  * One picture of the screen: a title, the messages, what is on offer, the status, and the line being typed.
  *
  * Pure: the same model, size and moment give the same rows. Every picture has exactly as many rows as the terminal,
- * none wider than it, so that Ink never has to wrap or cut. Messages have no frame around them and take whole rows, so
+ * none wider than it, so that nothing after it has to wrap or cut. Messages have no frame around them and take whole rows, so
  * that selecting with the mouse copies what was said; the panels of a wide terminal can be put away for that (Alt+L).
  */
 import { screenLimits } from "../../protocol/limits.client.ts";
-import { nameKey } from "../../protocol/names.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
 import { nickColour } from "../colours.ts";
 import type { Theme } from "../colours.ts";
+import { inputRows } from "./input-rows.ts";
+import type { InputRows } from "./input-rows.ts";
+import { roomPanel, roomSpans } from "./panels.ts";
+import type { MemberPanel, RowMemo } from "./panels.ts";
 import type { Editing } from "../input/editor.ts";
 import type { Words } from "../language/words.ts";
 import type { ChatModel } from "../model/chat-model.ts";
-import type { RoomModel } from "../model/room-model.ts";
 import { fitRow, plain, rowWidth, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
-import { cellsOf, pad, widthOf } from "../text/width.ts";
 import type { Position, Viewport } from "./viewport.ts";
 
 const DIM: Style = { dim: true };
@@ -37,20 +38,30 @@ export interface ScreenState {
   readonly retryInMs: number;
   /** Who is typing in the room in front. */
   readonly typing: readonly string[];
+  /** Rises whenever somebody may have come, gone or changed their nick. */
+  readonly membersVersion: number;
 }
 
 /** A picture. */
 export interface Frame {
+  /** As many as the terminal has; those that are the same objects as in the picture before look the same. */
   readonly rows: readonly Row[];
+  readonly columns: number;
+  /** The rows that move together when messages come, where nothing stands beside them. */
+  readonly pane?: { readonly top: number; readonly rows: readonly Row[] };
   /** Where the cursor stands, from 0. */
   readonly cursor: { readonly x: number; readonly y: number };
 }
 
+/** What pictures are made of and what makes them; kept from one picture to the next. */
 export interface FrameParts {
   readonly model: ChatModel;
   readonly viewport: Viewport;
   readonly words: Words;
   readonly theme: Theme;
+  readonly members: MemberPanel;
+  readonly memo: RowMemo;
+  readonly joints: Joints;
 }
 
 /** How the rows are shared out; the controller moves the view by it. */
@@ -62,13 +73,6 @@ export interface Layout {
   readonly height: number;
   readonly input: InputRows;
   readonly above: readonly Row[];
-}
-
-/** The line being typed, wrapped. */
-interface InputRows {
-  readonly rows: readonly Row[];
-  readonly x: number;
-  readonly y: number;
 }
 
 /** Shares the terminal out. */
@@ -90,25 +94,43 @@ export function drawFrame(parts: FrameParts, state: ScreenState): Frame {
   const layout = layOut(parts, state);
   const { left, right, columns, height, input, above } = layout;
   const shown = viewport.show(model.active, state.position, model.me, columns, height);
-  const empty = height - shown.length;
-  const messages = [...Array.from({ length: empty }, (): Row => []), ...shown];
+  const messages = [...Array.from({ length: height - shown.length }, () => EMPTY), ...shown];
   const rooms = left > 0 ? roomPanel(parts, left, height) : undefined;
-  const members = right > 0 ? memberPanel(parts, right, height) : undefined;
-  const middle = messages.map((row, index) => {
-    if (rooms === undefined && members === undefined) return row;
-    const before = rooms === undefined ? [] : [...(rooms[index] ?? []), { text: "│", style: DIM }];
-    const after = members === undefined ? [] : [{ text: "│", style: DIM }, ...(members[index] ?? [])];
-    return [...before, ...fitRow(row, columns), ...after];
-  });
+  const members = right > 0 ? parts.members.rows(parts, state.membersVersion, right, height) : undefined;
+  const alone = rooms === undefined && members === undefined;
+  const middle = alone
+    ? messages
+    : messages.map((row, index) => parts.joints.join(rooms?.[index], row, members?.[index], columns));
   const status = statusRow(parts, state, left === 0);
   const rows = [titleRow(parts, state.columns), ...middle, ...above, status, ...input.rows];
-  return { rows, cursor: { x: input.x, y: state.rows - input.rows.length + input.y } };
+  const cursor = { x: input.x, y: state.rows - input.rows.length + input.y };
+  const pane = alone ? { pane: { top: 1, rows: messages } } : {};
+  return { rows, columns: state.columns, cursor, ...pane };
+}
+
+const EMPTY: Row = [];
+const EDGE: Span = { text: "│", style: DIM };
+
+/** Rows of messages with the panels beside them, each made once. */
+export class Joints {
+  readonly #made = new WeakMap<Row, { columns: number; left?: Row; right?: Row; row: Row }>();
+
+  join(left: Row | undefined, middle: Row, right: Row | undefined, columns: number): Row {
+    const known = this.#made.get(middle);
+    if (known?.columns === columns && known.left === left && known.right === right) return known.row;
+    const before = left === undefined ? [] : [...left, EDGE];
+    const after = right === undefined ? [] : [EDGE, ...right];
+    const row = [...before, ...fitRow(middle, columns), ...after];
+    const sides = { ...(left === undefined ? {} : { left }), ...(right === undefined ? {} : { right }) };
+    this.#made.set(middle, { columns, row, ...sides });
+    return row;
+  }
 }
 
 function tooSmall(words: Words, { columns, rows }: ScreenState): Frame {
   const lines = wrap([plain(words.screen.tooSmall)], Math.max(2, columns)).slice(0, rows);
   const filled = [...lines, ...Array.from({ length: rows - lines.length }, (): Row => [])];
-  return { rows: filled, cursor: { x: 0, y: rows - 1 } };
+  return { rows: filled, columns, cursor: { x: 0, y: rows - 1 } };
 }
 
 /** Left and right in one row of the full width. */
@@ -153,24 +175,6 @@ function connectionSpans({ model, words, theme }: FrameParts, retryInMs: number)
     case "closed":
       return [{ text: `○ ${words.screen.offline}`, style: { colour: theme.warning } }];
   }
-}
-
-/** How a room stands in a list: its name and what is unread in it. */
-function roomSpans(room: RoomModel, active: boolean, theme: Theme): Span[] {
-  const name = sanitizeLine(room.name);
-  const failed = room.pending.some(({ state }) => state === "failed");
-  const style: Style = active
-    ? { inverse: true }
-    : room.mentions > 0
-      ? { colour: theme.mention, bold: true }
-      : room.unread > 0 && !room.muted
-        ? { bold: true }
-        : DIM;
-  const count =
-    room.mentions > 0 ? ` ${room.unread}!` : room.unread > 0 && !room.muted ? ` ${room.unread}` : "";
-  const spans: Span[] = [{ text: `${name}${count}`, style }];
-  if (failed) spans.push({ text: " ✗", style: { colour: theme.warning } });
-  return spans;
 }
 
 /** Rooms in one row, those around the one in front if not all fit. */
@@ -235,87 +239,4 @@ function aboveRows(state: ScreenState, theme: Theme): readonly Row[] {
     if (rowWidth(row) > state.columns) break;
   }
   return [fitRow(row, state.columns)];
-}
-
-/** A panel's rows: filled up to the height, each of the panel's width. */
-function panel(rows: readonly Row[], width: number, height: number): Row[] {
-  const shown = rows.slice(0, height).map((row) => fitRow(row, width));
-  return [...shown, ...Array.from({ length: height - shown.length }, () => [plain(pad("", width))])];
-}
-
-function roomPanel({ model, words, theme }: FrameParts, width: number, height: number): Row[] {
-  const head: Row = [{ text: words.screen.rooms, style: DIM }];
-  const { rooms, active } = model;
-  const rows = rooms.map((room): Row => [plain(" "), ...roomSpans(room, room === active, theme)]);
-  const at = rooms.indexOf(active);
-  const from = Math.max(0, Math.min(at - Math.floor(height / 2), rows.length - height + 1));
-  return panel([head, ...rows.slice(from)], width, height);
-}
-
-function memberPanel({ model, words }: FrameParts, width: number, height: number): Row[] {
-  const view = model.view(model.active);
-  const nicks = [...(view?.members.values() ?? [])];
-  const count = view?.memberCount ?? 0;
-  const rows = nicks.map((nick): Row => {
-    const away = view?.away.has(nameKey(nick)) === true;
-    return [
-      plain(" "),
-      { text: sanitizeLine(nick), style: away ? DIM : { colour: nickColour(nick) } },
-      ...(away ? [{ text: ` (${words.screen.away})`, style: DIM }] : []),
-    ];
-  });
-  const head: Row = [{ text: words.people(count), style: DIM }];
-  const fits = height - 1;
-  const hidden = count - Math.min(rows.length, fits);
-  if (hidden <= 0) return panel([head, ...rows], width, height);
-  const more: Row = [{ text: ` ${words.andMore(hidden + 1)}`, style: DIM }];
-  return panel([head, ...rows.slice(0, fits - 1), more], width, height);
-}
-
-/** The prompt and the line being typed, cut into rows at the edge, and where the cursor is in them. */
-function inputRows(me: string, { text, cursor }: Editing, columns: number): InputRows {
-  const name = sanitizeLine(me);
-  const prompt: Row = [
-    { text: name, style: { colour: nickColour(me) } },
-    { text: "> ", style: DIM },
-  ];
-  const indent = Math.min(widthOf(name) + 2, Math.floor(columns / 2));
-  const width = columns - indent - 1;
-  const rows: string[] = [""];
-  let used = 0;
-  let at = 0;
-  let [x, y] = [0, 0];
-  for (const { text: cluster } of graphemesOf(text)) {
-    const shown = cluster === "\n" ? "" : sanitizeLine(cluster);
-    const cells = widthOf(shown);
-    if (used + cells > width) {
-      rows.push("");
-      used = 0;
-    }
-    if (at === cursor) [x, y] = [used, rows.length - 1];
-    at += cluster.length;
-    if (cluster === "\n") {
-      rows.push("");
-      used = 0;
-    } else {
-      rows[rows.length - 1] += shown;
-      used += cells;
-    }
-  }
-  if (at === cursor) [x, y] = [used, rows.length - 1];
-  const most = screenLimits.inputRows;
-  const from = Math.max(0, Math.min(y - most + 1, rows.length - most));
-  const shown = rows.slice(from, from + most).map((row, index): Row => {
-    const lead = from + index === 0 ? fitRow(prompt, indent) : [plain(" ".repeat(indent))];
-    return [...lead, plain(row)];
-  });
-  return { rows: shown, x: indent + x, y: y - from };
-}
-
-const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
-
-/** Clusters as they stand in the text: unlike {@link cellsOf} nothing is dropped, so that lengths add up. */
-function graphemesOf(text: string): readonly { readonly text: string }[] {
-  if (/^[\u0020-\u007e]*$/.test(text)) return cellsOf(text);
-  return Array.from(segmenter.segment(text), ({ segment }) => ({ text: segment }));
 }

@@ -7,8 +7,8 @@ import { themeFrom } from "../colours.ts";
 import { bindingsFrom } from "../input/bindings.ts";
 import type { Words } from "../language/words.ts";
 import type { TerminalAbilities } from "../text/ansi.ts";
-import { mountScreen } from "./app.tsx";
 import { ScreenController } from "./controller.ts";
+import { Painter } from "./painter.ts";
 import { ScreenTerminal, notificationStyle } from "./terminal.ts";
 
 export interface RunScreenOptions {
@@ -49,7 +49,9 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     notifications: notificationStyle(environment),
     key: (event) => controller.key(event),
     resized: (columns, rows) => controller.resize(columns, rows),
+    returned: () => painter.forget(),
   });
+  const painter = new Painter(abilities, (text) => terminal.write(text));
   const controller = new ScreenController({
     backend,
     words,
@@ -60,15 +62,18 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     theme: themeFrom(options.colours ?? new Map()),
     size: { columns: output.columns, rows: output.rows },
     quit: () => over.resolve(),
+    suspend: () => terminal.suspend(),
+    redraw: () => painter.forget(),
+    paint: (frame) => painter.paint(frame),
     alert: ({ from, text }) => terminal.notify(from, text),
     ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
   });
   terminal.open();
-  const ink = mountScreen(controller, abilities, output);
+  controller.open();
   controller.subscribe(() => {
     const { rooms, active, closed } = controller.model;
     const spoken = rooms.reduce((sum, one) => sum + one.mentions, 0);
-    terminal.title(`${spoken > 0 ? `(${spoken}) ` : ""}${active.name} – rtchat`);
+    terminal.setTitle(`${spoken > 0 ? `(${spoken}) ` : ""}${active.name} – rtchat`);
     if (closed !== undefined) over.resolve();
   });
   backend.connect();
@@ -76,8 +81,6 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     await Promise.race([over.promise, options.stopped]);
   } finally {
     controller.stop();
-    ink.unmount();
-    await ink.waitUntilExit();
     terminal.close();
   }
   for (const { name, readSeq, isDirect } of controller.model.rooms) {

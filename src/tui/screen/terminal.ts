@@ -1,6 +1,8 @@
 /**
- * The terminal around the screen: raw keys, pasting in brackets, focus reports, the title, the bell and notifications;
- * and all of it as it was when the program ends, however it ends.
+ * The terminal around the screen: its alternate screen, raw keys, pasting in brackets, focus reports, the title, the
+ * bell and notifications; and all of it as it was when the program ends or is suspended, however that comes.
+ *
+ * Invariant: while `#taken` is false the terminal is as it was found, and nothing is written to it.
  */
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock, Timer } from "../../protocol/clock.ts";
@@ -9,9 +11,14 @@ import { sanitizeLine } from "../../protocol/sanitize.ts";
 import { KeyDecoder } from "../input/keys.ts";
 import type { KeyEvent } from "../input/keys.ts";
 
-/** Bracketed paste and focus reports; save the title (xterm's stack). */
-const ENTER = "\u001b[?2004h\u001b[?1004h\u001b[22;2t";
-const LEAVE = "\u001b[?2004l\u001b[?1004l\u001b[23;2t";
+/**
+ * Saves the title (xterm's stack), goes to the alternate screen, wraps no lines (a cluster that this terminal measures
+ * otherwise must not push the next row away), puts pastes in brackets, reports the focus.
+ */
+const ENTER = "\u001b[22;2t\u001b[?1049h\u001b[?7l\u001b[?2004h\u001b[?1004h";
+/** All of it back: pens, link and scrolling region too, and a cursor that is seen. */
+const LEAVE =
+  "\u001b[?2026l\u001b]8;;\u001b\\\u001b[m\u001b[r\u001b[?25h\u001b[?1004l\u001b[?2004l\u001b[?7h\u001b[?1049l\u001b[23;2t";
 
 /** How this terminal shows a notification of the desktop, if it can. */
 export type NotificationStyle = "osc9" | "osc777" | "osc99" | "none";
@@ -50,6 +57,8 @@ export interface ScreenTerminalOptions {
   readonly notifications: NotificationStyle;
   readonly key: (event: KeyEvent) => void;
   readonly resized: (columns: number, rows: number) => void;
+  /** The terminal was given away and is here again: nothing is on it, and it may have another size. */
+  readonly returned: () => void;
 }
 
 export class ScreenTerminal {
@@ -57,7 +66,8 @@ export class ScreenTerminal {
   readonly #decoder = new KeyDecoder();
   #escape: Timer | undefined;
   #title = "";
-  #open = false;
+  /** The terminal is ours: raw, and on the alternate screen. */
+  #taken = false;
 
   constructor(options: ScreenTerminalOptions) {
     this.#options = options;
@@ -66,14 +76,14 @@ export class ScreenTerminal {
   /** Takes the terminal. */
   open(): void {
     const { input, output } = this.#options;
-    this.#open = true;
-    input.setRawMode(true);
+    this.#take();
     input.on("data", this.#data);
     output.on("resize", this.#resized);
-    output.write(ENTER);
     input.resume();
+    process.on("SIGTSTP", this.suspend);
+    process.on("SIGCONT", this.#continued);
     // However the process ends, the person's shell must be usable.
-    process.once("exit", this.#restore);
+    process.once("exit", this.#give);
   }
 
   /** Gives it back. */
@@ -82,16 +92,48 @@ export class ScreenTerminal {
     this.#escape?.stop();
     input.off("data", this.#data);
     output.off("resize", this.#resized);
+    process.off("SIGTSTP", this.suspend);
+    process.off("SIGCONT", this.#continued);
     input.pause();
-    this.#restore();
-    process.off("exit", this.#restore);
+    this.#give();
+    process.off("exit", this.#give);
   }
 
-  #restore = (): void => {
-    if (!this.#open) return;
-    this.#open = false;
+  #take(): void {
+    const { input, output } = this.#options;
+    this.#taken = true;
+    input.setRawMode(true);
+    output.write(ENTER);
+  }
+
+  #give = (): void => {
+    if (!this.#taken) return;
+    this.#taken = false;
     this.#options.output.write(LEAVE);
     this.#options.input.setRawMode(false);
+  };
+
+  /** Brings a picture there. Nothing is written while the terminal is somebody else's. */
+  write(text: string): void {
+    if (this.#taken) this.#options.output.write(text);
+  }
+
+  /** Gives the terminal back to the shell until the shell brings this program to the front again. */
+  suspend = (): void => {
+    this.#give();
+    // SIGTSTP has a listener, so it would not stop anything.
+    process.kill(process.pid, "SIGSTOP");
+  };
+
+  /** In front again, perhaps without having been suspended by us. */
+  #continued = (): void => {
+    this.#give();
+    this.#take();
+    const { title } = this;
+    this.#title = "";
+    this.setTitle(title);
+    this.#options.returned();
+    this.#resized();
   };
 
   #data = (chunk: Uint8Array): void => {
@@ -108,17 +150,21 @@ export class ScreenTerminal {
     this.#options.resized(columns, rows);
   };
 
+  /** The window's title. */
+  get title(): string {
+    return this.#title;
+  }
+
   /** Sets the window's title, if it is another one. */
-  title(text: string): void {
+  setTitle(text: string): void {
     const title = sanitizeLine(text);
-    if (title === this.#title || !this.#open) return;
+    if (title === this.#title || !this.#taken) return;
     this.#title = title;
-    this.#options.output.write(`\u001b]2;${title}\u001b\\`);
+    this.write(`\u001b]2;${title}\u001b\\`);
   }
 
   /** Rings, and tells the desktop where the terminal can. */
   notify(title: string, body: string): void {
-    if (this.#open)
-      this.#options.output.write(`\u0007${notification(this.#options.notifications, title, body)}`);
+    this.write(`\u0007${notification(this.#options.notifications, title, body)}`);
   }
 }

@@ -22,24 +22,44 @@ export interface Position {
   readonly hidden: number;
 }
 
+/** An item's rows, and all they depend on. */
 interface Remembered {
   readonly columns: number;
   readonly me: string;
+  readonly about: About;
   readonly version: number;
+  /** The message before it, whose day may be another one. */
+  readonly before: Item | undefined;
+  /** The line "new from here" stands above it. */
+  readonly marked: boolean;
   readonly rows: readonly Row[];
 }
 
+const NOTHING: About = { change: undefined, original: undefined };
+
 function aboutItem(room: RoomModel, item: Item): About {
-  if (item.kind !== "message") return { change: undefined, original: undefined };
+  if (item.kind !== "message") return NOTHING;
   const { seq, re } = item.message;
   const change = room.changes.of(seq);
-  if (re?.kind !== "reply") return { change, original: undefined };
-  const original = room.log.latest((one) => one.seq === re.seq);
+  if (re?.kind !== "reply") return change === undefined ? NOTHING : { change, original: undefined };
+  const number = room.log.find(re.seq);
+  const found = number === undefined ? undefined : room.log.at(number);
+  const original = found?.kind === "message" ? found.message : undefined;
   const text = room.changes.of(re.seq)?.text;
   return {
     change,
     original: original === undefined || text === undefined ? original : { ...original, text },
   };
+}
+
+/** Whether rows that were made for one are right for the other. */
+function sameAbout(a: About, b: About): boolean {
+  return (
+    a.change === b.change &&
+    a.original?.text === b.original?.text &&
+    a.original?.from === b.original?.from &&
+    a.original?.seq === b.original?.seq
+  );
 }
 
 export class Viewport {
@@ -68,20 +88,30 @@ export class Viewport {
     if (item.kind === "message" && this.#hides(item.message.from)) return [];
     const about = aboutItem(room, item);
     const version = about.change?.version ?? 0;
-    let known = this.#remembered.get(item);
-    const stale = known?.columns !== columns || known.me !== me || known.version !== version;
-    if (known === undefined || stale) {
-      known = { columns, me, version, rows: this.#rows.item(item, about, me, columns) };
-      this.#remembered.delete(item);
-      this.#remembered.set(item, known);
-      this.#forget();
+    const marked = number === marker;
+    const before = item.kind === "message" ? messageBefore(room, number) : undefined;
+    const known = this.#remembered.get(item);
+    if (
+      known !== undefined &&
+      known.columns === columns &&
+      known.me === me &&
+      known.version === version &&
+      known.marked === marked &&
+      known.before === before &&
+      sameAbout(known.about, about)
+    ) {
+      return known.rows;
     }
     const above: Row[] = [];
-    if (item.kind === "message" && this.#beginsDay(room, number, item.message.at)) {
+    if (item.kind === "message" && this.#beginsDay(before, item.message.at)) {
       above.push(this.#rows.dayRow(item.message.at, columns));
     }
-    if (number === marker) above.push(this.#rows.markerRow(columns));
-    return above.length === 0 ? known.rows : [...above, ...known.rows];
+    if (marked) above.push(this.#rows.markerRow(columns));
+    const rows = [...above, ...this.#rows.item(item, about, me, columns)];
+    this.#remembered.delete(item);
+    this.#remembered.set(item, { columns, me, about, version, before, marked, rows });
+    this.#forget();
+    return rows;
   }
 
   #forget(): void {
@@ -94,12 +124,8 @@ export class Viewport {
     }
   }
 
-  #beginsDay(room: RoomModel, number: number, at: number): boolean {
-    for (let before = number - 1; before >= room.log.first; before -= 1) {
-      const item = room.log.at(before);
-      if (item?.kind === "message") return this.#rows.day(item.message.at) !== this.#rows.day(at);
-    }
-    return true;
+  #beginsDay(before: Item | undefined, at: number): boolean {
+    return before?.kind !== "message" || this.#rows.day(before.message.at) !== this.#rows.day(at);
   }
 
   #marker(room: RoomModel): number | undefined {
@@ -110,11 +136,12 @@ export class Viewport {
 
   /** The rows on the screen, at most `height`, the last at the bottom. */
   show(room: RoomModel, at: Position | undefined, me: string, columns: number, height: number): Row[] {
+    // The lowest first: most of what is put together is at the end of what is there.
     const rows: Row[] = [];
     const marker = this.#marker(room);
     if (at === undefined) {
       for (const pending of room.pending.toReversed()) {
-        rows.unshift(...this.#rows.pending(pending, me, columns));
+        rows.push(...this.#rows.pending(pending, me, columns).reverse());
         if (rows.length >= height) break;
       }
     }
@@ -122,10 +149,13 @@ export class Viewport {
     for (let number = at?.number ?? room.log.end - 1; number >= room.log.first; number -= 1) {
       if (rows.length >= height) break;
       const item = this.#rowsOf(room, number, marker, me, columns);
-      rows.unshift(...item.slice(0, Math.max(0, item.length - hidden)));
+      for (let index = item.length - 1 - hidden; index >= 0; index -= 1) {
+        const row = item[index];
+        if (row !== undefined) rows.push(row);
+      }
       hidden = 0;
     }
-    return rows.slice(-height);
+    return rows.slice(0, height).reverse();
   }
 
   /**
@@ -199,4 +229,13 @@ export class Viewport {
     }
     return true;
   }
+}
+
+/** The message shown before this number, over what the screen itself says. */
+function messageBefore(room: RoomModel, number: number): Item | undefined {
+  for (let before = number - 1; before >= room.log.first; before -= 1) {
+    const item = room.log.at(before);
+    if (item?.kind === "message") return item;
+  }
+  return undefined;
 }

@@ -1,5 +1,5 @@
-/** Rows of spans as the escapes that a terminal understands: the only place where the screen makes any. */
-import type { Row, Style } from "./spans.ts";
+/** Styles as the escapes that a terminal understands: the only place where the screen makes any of colour and links. */
+import type { Style } from "./spans.ts";
 
 /** What the terminal can show. */
 export interface TerminalAbilities {
@@ -9,43 +9,65 @@ export interface TerminalAbilities {
   readonly links: boolean;
 }
 
+/** A style as this terminal shows it. Two styles that look the same there are the same object. */
+export interface Pen {
+  /** The sequence that leaves every other style and begins this one. */
+  readonly begin: string;
+  /** Where a click leads; "" for nowhere. */
+  readonly link: string;
+}
+
+/** Pens remembered; links make new ones without end. */
+const PENS_MOST = 2_048;
+
 /** Only what may stand in a link: printable ASCII, so that nothing ends the sequence early. */
-function linkTarget(link: string): string | undefined {
+function linkTarget(link: string): string {
   try {
     const { href, protocol } = new URL(link);
     const known = protocol === "http:" || protocol === "https:" || protocol === "mailto:";
-    return known && /^[\u0021-\u007e]+$/.test(href) ? href : undefined;
+    return known && /^[\u0021-\u007e]+$/.test(href) ? href : "";
   } catch {
-    return undefined;
+    return "";
   }
 }
 
-/** Codes that begin a style; the style ends with a reset. */
-function codesOf(style: Style, colours: number): string[] {
-  const codes: string[] = [];
-  if (style.bold === true) codes.push("1");
-  if (style.dim === true) codes.push("2");
-  if (style.italic === true) codes.push("3");
-  if (style.underline === true) codes.push("4");
-  if (style.inverse === true) codes.push("7");
-  if (style.strike === true) codes.push("9");
+/** Codes that begin a style. */
+function codesOf(style: Style, colours: number): string {
+  let codes = "";
+  if (style.bold === true) codes += ";1";
+  if (style.dim === true) codes += ";2";
+  if (style.italic === true) codes += ";3";
+  if (style.underline === true) codes += ";4";
+  if (style.inverse === true) codes += ";7";
+  if (style.strike === true) codes += ";9";
   if (style.colour !== undefined && colours >= 8) {
-    if (style.colour < 8) codes.push(String(30 + style.colour));
-    else if (colours >= 256) codes.push(`38;5;${style.colour}`);
-    else codes.push("1");
+    if (style.colour < 8) codes += `;${30 + style.colour}`;
+    else if (colours >= 256) codes += `;38;5;${style.colour}`;
+    else codes += ";1";
   }
   return codes;
 }
 
-/** One row as text with escapes; every style is closed at its span's end. */
-export function toAnsi(row: Row, abilities: TerminalAbilities): string {
-  let line = "";
-  for (const { text, style } of row) {
-    if (text === "") continue;
-    const codes = codesOf(style, abilities.colours);
-    const styled = codes.length === 0 ? text : `\u001b[${codes.join(";")}m${text}\u001b[0m`;
-    const target = style.link !== undefined && abilities.links ? linkTarget(style.link) : undefined;
-    line += target === undefined ? styled : `\u001b]8;;${target}\u001b\\${styled}\u001b]8;;\u001b\\`;
+/** The pens of one terminal. */
+export class Pens {
+  readonly #abilities: TerminalAbilities;
+  readonly #pens = new Map<string, Pen>();
+  readonly plain: Pen = { begin: "\u001b[m", link: "" };
+
+  constructor(abilities: TerminalAbilities) {
+    this.#abilities = abilities;
   }
-  return line;
+
+  of(style: Style): Pen {
+    const codes = codesOf(style, this.#abilities.colours);
+    const link = style.link === undefined || !this.#abilities.links ? "" : linkTarget(style.link);
+    if (codes === "" && link === "") return this.plain;
+    const key = `${codes} ${link}`;
+    const known = this.#pens.get(key);
+    if (known !== undefined) return known;
+    if (this.#pens.size >= PENS_MOST) this.#pens.clear();
+    const pen = { begin: codes === "" ? this.plain.begin : `\u001b[0${codes}m`, link };
+    this.#pens.set(key, pen);
+    return pen;
+  }
 }

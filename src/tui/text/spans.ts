@@ -105,7 +105,9 @@ function wrapLine(line: readonly StyledCell[], most: number): Row[] {
       width = 0;
       for (let index = start; index < at; index += 1) width += line[index]?.width ?? 0;
       breakAt = -1;
-      if (start > at) continue;
+      // The same cell again: what is left of the row before it may still be too much.
+      if (start <= at) at -= 1;
+      continue;
     }
     width += cell.width;
     if (isSpace(cell)) breakAt = at + 1;

@@ -2,14 +2,14 @@
  * How many columns text takes on a terminal, grapheme by grapheme.
  *
  * A terminal's cell holds a grapheme cluster: a letter with its accents, a family emoji of seven code points. Counting
- * code units or code points puts the cursor in the wrong place. Widths come from string-width, which Ink uses too, so
- * that what is laid out here and what Ink measures agree; they are remembered, because a chat repeats itself.
+ * code units or code points puts the cursor in the wrong place. Widths come from the runtime; they are
+ * remembered, because a chat repeats itself.
+ *
+ * Unicode 15.1 made one cluster of an Indic conjunct; hardly a terminal draws it in one cell, so it is cut at its virama.
  *
  * A cluster may carry any number of combining marks ("zalgo"), which would paint over the neighbours' lines: beyond a
  * few they are dropped.
  */
-import stringWidth from "string-width";
-
 /** One grapheme cluster and its columns: 0, 1 or 2. */
 export interface Cell {
   readonly text: string;
@@ -24,6 +24,8 @@ const REMEMBERED_MOST = 8_192;
 const MARKS_MOST = 8;
 /** Code points of one cluster: the longest emoji sequences have ten, flags of regions seven. */
 const POINTS_MOST = 24;
+/** Between a virama (InCB=Linker) and the consonant it joins to. */
+const VIRAMA = /(?<=[\u094d\u09cd\u0acd\u0b4d\u0c4d\u0d4d]\u200d?)(?=\p{Lo})/u;
 const ASCII = /^[\u0020-\u007e]*$/;
 
 function bounded(cluster: string): string {
@@ -46,7 +48,7 @@ function cellOf(cluster: string): Cell {
   if (known !== undefined) return known;
   const text = bounded(cluster);
   // A cluster is drawn in one cell or two, whatever its parts would take one by one.
-  const cell = { text, width: Math.min(2, stringWidth(text)) };
+  const cell = { text, width: Math.min(2, Bun.stringWidth(text)) };
   if (remembered.size >= REMEMBERED_MOST) remembered.clear();
   remembered.set(cluster, cell);
   return cell;
@@ -63,7 +65,13 @@ export function cellsOf(text: string): readonly Cell[] {
     // Within the ASCII range every entry exists.
     return Array.from(text, (character) => asciiCells[character.charCodeAt(0)] ?? cellOf(character));
   }
-  return Array.from(segmenter.segment(text), ({ segment }) => cellOf(segment));
+  const cells: Cell[] = [];
+  for (const { segment } of segmenter.segment(text)) {
+    if (segment.length > 2 && VIRAMA.test(segment)) {
+      for (const part of segment.split(VIRAMA)) cells.push(cellOf(part));
+    } else cells.push(cellOf(segment));
+  }
+  return cells;
 }
 
 /** Columns that a text without control characters takes. */

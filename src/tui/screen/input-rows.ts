@@ -1,0 +1,63 @@
+/** The line being typed as rows of the screen, under the prompt and broken at the edge, and where the cursor is in them. */
+import { screenLimits } from "../../protocol/limits.client.ts";
+import { sanitizeLine } from "../../protocol/sanitize.ts";
+import { nickColour } from "../colours.ts";
+import type { Editing } from "../input/editor.ts";
+import { fitRow, plain } from "../text/spans.ts";
+import type { Row } from "../text/spans.ts";
+import { cellsOf, widthOf } from "../text/width.ts";
+
+/** The line being typed, wrapped. */
+export interface InputRows {
+  readonly rows: readonly Row[];
+  readonly x: number;
+  readonly y: number;
+}
+
+/** The prompt and the line being typed, cut into rows at the edge, and where the cursor is in them. */
+export function inputRows(me: string, { text, cursor }: Editing, columns: number): InputRows {
+  const name = sanitizeLine(me);
+  const prompt: Row = [
+    { text: name, style: { colour: nickColour(me) } },
+    { text: "> ", style: { dim: true } },
+  ];
+  const indent = Math.min(widthOf(name) + 2, Math.floor(columns / 2));
+  const width = columns - indent - 1;
+  const rows: string[] = [""];
+  let used = 0;
+  let at = 0;
+  let [x, y] = [0, 0];
+  for (const { text: cluster } of graphemesOf(text)) {
+    const shown = cluster === "\n" ? "" : sanitizeLine(cluster);
+    const cells = widthOf(shown);
+    if (used + cells > width) {
+      rows.push("");
+      used = 0;
+    }
+    if (at === cursor) [x, y] = [used, rows.length - 1];
+    at += cluster.length;
+    if (cluster === "\n") {
+      rows.push("");
+      used = 0;
+    } else {
+      rows[rows.length - 1] += shown;
+      used += cells;
+    }
+  }
+  if (at === cursor) [x, y] = [used, rows.length - 1];
+  const most = screenLimits.inputRows;
+  const from = Math.max(0, Math.min(y - most + 1, rows.length - most));
+  const shown = rows.slice(from, from + most).map((row, index): Row => {
+    const lead = from + index === 0 ? fitRow(prompt, indent) : [plain(" ".repeat(indent))];
+    return [...lead, plain(row)];
+  });
+  return { rows: shown, x: indent + x, y: y - from };
+}
+
+const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+
+/** Clusters as they stand in the text: unlike {@link cellsOf} nothing is dropped, so that lengths add up. */
+function graphemesOf(text: string): readonly { readonly text: string }[] {
+  if (/^[\u0020-\u007e]*$/.test(text)) return cellsOf(text);
+  return Array.from(segmenter.segment(text), ({ segment }) => ({ text: segment }));
+}
