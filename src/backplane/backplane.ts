@@ -17,6 +17,7 @@
  * - Byte arrays handed over are never changed afterwards by either side.
  */
 import type { Position } from "../protocol/messages.ts";
+import type { Wanted } from "../protocol/search.ts";
 
 /** One entry of a log. `body` is opaque here: the hub stores a message's JSON fields without the braces. */
 export interface LogEntry {
@@ -139,10 +140,40 @@ export interface RoomSummary {
   readonly records: ReadonlyMap<string, string>;
 }
 
+/** What to look for in a log of messages, downwards. */
+export interface SearchQuery {
+  readonly room: string;
+  /** Exclusive. */
+  readonly before: number;
+  readonly wanted: Wanted;
+  /** Most messages. */
+  readonly limit: number;
+  /** Bytes of bodies after which no more are looked for. */
+  readonly maxBytes: number;
+}
+
+/** What was found, ascending. */
+export interface SearchPage {
+  readonly epoch: string;
+  /** With bodies as the messages are now: of one that was edited, with its present text. */
+  readonly entries: readonly LogEntry[];
+  /** Messages that were looked through, by an index or one by one. */
+  readonly looked: number;
+  /** With more to look through: the `before` that goes on. */
+  readonly next?: number;
+}
+
+/** An ability that not every driver has: finding messages without reading all of them. */
+export interface Searcher {
+  search(query: SearchQuery, done: Done<{ found: SearchPage }>): void;
+}
+
 /** One server's connection to its cluster. */
 export interface Backplane {
   /** The cluster's id: equal on all servers that share the store, stable over restarts. */
   readonly cluster: string;
+  /** Undefined where a hub has to walk down the log. */
+  readonly searcher?: Searcher;
   /** Connects; resolves when usable. Rejects with a clear Error when the store can never work as configured. */
   start(listener: BackplaneListener): Promise<void>;
   /**

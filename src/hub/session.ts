@@ -19,6 +19,7 @@ import { RelayDesk } from "./relay-desk.ts";
 import { RequestQueue } from "./request-queue.ts";
 import type { QueueOwner, Slot, Task } from "./request-queue.ts";
 import { handlerOf } from "./requests/handler.ts";
+import type { SearchPlace } from "./requests/search.ts";
 import { fenceOf, makeToken } from "./token.ts";
 
 /** A line that was read: a request, what was wrong with it, or nothing at all. */
@@ -49,6 +50,8 @@ export class Session implements QueueOwner<ReadLine> {
   /** The room that a join, or a leave, is under way for. */
   entering = "";
   leaving = "";
+  /** Where the last search stopped, if it may go on. */
+  searching: SearchPlace | undefined;
   /** A change of nick is under way. */
   renaming = false;
   /** A session that a claim without an answer may have begun, and what is to become of it without this connection. */

@@ -45,6 +45,20 @@ export const keeperLimits = {
   journalMs: 5_000,
   /** One slice of moving or trimming. Publishes wait no longer than this for it. */
   sliceMs: 1,
+  /** Messages indexed for the search in one transaction of the index: some ms, in a thread of its own. */
+  indexEntries: 500,
+  /** How many times as long as it works the indexing rests, while there is more to do: a fifth of one core at most. */
+  indexRest: 4,
+  /** With nothing left to do: until it looks again. What came meanwhile is found without the index. */
+  indexEveryMs: 2_000,
+  /** Messages that a search looks at one by one, where the index does not help; its answer says where to go on. */
+  searchEntries: 10_000,
+  /** The same in time: a very common word may have a million candidates. */
+  searchMs: 1_000,
+  /** Searches of one server that wait for their turn; further ones fail at once. */
+  searchesUnderWay: 64,
+  /** A search thread that nobody has asked for this long ends: eight megabytes for nothing. */
+  searchIdleMs: 60_000,
   /** Written bytes after which a checkpoint runs, beside the commits. */
   walBytes: 16 * MiB,
   /** Written bytes after which commits wait until a checkpoint has caught up, so that the WAL starts over. */

@@ -92,7 +92,8 @@ export const requestSchemas = {
     ...request,
     type: z.literal("search"),
     room: name,
-    words: z.string().min(1).max(200),
+    /** May be empty with `from`. */
+    words: z.string().max(200),
     from: name.optional(),
     before: seq.optional(),
     limit: z.number().int().min(1).max(clientLimits.historyMost).default(clientLimits.historyDefault),

@@ -25,11 +25,19 @@ export class Candidate {
   readonly #settings: TenureSettings;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #office: (inOffice: boolean) => void;
   #worker: Worker | undefined;
   #answer: PromiseWithResolvers<FromKeeper> | undefined;
   #busySince: number | undefined;
 
-  constructor(settings: TenureSettings, clock: Clock, log: Logger) {
+  /** @param office told when this server is elected, and when it no longer keeps the log */
+  constructor(
+    settings: TenureSettings,
+    clock: Clock,
+    log: Logger,
+    office: (inOffice: boolean) => void = () => {},
+  ) {
+    this.#office = office;
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
@@ -111,9 +119,11 @@ export class Candidate {
         break;
       case "elected":
         this.#log.info("this server keeps the log", { term: message.term });
+        this.#office(true);
         this.#answer?.resolve(message);
         break;
       case "ended":
+        this.#office(false);
         this.#log.warn("this server no longer keeps the log", { reason: message.message });
         break;
       case "lost":

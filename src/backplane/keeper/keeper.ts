@@ -38,6 +38,7 @@ import { KeeperLink } from "./link.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { problemOf, StoreProblem } from "./problem.ts";
 import { LogReader } from "./reader.ts";
+import { SearchThread } from "./search/thread.ts";
 import type { KeeperLimits, TenureSettings } from "./tenure.ts";
 import { KEEPER_VERSION, Op, summaryFromWire } from "./wire.ts";
 import type { Welcome, WireSummary } from "./wire.ts";
@@ -62,6 +63,7 @@ export interface KeeperOptions {
 }
 
 export class KeeperBackplane implements Backplane {
+  readonly searcher: SearchThread;
   readonly #id = randomUUID();
   readonly #settings: TenureSettings;
   readonly #clock: Clock;
@@ -98,7 +100,10 @@ export class KeeperBackplane implements Backplane {
     };
     this.#calls = new CallTable(this.#clock, limits, backplaneLimits.publishMs);
     this.#reader = new LogReader(file);
-    this.#candidate = new Candidate(this.#settings, this.#clock, this.#log);
+    this.searcher = new SearchThread({ directory, file, limits }, this.#clock, this.#log);
+    this.#candidate = new Candidate(this.#settings, this.#clock, this.#log, (inOffice) =>
+      this.searcher.index(inOffice),
+    );
     this.#inbound = new Inbound(this.#calls, this.#reader, this.#log, {
       taken: (session) => {
         this.#sessions.taken(session);
@@ -181,13 +186,13 @@ export class KeeperBackplane implements Backplane {
       timer.stop();
     }
     this.#close();
-    await this.#candidate.stop("stop");
+    await Promise.all([this.#candidate.stop("stop"), this.searcher.close()]);
   }
 
   /** Drops everything at once and without a word, as a crash would; for tests. */
   async abort(): Promise<void> {
     this.#close();
-    await this.#candidate.stop("abort");
+    await Promise.all([this.#candidate.stop("abort"), this.searcher.close()]);
   }
 
   #close(): void {

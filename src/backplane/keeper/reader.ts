@@ -107,6 +107,16 @@ export class LogReader {
     return { epoch, first, last, entries };
   }
 
+  /** The number of a room in the file; undefined if nothing of it is stored. @throws StoreProblem */
+  roomNumber(name: string): number | undefined {
+    try {
+      const statements = this.#statements();
+      return statements === undefined ? undefined : this.#room(statements, name);
+    } catch (error) {
+      throw problemOf(error, this.#file);
+    }
+  }
+
   #room(statements: ReturnType<typeof prepare>, name: string): number | undefined {
     let id = this.#rooms.get(name);
     if (id === undefined) {

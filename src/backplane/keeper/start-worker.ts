@@ -6,7 +6,7 @@
  */
 
 /** Which thread. */
-export type WorkerName = "keeper" | "checkpoint";
+export type WorkerName = "keeper" | "checkpoint" | "search";
 
 const paths: Record<WorkerName, { readonly source: URL; readonly compiled: string }> = {
   keeper: {
@@ -16,6 +16,10 @@ const paths: Record<WorkerName, { readonly source: URL; readonly compiled: strin
   checkpoint: {
     source: new URL("./checkpoint/worker.ts", import.meta.url),
     compiled: "./backplane/keeper/checkpoint/worker.js",
+  },
+  search: {
+    source: new URL("./search/worker.ts", import.meta.url),
+    compiled: "./backplane/keeper/search/worker.js",
   },
 };
 

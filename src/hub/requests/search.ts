@@ -1,14 +1,18 @@
 /**
  * `search`: messages of a room that have all of some words, the newest first.
  *
- * A bounded walk down the log, the same with every backplane: one reply looks through at most `searchEntries` entries
- * and `searchBytes` bytes, in parts, so that a search costs nobody else a pause, and says how far it looked and where to go on. Words match
- * anywhere in a text, in whatever case or width.
+ * Where the backplane has an index it is asked. Elsewhere a bounded walk down the log: one reply looks through at most
+ * `searchEntries` entries and `searchBytes` bytes, in parts, so that a search costs nobody else a pause, and says how far
+ * it looked and where to go on. What a match is, is the same for both (protocol/search.ts).
  */
-import type { LogEntry } from "../../backplane/backplane.ts";
 import type { RequestOf } from "../../protocol/messages.ts";
-import { nameKey, parseNick } from "../../protocol/names.ts";
-import { encodeEntry, encodeWithMessages, readBody, withId } from "../encode.ts";
+import { ProtocolError } from "../../protocol/errors.ts";
+import { parseNick } from "../../protocol/names.ts";
+import { readWanted } from "../../protocol/search.ts";
+import type { Wanted } from "../../protocol/search.ts";
+import { Sieve } from "../../protocol/sieve.ts";
+import type { LogEntry, Searcher } from "../../backplane/backplane.ts";
+import { encodeEntry, encodeWithMessages, withId } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Room } from "../room.ts";
 import type { RequestHandler } from "./handler.ts";
@@ -16,63 +20,159 @@ import { membership } from "./membership.ts";
 
 /** Entries read at once. */
 const PART = 500;
+/** Entries above where a search goes on that are looked through for what they changed, in so many replies' worth. */
+const ABOVE = 5;
 
 export const search: RequestHandler<"search"> = {
   order: "exclusive",
   cost: "request",
   run(exchange, request) {
     const { room } = membership(exchange.session, request.room);
-    new Search(exchange, request, room).step();
+    const from = request.from === undefined ? undefined : parseNick(request.from);
+    const wanted = readWanted(request.words, from);
+    if (wanted.words.length === 0 && wanted.from === undefined) {
+      throw new ProtocolError("bad-message", "search: give words to look for, or from, or both");
+    }
+    const { searcher } = exchange.core.backplane;
+    if (searcher === undefined) new Walk(exchange, request, room, wanted).begin();
+    else ask(exchange, request, room, wanted, searcher);
   },
 };
 
-class Search {
+/** What an answer says beside the messages. */
+interface Answer {
+  readonly epoch: string;
+  /** Ascending. */
+  readonly entries: readonly LogEntry[];
+  readonly looked: number;
+  readonly next?: number;
+}
+
+function answer(exchange: Exchange, room: Room, { epoch, entries, looked, next }: Answer): void {
+  const more = next !== undefined;
+  const head = {
+    type: "found",
+    ...withId(exchange.id),
+    room: room.name,
+    epoch,
+    looked,
+    more,
+    ...(more ? { next } : {}),
+  };
+  exchange.bytes(
+    encodeWithMessages(
+      head,
+      entries.map((entry) => encodeEntry(entry)),
+    ),
+  );
+}
+
+/** Never above what the session has been brought to. */
+function upperBound(request: RequestOf<"search">, room: Room): number {
+  return Math.min(request.before ?? room.seq + 1, room.seq + 1);
+}
+
+function ask(
+  exchange: Exchange,
+  request: RequestOf<"search">,
+  room: Room,
+  wanted: Wanted,
+  searcher: Searcher,
+): void {
+  const { limit } = request;
+  const maxBytes = exchange.core.limits.replyBytes;
+  const query = { room: room.log, before: upperBound(request, room), wanted, limit, maxBytes };
+  searcher.search(query, (result) => {
+    if (exchange.session.closed) return;
+    if (result.ok) answer(exchange, room, result.found);
+    else exchange.fail(result);
+  });
+}
+
+/** Where a session's last search stopped, so that going on need not read again what is above. */
+export interface SearchPlace {
+  readonly room: Room;
+  readonly next: number;
+  readonly words: string;
+  readonly sieve: Sieve;
+}
+
+class Walk {
   readonly #exchange: Exchange;
   readonly #room: Room;
-  readonly #words: readonly string[];
-  readonly #from: string | undefined;
   readonly #limit: number;
+  readonly #words: string;
+  #sieve: Sieve;
   #before: number;
   #looked = 0;
   /** Bytes looked through. */
-  #read = 0;
+  #readBytes = 0;
   #bytes = 0;
   /** The newest first. */
-  readonly #found: Uint8Array[] = [];
+  readonly #found: LogEntry[] = [];
 
-  constructor(exchange: Exchange, request: RequestOf<"search">, room: Room) {
+  constructor(exchange: Exchange, request: RequestOf<"search">, room: Room, wanted: Wanted) {
     this.#exchange = exchange;
     this.#room = room;
-    this.#words = nameKey(request.words).split(/\s+/).filter(Boolean);
-    this.#from = request.from === undefined ? undefined : nameKey(parseNick(request.from));
     this.#limit = request.limit;
-    this.#before = Math.min(request.before ?? room.seq + 1, room.seq + 1);
+    this.#words = JSON.stringify(wanted);
+    this.#before = upperBound(request, room);
+    this.#sieve = new Sieve(wanted);
+  }
+
+  /** What is above may have changed what is below: it is known from the reply before, or looked through. */
+  begin(): void {
+    const { searching } = this.#exchange.session;
+    const room = this.#room;
+    if (searching?.room === room && searching.next === this.#before && searching.words === this.#words) {
+      this.#sieve = searching.sieve;
+      this.#step();
+    } else this.#above(room.seq + 1, this.#exchange.core.limits.searchEntries * ABOVE);
+  }
+
+  #above(before: number, left: number): void {
+    if (before <= this.#before || left <= 0) {
+      this.#step();
+      return;
+    }
+    this.#read(before, Math.min(PART, before - this.#before), (entries) => {
+      for (const entry of entries.toReversed()) this.#sieve.note(entry);
+      const reached = entries[0]?.seq ?? 0;
+      if (reached <= this.#before) this.#step();
+      else this.#later(() => this.#above(reached, left - entries.length));
+    });
+  }
+
+  #read(
+    before: number,
+    limit: number,
+    then: (entries: readonly LogEntry[], epoch: string, first: number) => void,
+  ): void {
+    const { core, session } = this.#exchange;
+    const query = { room: this.#room.log, before, limit, maxBytes: core.limits.replyBytes };
+    core.backplane.history(query, (result) => {
+      if (session.closed) return;
+      if (result.ok) then(result.page.entries, result.page.epoch, result.page.first);
+      else this.#exchange.fail(result);
+    });
+  }
+
+  /** Everybody else's turn comes between two parts. */
+  #later(step: () => void): void {
+    const { core, session } = this.#exchange;
+    core.clock.after(0, () => {
+      if (!session.closed) step();
+    });
   }
 
   /** Reads the next part. */
-  step(): void {
-    const { core, session } = this.#exchange;
-    if (session.closed) return;
-    const limit = Math.min(PART, core.limits.searchEntries - this.#looked);
-    const query = {
-      room: this.#room.log,
-      before: this.#before,
-      limit,
-      maxBytes: core.limits.replyBytes,
-    };
-    core.backplane.history(query, (result) => {
-      if (this.#exchange.session.closed) return;
-      if (!result.ok) {
-        this.#exchange.fail(result);
-        return;
-      }
-      const { entries, first, epoch } = result.page;
+  #step(): void {
+    const { searchEntries, searchBytes } = this.#exchange.core.limits;
+    this.#read(this.#before, Math.min(PART, searchEntries - this.#looked), (entries, epoch, first) => {
       const full = !entries.toReversed().every((entry) => this.#take(entry));
       const more = entries.length > 0 && this.#before > first;
-      const { searchEntries, searchBytes } = core.limits;
-      const enough = full || this.#looked >= searchEntries || this.#read >= searchBytes;
-      // Everybody else's turn comes between two parts.
-      if (more && !enough) core.clock.after(0, () => this.step());
+      const enough = full || this.#looked >= searchEntries || this.#readBytes >= searchBytes;
+      if (more && !enough) this.#later(() => this.#step());
       else this.#answer(epoch, more);
     });
   }
@@ -80,32 +180,19 @@ class Search {
   /** @returns false when the reply is full */
   #take(entry: LogEntry): boolean {
     this.#looked += 1;
-    this.#read += entry.body.length;
+    this.#readBytes += entry.body.length;
     this.#before = entry.seq;
-    if (!this.#matches(entry)) return true;
-    const line = encodeEntry(entry);
-    this.#found.push(line);
-    this.#bytes += line.length;
+    const body = this.#sieve.look(entry);
+    if (body === undefined) return true;
+    this.#found.push({ ...entry, body });
+    this.#bytes += body.length;
     return this.#found.length < this.#limit && this.#bytes < this.#exchange.core.limits.replyBytes;
   }
 
-  #matches({ body }: LogEntry): boolean {
-    const stored = readBody(body);
-    if (this.#from !== undefined && nameKey(stored.from) !== this.#from) return false;
-    const text = nameKey(stored.text);
-    return this.#words.every((word) => text.includes(word));
-  }
-
   #answer(epoch: string, more: boolean): void {
-    const head = {
-      type: "found",
-      ...withId(this.#exchange.id),
-      room: this.#room.name,
-      epoch,
-      looked: this.#looked,
-      more,
-      ...(more ? { next: this.#before } : {}),
-    };
-    this.#exchange.bytes(encodeWithMessages(head, this.#found.toReversed()));
+    const [room, sieve, next] = [this.#room, this.#sieve, this.#before];
+    this.#exchange.session.searching = more ? { room, sieve, next, words: this.#words } : undefined;
+    const entries = this.#found.toReversed();
+    answer(this.#exchange, room, { epoch, entries, looked: this.#looked, ...(more ? { next } : {}) });
   }
 }

@@ -27,7 +27,7 @@ function readSearch(context: CommandContext, rest: string): Wanted | undefined {
     else if (name === "from") from = parseNick(value.replace(/^@/, ""));
     else words.push(word);
   }
-  if (words.length === 0) usage(context, "search");
+  if (words.length === 0 && from === undefined) usage(context, "search");
   else if (room === undefined) context.complain(context.words.noRoom);
   else return { room, words: words.join(" "), from };
   return undefined;
