@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { seededRandom } from "../../src/protocol/clock.ts";
 import type { ServerMessage } from "../../src/protocol/messages.ts";
 import { readToken } from "../../src/hub/token.ts";
+import { TestEdge } from "./support/edge.ts";
 import type { TestClient } from "./support/edge.ts";
 import { secret, World } from "./support/world.ts";
 
@@ -93,6 +94,23 @@ describe("a hand-over", () => {
       '{"type":"members","room":"lobby","members":["ana","bob"],"memberCount":2}',
       '{"type":"topic","room":"lobby","text":"milk","by":"bob","at":1000000}',
     ]);
+  });
+
+  test("leaves the rooms that the cluster has put the client into and the client never heard of", () => {
+    const world = new World();
+    const [first, second] = [world.site(), world.site()];
+    const ana = world.person(first, "ana", "lobby");
+    const bob = world.person(world.site(), "bob", "lobby", "attic");
+    const handover = ana.handover();
+    world.ask(ana, { type: "join", room: "attic" });
+    bob.lines();
+    first.edge.detach();
+    const moved = second.edge.resume(handover);
+    world.settle();
+    world.clock.advance(60_000);
+    world.settle();
+    expect(bob.heard()).toMatchObject([{ type: "presence", room: "attic", nick: "ana", state: "leave" }]);
+    expect(moved.rooms).toEqual(["lobby"]);
   });
 
   test("says so when something cannot be brought, and goes on", () => {
@@ -284,6 +302,26 @@ describe("a client that comes back", () => {
       expect(old.closed).toBe("replaced");
       expect(world.cluster.sessions.has(back.session)).toBe(true);
     }
+  });
+
+  test("through an edge whose clock is behind is the later one all the same, and can be moved", () => {
+    const world = new World();
+    const [first, second] = [world.site(), world.site()];
+    world.clock.advance(3_600_000);
+    const ana = world.person(first, "ana", "lobby");
+    const resume = resumeToken(world, ana);
+    ana.close("failed");
+    const late = new TestEdge(second.hub, () => world.clock.now() - 60_000, "late");
+    const back = late.open();
+    const hello = { type: "hello", version: 1, nick: "ana", resume };
+    expect(world.ask(back, hello, { type: "join", room: "lobby" })).toMatchObject([
+      { type: "welcome", resumed: true },
+      { type: "joined", room: "lobby" },
+    ]);
+    const moved = first.edge.resume(back.handover());
+    world.settle();
+    expect(texts(world.ask(moved, send("lobby", "here")))).toEqual(["here"]);
+    expect(moved.closed).toBeUndefined();
   });
 
   test("with another nick is renamed, with a taken one may choose again", () => {
