@@ -150,7 +150,10 @@ export const sessionPageSchema = z
 
 /** Query of GET /api/v1/sessions. */
 export const sessionQuerySchema = z.object({
-  after: z.string().max(64).optional(),
+  after: z
+    .string()
+    .regex(/^\d{1,16}(-\d{1,16})?$/, "is not the next of a page")
+    .optional(),
   limit: z.coerce.number().int().min(1).max(adminLimits.sessionsPageMost).default(adminLimits.sessionsPage),
   backend: z.string().max(300).optional(),
 });

@@ -196,6 +196,7 @@ describe("the interface", () => {
     expect(balancer.wishes).toEqual([["sessions", { limit: 1, after: "16", backend: "127.0.0.1:8001" }]]);
     expect((await call("/api/v1/sessions?limit=0")).status).toBe(400);
     expect((await call("/api/v1/sessions?limit=1001")).status).toBe(400);
+    expect((await call("/api/v1/sessions?after=__proto__")).status).toBe(400);
   });
 
   test("gives the sums without the backends", async () => {
