@@ -2,8 +2,9 @@
  * The trunk's two interfaces as frames: one encoder and one decoder for each direction.
  *
  * Encoders implement a port by appending frames to a writer and saying that there is something to flush; decoders read
- * frames and call a port. Neither knows sockets. What is frequent (lines, sends, group messages) is fixed fields and a
- * slice; what is rare (opening, handing over) is JSON, checked with zod, because the other side may be another build.
+ * frames and call a port. Neither knows sockets. What comes with every connection and line (opening, groups, lines,
+ * sends) is fixed fields and a slice; what is rare (handing over, reports) is JSON, checked with zod, because the other
+ * side may be another build.
  *
  * Invariant: decoding what was encoded gives the same calls in the same order, but that answers to one session with
  * nothing between them are one answer.
@@ -17,13 +18,16 @@ import type { CloseReason, EdgePort, GroupId, HubPort, HubReport, SessionId } fr
 import type { Handover, Origin } from "./trunk.ts";
 import type { Position } from "../protocol/messages.ts";
 
-const name = z.string().min(1).max(256);
+/** Most characters of what a frame names. */
+const most = { name: 256, edge: 256, address: 128, connection: 64, epoch: 64 } as const;
+
+const name = z.string().min(1).max(most.name);
 const count = z.number().int().min(0);
 const origin = z.object({
-  address: z.string().max(128),
-  edge: z.string().max(256),
+  address: z.string().max(most.address),
+  edge: z.string().max(most.edge),
   acceptedAt: count,
-  connection: z.string().min(1).max(64),
+  connection: z.string().min(1).max(most.connection),
 });
 const handover = z.object({
   origin,
@@ -31,10 +35,15 @@ const handover = z.object({
   done: count,
   moves: count,
   groups: z
-    .array(z.object({ name, position: z.object({ epoch: z.string().max(64), seq: count }), roster: count }))
+    .array(
+      z.object({
+        name,
+        position: z.object({ epoch: z.string().max(most.epoch), seq: count }),
+        roster: count,
+      }),
+    )
     .max(1_024),
 });
-const definition = z.object({ name, epoch: z.string().max(64) });
 const report = z.object({
   server: name,
   cluster: name,
@@ -62,7 +71,15 @@ export class HubPortEncoder implements HubPort {
   }
 
   open(session: SessionId, from: Origin): void {
-    this.#writer.begin(Op.Open).u32(session).json(from).end();
+    const { acceptedAt, address, edge, connection } = from;
+    this.#writer
+      .begin(Op.Open)
+      .u32(session)
+      .f64(acceptedAt)
+      .field(address)
+      .field(edge)
+      .text(connection)
+      .end();
     this.#wrote();
   }
 
@@ -99,7 +116,7 @@ export function decodeToHub(reader: FrameReader, hub: HubPort, beside: Beside): 
       hub.lines(reader.u32(), reader.rest());
       return;
     case Op.Open:
-      hub.open(reader.u32(), origin.parse(reader.json()));
+      hub.open(reader.u32(), readOrigin(reader));
       return;
     case Op.Resume:
       hub.resume(reader.u32(), handover.parse(reader.json()));
@@ -110,6 +127,31 @@ export function decodeToHub(reader: FrameReader, hub: HubPort, beside: Beside): 
     default:
       beside(reader);
   }
+}
+
+/** The edge and the epoch that were named last, of which there are hardly ever two: kept once, not once a session. */
+const edges = { last: "" };
+const epochs = { last: "" };
+
+function shared(known: { last: string }, text: string): string {
+  if (text !== known.last) known.last = text;
+  return known.last;
+}
+
+/** @throws RangeError unless `text` is of a length that it may have */
+function checked(what: string, text: string, least: number, longest: number): string {
+  if (text.length >= least && text.length <= longest) return text;
+  throw new RangeError(`${what} of ${text.length} characters; ${least} to ${longest} are accepted`);
+}
+
+function readOrigin(reader: FrameReader): Origin {
+  const acceptedAt = reader.f64();
+  if (!Number.isSafeInteger(acceptedAt) || acceptedAt < 0) {
+    throw new RangeError(`accepted at ${acceptedAt}; a whole number of ms is expected`);
+  }
+  const address = checked("address", reader.field(), 0, most.address);
+  const edge = shared(edges, checked("edge", reader.field(), 0, most.edge));
+  return { address, edge, acceptedAt, connection: checked("connection", reader.text(), 1, most.connection) };
 }
 
 /** An edge of a newer build may have reasons this one does not know: the client failed, then. */
@@ -144,8 +186,8 @@ export class EdgePortEncoder implements EdgePort {
   }
 
   define(group: GroupId, groupName: string, position: Position, roster: number): void {
-    const named = { name: groupName, epoch: position.epoch };
-    this.#writer.begin(Op.Define).u32(group).u32(roster).f64(position.seq).json(named).end();
+    const { epoch, seq } = position;
+    this.#writer.begin(Op.Define).u32(group).u32(roster).f64(seq).field(epoch).text(groupName).end();
     this.#wrote();
   }
 
@@ -239,8 +281,8 @@ function decodeRare(reader: FrameReader, edge: EdgePort, beside: Beside): void {
       const group = reader.u32();
       const roster = reader.u32();
       const seq = reader.f64();
-      const named = definition.parse(reader.json());
-      edge.define(group, named.name, { epoch: named.epoch, seq }, roster);
+      const epoch = shared(epochs, checked("epoch", reader.field(), 0, most.epoch));
+      edge.define(group, checked("name", reader.text(), 1, most.name), { epoch, seq }, roster);
       return;
     }
     case Op.Drop:

@@ -67,6 +67,9 @@ export interface ConnectionLimits {
 
 type State = "open" | "finishing" | "closed";
 
+/** What a peer without an address is called. */
+const UNIX = "unix";
+
 /** See the head of this file. Made by listener.ts and dial.ts. */
 export class Connection {
   /** Who is told; may be replaced at any time, as when a first byte decides what the peer speaks. */
@@ -92,6 +95,8 @@ export class Connection {
   #peerEnded = false;
   #shutDown = false;
   #linger: Timer | undefined;
+  /** The peer's address, read once: each reading asks the system. */
+  #ip: string | undefined;
   #remote: string | undefined;
 
   constructor(socket: Socket<Connection>, settings: ConnectionSettings, handlers: ConnectionHandlers) {
@@ -123,14 +128,18 @@ export class Connection {
 
   /** The peer as `ip:port` or `[v6]:port`, v4-mapped addresses as v4; `unix` for a Unix socket. */
   get remote(): string {
-    this.#remote ??= describePeer(this.#socket);
+    const { ip } = this;
+    this.#remote ??= ip === UNIX ? UNIX : formatAddress({ host: ip, port: this.#socket.remotePort });
     return this.#remote;
   }
 
   /** The peer's IP address alone, v4-mapped as v4; `unix` for a Unix socket. */
   get ip(): string {
+    if (this.#ip !== undefined) return this.#ip;
+    // Typed as a string, but a Unix socket has none, and neither has a socket that is gone already.
     const address = this.#socket.remoteAddress as string | undefined;
-    return address === undefined ? "unix" : plainIp(address);
+    this.#ip = address === undefined ? UNIX : plainIp(address);
+    return this.#ip;
   }
 
   /** Bun's socket, for TLS matters (certificates, keying material); never write to it. */
@@ -375,12 +384,6 @@ function same(left: readonly Uint8Array[], right: readonly Uint8Array[]): boolea
   if (left.length !== right.length) return false;
   for (let index = 0; index < left.length; index += 1) if (left[index] !== right[index]) return false;
   return true;
-}
-
-function describePeer(socket: Socket<Connection>): string {
-  // Typed as a string, but a Unix socket has none, and neither has a socket that is gone already.
-  const address = socket.remoteAddress as string | undefined;
-  return address === undefined ? "unix" : formatAddress({ host: plainIp(address), port: socket.remotePort });
 }
 
 /** Bun's handlers for every connection: one object for all, because the connection is the socket's data. */

@@ -14,7 +14,7 @@ import { trunkLimits } from "./limits.ts";
 /** First bytes of every trunk: NUL, then `rt1`. */
 export const TRUNK_MAGIC = new Uint8Array([0x00, 0x72, 0x74, 0x31]);
 /** Raised when frames change; both sides name theirs and refuse others by name. */
-export const TRUNK_VERSION = 1;
+export const TRUNK_VERSION = 2;
 
 /** Operations, edge to hub below 32. */
 export const Op = {
@@ -22,7 +22,7 @@ export const Op = {
   Hello: 1,
   /** JSON {proof}: the edge knows the cluster secret. */
   Proof: 2,
-  /** u32 session, JSON Origin. */
+  /** u32 session, f64 accepted at, field address, field edge, connection. */
   Open: 3,
   /** u32 session, lines. */
   Lines: 4,
@@ -40,7 +40,7 @@ export const Op = {
   Refuse: 34,
   /** u32 session, u32 done, lines. */
   Send: 35,
-  /** u32 group, u32 roster, f64 seq, JSON {name, epoch}. */
+  /** u32 group, u32 roster, f64 seq, field epoch, name. */
   Define: 36,
   /** u32 group, u32 except, u32 roster, f64 seq, lines. */
   Group: 37,
@@ -198,7 +198,9 @@ export class FrameReader {
   aim(buffer: Uint8Array, start: number, end: number): void {
     if (buffer !== this.#chunk) {
       this.#chunk = buffer;
-      this.#buffer = Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+      // What comes from a socket is one already; asking it for what is behind it makes the engine copy it out.
+      this.#buffer =
+        buffer instanceof Buffer ? buffer : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     }
     this.op = buffer[start] ?? 0;
     this.#at = start + 1;

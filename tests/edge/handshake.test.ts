@@ -1,7 +1,7 @@
 /** Both sides of a trunk prove that they know the cluster secret, and every failure has its name. */
 import { describe, expect, test } from "bun:test";
 import { EdgeHandshake, HandshakeError, HubHandshake } from "../../src/edge/handshake.ts";
-import { FrameDecoder, FrameWriter, Op } from "../../src/protocol/frames.ts";
+import { FrameDecoder, FrameWriter, Op, TRUNK_VERSION } from "../../src/protocol/frames.ts";
 import type { FrameReader } from "../../src/protocol/frames.ts";
 
 const secret = Buffer.alloc(32, 1);
@@ -52,7 +52,7 @@ describe("the trunk handshake", () => {
     const writer = new FrameWriter();
     writer
       .begin(Op.Challenge)
-      .json({ version: 1, ...hubSelf, nonce: hubNonce })
+      .json({ version: TRUNK_VERSION, ...hubSelf, nonce: hubNonce })
       .end();
     pass(writer, (reader) => edge.receive(reader, new FrameWriter()));
     writer
@@ -69,7 +69,7 @@ describe("the trunk handshake", () => {
     const [fromHub, toHub] = [new FrameWriter(), new FrameWriter()];
     fromHub
       .begin(Op.Challenge)
-      .json({ version: 1, ...hubSelf, nonce: hubNonce })
+      .json({ version: TRUNK_VERSION, ...hubSelf, nonce: hubNonce })
       .end();
     pass(fromHub, (reader) => edge.receive(reader, toHub));
     const [proof] = pass(toHub, (reader) => reader.json());
@@ -108,7 +108,7 @@ describe("the trunk handshake", () => {
 
   test.each([
     ["a frame out of turn", Op.Lines, {}],
-    ["a nonce that is none", Op.Hello, { version: 1, ...edgeSelf, nonce: "x" }],
+    ["a nonce that is none", Op.Hello, { version: TRUNK_VERSION, ...edgeSelf, nonce: "x" }],
   ])("refuses %s", (_, op, body) => {
     const writer = new FrameWriter();
     writer.begin(op).json(body).end();

@@ -1,7 +1,7 @@
 /** What one side of a trunk says is what the other hears, however the bytes are cut. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { FrameDecoder, FrameWriter } from "../../src/protocol/frames.ts";
+import { FrameDecoder, FrameWriter, Op } from "../../src/protocol/frames.ts";
 import {
   decodePong,
   decodeToEdge,
@@ -147,4 +147,39 @@ test("a short frame is refused, not guessed", () => {
   expect(() =>
     new FrameDecoder().push(writer.take().slice(), (reader) => decodeToEdge(reader, recorder([]), () => {})),
   ).toThrow(RangeError);
+});
+
+test("names and times that cannot be break the trunk, not the hub", () => {
+  const origin = { address: "a", edge: "e", acceptedAt: 1, connection: "c" };
+  const opens = [
+    { ...origin, address: "a".repeat(129) },
+    { ...origin, edge: "e".repeat(257) },
+    { ...origin, connection: "" },
+    { ...origin, connection: "c".repeat(65) },
+    { ...origin, acceptedAt: -1 },
+    { ...origin, acceptedAt: 0.5 },
+    { ...origin, acceptedAt: Number.NaN },
+  ];
+  const push = (writer: FrameWriter, heard: Call[]): void => {
+    new FrameDecoder().push(writer.take().slice(), (reader) => {
+      if (reader.op === Op.Open) decodeToHub(reader, recorder(heard), () => {});
+      else decodeToEdge(reader, recorder(heard), () => {});
+    });
+  };
+  const heard: Call[] = [];
+  for (const open of opens) {
+    const writer = new FrameWriter();
+    new HubPortEncoder(writer, () => {}).open(1, open);
+    expect(() => push(writer, heard)).toThrow(RangeError);
+  }
+  for (const [name, epoch] of [
+    ["", "e"],
+    ["n".repeat(257), "e"],
+    ["n", "e".repeat(65)],
+  ] as const) {
+    const writer = new FrameWriter();
+    new EdgePortEncoder(writer, () => {}).define(1, name, { epoch, seq: 0 }, 0);
+    expect(() => push(writer, heard)).toThrow(RangeError);
+  }
+  expect(heard).toEqual([]);
 });
