@@ -14,7 +14,7 @@ import { exitCodes } from "./errors.ts";
 import type { Config, Environment, Flags, ModeDefinition } from "./flag.ts";
 import { renderHelp } from "./help.ts";
 import { announceReady, type ReadyFacts, type StopReason, waitForStop } from "./lifecycle.ts";
-import { createLog, type Log, type LogFormat, type LogLevel } from "./log.ts";
+import type { Log, LogFormat, LogLevel } from "./log.ts";
 import { endOutput, handleBrokenPipes, reportFailure } from "./output.ts";
 import { parseFlags, wantsHelp } from "./parse.ts";
 import { readSettings } from "./settings.ts";
@@ -51,8 +51,10 @@ export type StartMode = (args: readonly string[]) => Promise<never>;
 
 const silentLog: Log = { ...silentLogger, flush: () => {} };
 
-function logOf(config: object): Log {
+async function logOf(config: object): Promise<Log> {
   if (!("logLevel" in config) || !("logFormat" in config)) return silentLog;
+  // Modes of people and scripts have no log, and do not wait for its code.
+  const { createLog } = await import("./log.ts");
   // Both come from logFlags, whose schemas allow nothing else.
   return createLog(config.logLevel as LogLevel, config.logFormat as LogFormat);
 }
@@ -71,7 +73,7 @@ async function runMode<Table extends Flags>(
     }
     const settings = readSettings(environment);
     const { config, positional, written } = parseFlags(mode, args, environment, settings);
-    log = logOf(config);
+    log = await logOf(config);
     let stopping: Promise<StopReason> | undefined;
     const context: ModeContext = {
       log,

@@ -13,7 +13,7 @@ import { chatClientLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import type { Ack, ErrorMessage } from "../protocol/messages.ts";
 import { quote } from "../protocol/names.ts";
-import { checkText } from "../protocol/requests.ts";
+import { checkText } from "../protocol/texts.ts";
 import type { ClientListener, Failure } from "./events.ts";
 import { retryDelay } from "./retry.ts";
 import { SendQueue } from "./sends.ts";

@@ -12,13 +12,7 @@ import { pipeLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
-import { eventLines } from "../tui/line/event-lines.ts";
-import { LineFormat } from "../tui/line/format.ts";
-import { LineChat } from "../tui/line/line-chat.ts";
-import { runPipe } from "../tui/line/pipe.ts";
-import { LineTerminal } from "../tui/line/terminal.ts";
 import type { Words } from "../tui/language/words.ts";
-import { askNick } from "./client/ask-nick.ts";
 import { addressesOf, makeClient, wordsOf, writeAddresses } from "./client/connect.ts";
 import { Memory } from "./client/memory.ts";
 import { clientMode } from "./flags/client.ts";
@@ -43,7 +37,10 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   const { stdin, stdout } = process;
   const person = !config.json && stdin.isTTY && stdout.isTTY;
   const login = loginNick(environment);
-  const nick = config.nick ?? memory.nick ?? (person ? await askNick(words, login) : login);
+  const nick =
+    config.nick ??
+    memory.nick ??
+    (person ? await (await import("./client/ask-nick.ts")).askNick(words, login) : login);
   if (nick === undefined) return;
   const client = makeClient(addresses, nick, person ? memory : undefined);
   const chat = { client, config, context, words, memory };
@@ -68,7 +65,7 @@ function coloursOf(environment: Environment): number {
 }
 
 async function runFullScreen({ client, config, context, words, memory }: Chat): Promise<void> {
-  // Ink and React are loaded by those who look at them: a pipe starts without.
+  // Each way to chat loads its own code only: whoever starts one waits for no other.
   const { runScreen } = await import("../tui/screen/run.ts");
   const { environment } = context;
   let cluster = "";
@@ -104,6 +101,8 @@ async function runFullScreen({ client, config, context, words, memory }: Chat): 
 }
 
 async function runLines({ client, config, context, words }: Chat): Promise<void> {
+  const { LineChat } = await import("../tui/line/line-chat.ts");
+  const { LineTerminal } = await import("../tui/line/terminal.ts");
   const quit = Promise.withResolvers<void>();
   const terminal = new LineTerminal({
     input: process.stdin,
@@ -132,6 +131,9 @@ async function runLines({ client, config, context, words }: Chat): Promise<void>
 }
 
 async function runInPipe({ client, config, context, words }: Chat): Promise<void> {
+  const { runPipe } = await import("../tui/line/pipe.ts");
+  const { LineFormat } = await import("../tui/line/format.ts");
+  const { eventLines } = await import("../tui/line/event-lines.ts");
   const { stdin, stdout, stderr } = process;
   const format = new LineFormat(words, paintFor(coloursOf(context.environment)));
   const tooSlow = Promise.withResolvers<void>();

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorKinds } from "../../src/protocol/errors.ts";
 import { clientLimits, hubLimits, introductionLimits } from "../../src/protocol/limits.ts";
-import { requestSchemas } from "../../src/protocol/messages.ts";
+import { requestSchemas } from "../../src/protocol/request-schemas.ts";
 import { checkRequest } from "../../src/protocol/requests.ts";
 
 const page = readFileSync(join(import.meta.dir, "../../src/protocol/PROTOCOL.md"), "utf8");

@@ -2,14 +2,9 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { ProtocolError } from "../../src/protocol/errors.ts";
 import { clientLimits } from "../../src/protocol/limits.ts";
-import { requestSchemas } from "../../src/protocol/messages.ts";
-import {
-  checkRequest,
-  checkText,
-  checkTopic,
-  parseRequest,
-  RefusedRequest,
-} from "../../src/protocol/requests.ts";
+import { requestSchemas } from "../../src/protocol/request-schemas.ts";
+import { checkRequest, parseRequest, RefusedRequest } from "../../src/protocol/requests.ts";
+import { checkText, checkTopic } from "../../src/protocol/texts.ts";
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value));
 

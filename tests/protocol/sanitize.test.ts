@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { cleanOutgoing, sanitizeLine, sanitizeText } from "../../src/protocol/sanitize.ts";
-import { checkText } from "../../src/protocol/requests.ts";
+import { checkText } from "../../src/protocol/texts.ts";
 
 const attacks = [
   ["\u001b[2J\u001b[H", "␛[2J␛[H"],

@@ -1,7 +1,7 @@
 /** `away`: somebody is not at the keyboard, or is back. Everybody who shares a room hears of it. */
 import { ProtocolError } from "../../protocol/errors.ts";
 import { clientLimits } from "../../protocol/limits.ts";
-import { checkTopic } from "../../protocol/requests.ts";
+import { checkTopic } from "../../protocol/texts.ts";
 import { awayMessage } from "../away.ts";
 import type { RequestHandler } from "./handler.ts";
 

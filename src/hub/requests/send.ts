@@ -11,7 +11,7 @@ import { INBOX } from "../../protocol/messages.ts";
 import type { About, Position, RequestOf } from "../../protocol/messages.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
-import { checkText } from "../../protocol/requests.ts";
+import { checkText } from "../../protocol/texts.ts";
 import type { Publication } from "../../backplane/backplane.ts";
 import { comeBack } from "../away.ts";
 import { bodyRoom, encodeBody, readBody, withId } from "../encode.ts";

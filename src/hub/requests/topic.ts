@@ -1,5 +1,5 @@
 /** `topic`: what a room is about. Everybody in the room hears it; the setter's copy is the answer. */
-import { checkTopic } from "../../protocol/requests.ts";
+import { checkTopic } from "../../protocol/texts.ts";
 import { withId } from "../encode.ts";
 import { TOPIC, topicMessage } from "../topic.ts";
 import type { TopicRecord } from "../topic.ts";

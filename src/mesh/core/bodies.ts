@@ -9,7 +9,7 @@
 import { z } from "zod";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { membershipLimits } from "../../protocol/limits.mesh.ts";
-import { checkText, checkTopic } from "../../protocol/requests.ts";
+import { checkText, checkTopic } from "../../protocol/texts.ts";
 import { bodyText, entryKinds, type EntryContent } from "./entry.ts";
 import { FormatError, toHex } from "./bytes.ts";
 

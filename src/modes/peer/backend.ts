@@ -23,7 +23,7 @@ import { clientLimits } from "../../protocol/limits.ts";
 import { peerConsoleLimits } from "../../protocol/limits.peer.ts";
 import type { ServerMessage } from "../../protocol/messages.ts";
 import { parseRoom } from "../../protocol/names.ts";
-import { checkText } from "../../protocol/requests.ts";
+import { checkText } from "../../protocol/texts.ts";
 import type { ChatBackend, ChatSession, RoomView, SendExtras } from "../../tui/backend.ts";
 import type { Command } from "../../tui/commands/command.ts";
 import { peerCommands } from "./commands.ts";

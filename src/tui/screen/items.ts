@@ -28,32 +28,45 @@ export interface About {
   readonly original: Message | undefined;
 }
 
+/** How moments are shown, and days compared. */
+interface Formats {
+  readonly clock: Intl.DateTimeFormat;
+  readonly calendar: Intl.DateTimeFormat;
+  readonly days: Intl.DateTimeFormat;
+}
+
 /** Items as rows, for one person in one language. */
 export class ItemRows {
   readonly #words: Words;
   readonly #theme: Theme;
-  readonly #clock: Intl.DateTimeFormat;
-  readonly #calendar: Intl.DateTimeFormat;
-  readonly #days: Intl.DateTimeFormat;
+  readonly #zone: Intl.DateTimeFormatOptions;
+  #formats: Formats | undefined;
 
   /** @param timeZone IANA name; the machine's own if not given */
   constructor(words: Words, theme: Theme, timeZone?: string) {
     this.#theme = theme;
-    const zone = timeZone === undefined ? {} : { timeZone };
+    this.#zone = timeZone === undefined ? {} : { timeZone };
     this.#words = words;
-    this.#clock = new Intl.DateTimeFormat(words.locale, { hour: "2-digit", minute: "2-digit", ...zone });
-    this.#calendar = new Intl.DateTimeFormat(words.locale, { dateStyle: "full", ...zone });
-    this.#days = new Intl.DateTimeFormat("en-CA", { dateStyle: "short", ...zone });
+  }
+
+  /** Made with the first message: reading the tables of the world's calendars takes longer than all of a start's rest. */
+  get #dates(): Formats {
+    const { locale } = this.#words;
+    return (this.#formats ??= {
+      clock: new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", ...this.#zone }),
+      calendar: new Intl.DateTimeFormat(locale, { dateStyle: "full", ...this.#zone }),
+      days: new Intl.DateTimeFormat("en-CA", { dateStyle: "short", ...this.#zone }),
+    });
   }
 
   /** The day of a moment, to be compared. */
   day(at: number): string {
-    return this.#days.format(at);
+    return this.#dates.days.format(at);
   }
 
   /** The line between two days. */
   dayRow(at: number, columns: number): Row {
-    return ruled(this.#calendar.format(at), columns, DIM);
+    return ruled(this.#dates.calendar.format(at), columns, DIM);
   }
 
   /** The line above what is new. */
@@ -110,7 +123,7 @@ export class ItemRows {
         ? [{ text: screen.deleted, style: DIM }]
         : textSpans(text, { ...(spoken ? { bold: true } : {}), ...(message.action ? { italic: true } : {}) });
     if (change?.text !== undefined && !change.deleted) body.push({ text: ` ${screen.edited}`, style: DIM });
-    const at = { text: `${this.#clock.format(message.at)} `, style: time };
+    const at = { text: `${this.#dates.clock.format(message.at)} `, style: time };
     const rows = indented([at, ...lead], body, columns);
     const quoted = message.re?.kind === "reply" ? [quoteRow(original, columns)] : [];
     const reactions = change === undefined ? [] : reactionRows(change, columns);
