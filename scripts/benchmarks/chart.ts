@@ -1,6 +1,6 @@
 /**
  * The chart for the README: one panel a figure that a bar is about, medians as bars, the spread of the runs as whiskers,
- * and what is asked of us as a dashed line across.
+ * and what is asked of us as a dashed line across our bar.
  *
  * One self-contained SVG without scripts or fonts of its own. Its colours follow the reader's scheme by a media query, so
  * that it is readable on a light and on a dark page; it has no background. Meaning never hangs on colour alone: every bar
@@ -13,16 +13,24 @@ import { summary } from "./report.ts";
 import type { Judged } from "./report.ts";
 import type { Section } from "./section.ts";
 
-const WIDTH = 880;
+const WIDTH = 912;
 const PANEL = { width: 424, gap: 32, head: 40, row: 24, foot: 22 } as const;
-const NAME = 112;
-const BAR = { height: 14, width: 196 } as const;
+const NAME = 148;
+const VALUE = 74;
+const BAR = { height: 14, width: PANEL.width - NAME - VALUE } as const;
+
+/** What the short names stand for, where they are drawn. */
+const legend: readonly (readonly [string, string])[] = [
+  ["equal", "equal: HAProxy, three NATS with a JetStream file stream"],
+  ["nats", "nats: HAProxy, one NATS, no history"],
+  ["irc", "irc: HAProxy, one InspIRCd, no history"],
+];
 
 const style = `
   text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
   .title { font-size: 17px; font-weight: 600 } .head { font-weight: 600 } .quiet { fill: #59636e; font-size: 11px }
   .ours { fill: #0b6bcb } .theirs { fill: #9aa4ae } .spread { stroke: #1f2328; stroke-width: 1.2 }
-  .asked { stroke: #c2410c; stroke-width: 1.5; stroke-dasharray: 4 3 } .askedText { fill: #c2410c; font-size: 11px }
+  .asked { stroke: #c2410c; stroke-width: 2; stroke-dasharray: 4 2 } .askedText { fill: #c2410c; font-size: 11px }
   @media (prefers-color-scheme: dark) {
     text { fill: #e6edf3 } .quiet { fill: #9198a1 } .ours { fill: #4aa3ff } .theirs { fill: #656d76 }
     .spread { stroke: #e6edf3 } .asked { stroke: #ff9b52 } .askedText { fill: #ff9b52 }
@@ -114,16 +122,24 @@ function draw(panel: Panel, left: number, top: number): string {
       y2: middle,
     };
     if (row.least !== row.most) parts.push(tag("line", spread));
-    parts.push(write(x(Math.max(row.median, row.most)) + 6, y + 11, withUnit(figure, row.median)));
+    parts.push(write(left + PANEL.width, y + 11, withUnit(figure, row.median), { "text-anchor": "end" }));
   }
   const bottom = top + PANEL.head + rows.length * PANEL.row - 4;
+  const own =
+    top +
+    PANEL.head +
+    Math.max(
+      0,
+      rows.findIndex((row) => row.ours),
+    ) *
+      PANEL.row;
   for (const [at, { at: value, one }] of asked.entries()) {
     const place = round(x(value));
-    parts.push(tag("line", { class: "asked", x1: place, x2: place, y1: top + PANEL.head - 4, y2: bottom }));
+    parts.push(tag("line", { class: "asked", x1: place, x2: place, y1: own - 4, y2: own + BAR.height + 4 }));
     const { bar, opponent } = one;
     const sign = bar.least === undefined ? "≤" : "≥";
     const words = `asked: ${sign} ${bar.least ?? bar.most} × ${opponent}`;
-    const column = left + NAME + at * 156;
+    const column = left + NAME + at * 142;
     parts.push(write(column, bottom + 13, words, { class: "askedText" }));
   }
   return parts.join("\n");
@@ -153,13 +169,16 @@ export function chart(machine: Machine, sections: readonly Section[], judged: re
       parts.push(draw(panel, 16 + column * (PANEL.width + PANEL.gap), top));
     top += Math.max(...pair.map(heightOf)) + 14;
   }
-  if (panels.length === 0) parts.push(write(16, top, "nothing was measured"));
+  if (panels.length === 0) parts.push(write(16, top - 4, "nothing was measured"));
   const where = `${machine.processor} × ${machine.cores}, Linux ${machine.kernel}, rtchat ${machine.versions["rtchat"] ?? "?"}. Bars: medians; thin lines: least to most of the runs.`;
   const head = [
     write(16, 28, "rtchat beside what people would use instead", { class: "title" }),
     write(16, 47, where, { class: "quiet" }),
   ];
-  const height = top + (panels.length === 0 ? 24 : 0);
+  const drawn = new Set(panels.flatMap(rowsOf).map((row) => row.name));
+  const names = legend.flatMap(([name, words]) => (drawn.has(name) ? [words] : [])).join("; ");
+  parts.push(write(16, top + 4, names, { class: "quiet" }));
+  const height = top + 18;
   const attributes = {
     xmlns: "http://www.w3.org/2000/svg",
     viewBox: `0 0 ${WIDTH} ${height}`,

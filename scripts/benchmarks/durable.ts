@@ -192,8 +192,8 @@ export async function measureDurable(bench: Bench): Promise<Section> {
   const { runs, notes, failed } = collection;
   return {
     name: "S10",
-    title: `durable publish, acknowledged: ${ROOMS} rooms, ${BYTES} B, ${WINDOW} under way over one connection`,
-    method: `${pace.rounds} runs of ${pace.runMs / 1_000} s; CPU of store and driver together`,
+    title: `durable publish, acknowledged; ${ROOMS} rooms, ${BYTES} B`,
+    method: `${pace.rounds} runs of ${pace.runMs / 1_000} s; one connection, ${WINDOW} under way; CPU of store and driver together`,
     figures: ["perSecond", "cpu", "p50", "p99", "p999", "lost"],
     bars,
     runs,
