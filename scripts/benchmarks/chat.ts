@@ -14,7 +14,7 @@ import type { Target, TargetName } from "./targets.ts";
 const IDLE_MS = 2_000;
 
 /** A load generator's process. */
-class Load {
+export class Load {
   readonly #child;
   readonly #words: AsyncGenerator<string, void>;
   connectMs = 0;
@@ -73,13 +73,13 @@ function figuresOf({ result, cpu }: { result: LoadResult; cpu: number }, load: E
     lost: result.lost,
   };
   if (load.kind === "churn") return figures;
-  const { p50, p99, p999, droppedSlow } = result;
-  return { ...figures, p50, p99, p999, dropped: droppedSlow };
+  const { p50, p99, p999, droppedSlow, droppedFast } = result;
+  return { ...figures, p50, p99, p999, dropped: droppedSlow, droppedFast };
 }
 
-function paceOf({ runMsMin = 0 }: Scenario, pace: Pace): Pace {
-  if (runMsMin <= pace.runMs) return pace;
-  return { ...pace, runMs: runMsMin, rounds: pace.roundsLong };
+function paceOf({ isLong, anew }: Scenario, pace: Pace): Pace {
+  const rounds = isLong === true || anew === "everything" ? pace.roundsLong : pace.rounds;
+  return { ...pace, rounds, runMs: isLong === true ? pace.longMs : pace.runMs };
 }
 
 /** Measures a scenario. What cannot be measured is noted, and does not end the rest. */
@@ -100,6 +100,8 @@ export async function measureChat(scenario: Scenario, given: Bench): Promise<Sec
   const seconds = scenario.anew === "everything" ? "" : ` of ${pace.runMs / 1_000} s`;
   const method = `${pace.rounds} ${pace.rounds === 1 ? "run" : "runs"}${seconds}`;
   const lost = [...collection.runs.values()].flat().some((run) => (run.lost ?? 0) > 0);
+  const dropped = [...collection.runs.values()].flat().some((run) => (run.droppedFast ?? 0) > 0);
+  if (dropped) collection.notes.push("a reader that was not meant to be slow was closed by its server");
   if (lost) collection.notes.push("something was lost: see the last column");
   const { runs, notes, failed } = collection;
   return { name, title, method, figures: [...figures, "lost"], bars, runs, notes, failed: failed || lost };
@@ -142,13 +144,12 @@ async function takeTurns(entrants: readonly Entrant[], bench: Bench, collection:
     for (const entrant of entrants) {
       const target = targets.get(entrant.target);
       if (target === undefined) continue;
-      await tryWith(entrant, async () => {
-        const load = new Load({ ...entrant.load, dialect: target.dialect, port: target.port });
-        await load.ready();
-        loads.set(entrant, { load, pids: pidsOf(target.programs) });
-        await load.run({ warmMs: pace.warmMs, runMs: 0 }, []);
-      });
+      const load = new Load({ ...entrant.load, dialect: target.dialect, port: target.port });
+      loads.set(entrant, { load, pids: pidsOf(target.programs) });
     }
+    for (const [entrant, { load }] of loads) await tryWith(entrant, () => load.ready());
+    for (const [entrant, { load }] of loads)
+      await tryWith(entrant, async () => void (await load.run({ warmMs: pace.warmMs, runMs: 0 }, [])));
     for (let round = 0; round < pace.rounds; round += 1) {
       for (const [entrant, { load, pids }] of loads) {
         await tryWith(entrant, async () => {

@@ -48,6 +48,7 @@ const entrants: readonly Entrant[] = [
     store: "redis-backplane",
     durability: "process",
     belongs: "rtchat",
+    fullOnly: true,
   },
   {
     name: "our redis backplane always",

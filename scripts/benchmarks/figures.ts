@@ -43,6 +43,8 @@ export const figures = described({
   lost: { label: "lost", unit: "", show: whole },
   /** Slow readers that the server closed. */
   dropped: { label: "slow dropped", unit: "", show: whole },
+  /** Others that it closed. */
+  droppedFast: { label: "others dropped", unit: "", show: whole },
   seconds: { label: "takes", unit: "s", show: digits },
   ms: { label: "takes", unit: "ms", show: digits },
   bytesEach: { label: "traffic each", unit: "B", show: whole },

@@ -8,7 +8,7 @@
  * to run, so that runs of several systems can take turns. Its end of stdin is its end.
  *
  * Deliveries are counted by line. For latency the text carries the time of sending, read from the same clock, since
- * senders and receivers share the process. After each run: received + lost = sent × members of the room.
+ * senders and receivers share the process. After each run: received + lost = sent × members of the room who stayed.
  */
 import { churn } from "./load-churn.ts";
 import { Client } from "./load-client.ts";
@@ -203,7 +203,7 @@ class Load implements Crew {
   #lost(): number {
     let lost = 0;
     for (const client of this.clients) {
-      if (!client.slow) lost += (this.#sent[client.room] ?? 0) - client.received;
+      if (!client.slow && !client.gone) lost += (this.#sent[client.room] ?? 0) - client.received;
     }
     return lost;
   }

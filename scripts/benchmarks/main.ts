@@ -25,6 +25,11 @@ const parts: readonly Part[] = [
   ["S10", measureDurable],
 ];
 
+/** Of the usual pace, on a quiet machine like the reference (two cores). */
+function expected(full: boolean): string {
+  return full ? "about 20 minutes" : "just under 3 minutes";
+}
+
 async function run(options: Options): Promise<number> {
   const began = performance.now();
   const binary = resolve(process.env["RTCHAT_BIN"] ?? join(import.meta.dir, "../../dist/rtchat"));
@@ -35,6 +40,7 @@ async function run(options: Options): Promise<number> {
     process.stdout.write(`${words}\n`);
   };
   say(machineText(machine));
+  if (options.only === undefined) say(`everything takes ${expected(options.pace.full)}`);
   const bench: Bench = {
     binary,
     pace: options.pace,

@@ -36,8 +36,10 @@ export interface Section {
 export interface Pace {
   readonly full: boolean;
   readonly rounds: number;
-  /** Runs of scenarios whose runs are longer than others'. */
+  /** Runs where each takes long: connections in the thousands, queues that have to overflow. */
   readonly roundsLong: number;
+  /** How long a run is where something has to overflow, ms. */
+  readonly longMs: number;
   /** Before the first run of each entrant, not counted, ms. */
   readonly warmMs: number;
   /** At the start of each run, not counted, ms. */

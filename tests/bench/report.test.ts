@@ -17,7 +17,7 @@ const machine: Machine = {
   loadBefore: 0.5,
   versions: { rtchat: "0.1.0", haproxy: "not installed" },
 };
-const pace = { full: false, rounds: 3, roundsLong: 3, warmMs: 0, rampMs: 0, runMs: 1_000 };
+const pace = { full: false, rounds: 3, roundsLong: 3, longMs: 1_000, warmMs: 0, rampMs: 0, runMs: 1_000 };
 
 function section(runs: Record<string, readonly Figures[]>): Section {
   return {
