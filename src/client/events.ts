@@ -80,6 +80,16 @@ export interface Gap {
   readonly before: number | undefined;
 }
 
+/** Something that takes a while. `done` of `total`, in bytes. */
+export interface Task {
+  /** Names it among others; of this run only. */
+  readonly key: string;
+  /** Not sanitised. */
+  readonly name: string;
+  readonly done: number;
+  readonly total: number;
+}
+
 /** Whatever a client tells. */
 export type ClientEvent =
   | { readonly kind: "connection"; readonly connection: ConnectionState }
@@ -91,6 +101,8 @@ export type ClientEvent =
   | { readonly kind: "sent"; readonly outcome: SendOutcome }
   /** Whole lines that say what happened, of a kind of chat that has more to say than the protocol. Not sanitised. */
   | { readonly kind: "told"; readonly lines: readonly string[]; readonly warning: boolean }
+  /** What takes a while and how far it is: all of it each time; empty when nothing does any more. */
+  | { readonly kind: "progress"; readonly tasks: readonly Task[] }
   /** After `queue-full`: there is room again. */
   | { readonly kind: "writable" };
 

@@ -9,6 +9,7 @@ import { formatPeerId } from "../identity/peer-id.ts";
 import { StoreError } from "../mesh/core/store-error.ts";
 import { DiskMeshes } from "../mesh/node/disk-meshes.ts";
 import { HomeError, PeerHome } from "../mesh/node/home.ts";
+import { DiskFiles } from "../mesh/transfer/disk-files.ts";
 import { MeshNode } from "../mesh/node/node.ts";
 import { InviteError, parseInvite, type Invite } from "../mesh/pairing/invite.ts";
 import { StateFileError } from "../mesh/pairing/json-file.ts";
@@ -87,6 +88,7 @@ async function compose(
       invite,
       inviteOnly: config.inviteOnly,
       lan: config.lan,
+      files: new DiskFiles(config.downloads),
       onEvent: (event) => backend.hear(event),
     });
     const isPipe = config.json || !process.stdin.isTTY || !process.stdout.isTTY;
@@ -98,6 +100,7 @@ async function compose(
       seeking: first === undefined ? undefined : formatAddress(first),
       untilHeld: isPipe && !config.follow,
       defaultPort: peerPort,
+      words: wordsOf(config.lang, context.environment),
     });
     const close = async (): Promise<void> => {
       await node.stop();

@@ -76,6 +76,9 @@ export const screenLimits = {
   logPagesOpen: 3,
   /** Sent lines that Up brings back, a room. */
   history: 200,
+  /** Cells of a bar that shows how far something is, and of the name before it. */
+  progressCells: 10,
+  taskNameCells: 20,
   /** States of the line being typed that undo goes back over. */
   undo: 200,
   /** Killed texts that yank-pop goes round. */

@@ -114,3 +114,42 @@ export const lanLimits = {
   /** Addresses kept; the oldest goes. */
   foundMost: 64,
 } as const;
+
+/** Files sent straight from peer to peer. */
+export const transferLimits = {
+  /** Largest file. More takes days on a home line, and a file system may not hold it. */
+  fileBytes: 1024 * 1024 * MiB,
+  /** One piece of a file. A chat message never waits behind more than one of it in the queue, 3 ms at 100 Mbit/s. */
+  chunkBytes: 32 * KiB,
+  /**
+   * Sent and not yet on the receiver's disk: what the receiver must hold in memory, and what a message may wait behind in
+   * the sender's kernel (20 ms at 100 Mbit/s). At 5 ms of round trip it allows 50 MB/s.
+   */
+  windowBytes: 256 * KiB,
+  /** No chunk is given to a link whose outbox holds more than this: messages go first. */
+  outboxBytes: 32 * KiB,
+  /** Transfers at a time from one peer; what is accepted beyond it waits for its turn. */
+  incomingPerPeer: 2,
+  /** Offers and accepted files of one peer that are not here yet. Beyond it offers are refused. */
+  pendingPerPeer: 8,
+  /** The same of all peers together. */
+  pendingMost: 64,
+  /** New offers of one peer that are shown, in a row and again each minute; more are refused unseen. */
+  offersAtOnce: 8,
+  offersPerMinute: 8,
+  /** Name in an offer. Longer than any file system has. */
+  offeredNameCharacters: 512,
+  /** Name on our disk: 255 bytes less a number, a key and `.part`. */
+  nameBytes: 200,
+  stopCodeBytes: 40,
+  /** Read at once when a file is hashed. */
+  hashBytes: 256 * KiB,
+  /** Between two reports of one transfer's progress. */
+  progressMs: 250,
+  /** An unfinished transfer is forgotten after this long. */
+  rememberMs: 7 * 24 * 3_600_000,
+  /** Finished ones that are remembered, so that a sender who missed the end hears of it. */
+  finishedMost: 100,
+  /** Transfers that ended and are still listed. */
+  endedListed: 20,
+} as const;

@@ -35,6 +35,11 @@ export interface ChatBackend {
   readonly commands?: readonly Command[];
   /** Commands that every other kind of chat has, and this one cannot do. */
   readonly lacks?: readonly CommandName[];
+  /**
+   * Does a JSON object of stdin of a type that only this kind of chat has.
+   * @returns undefined when it is of no such type
+   */
+  doObject?(object: unknown): Taken | undefined;
   readonly session: ChatSession;
   readonly connection: ConnectionState;
   on(listener: ClientListener): () => void;

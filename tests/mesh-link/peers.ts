@@ -1,5 +1,6 @@
 /** Whole peers in this process: real sockets on loopback, real logs in temporary directories. */
 import { randomBytes } from "node:crypto";
+import { join } from "node:path";
 import { loadOrCreateIdentity } from "../../src/identity/key-file.ts";
 import { makeCredentials } from "../../src/identity/certificate.ts";
 import { DiskMeshes } from "../../src/mesh/node/disk-meshes.ts";
@@ -7,6 +8,7 @@ import type { NodeEvent } from "../../src/mesh/node/events.ts";
 import { PeerHome } from "../../src/mesh/node/home.ts";
 import { MeshNode } from "../../src/mesh/node/node.ts";
 import type { NodeOptions } from "../../src/mesh/node/options.ts";
+import { DiskFiles } from "../../src/mesh/transfer/disk-files.ts";
 import type { Address } from "../../src/protocol/address.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import type { Cleanup } from "./support.ts";
@@ -91,6 +93,7 @@ export async function startPeer(cleanup: Cleanup, options: PeerOptions = {}): Pr
     invite: undefined,
     inviteOnly: false,
     lan: false,
+    files: new DiskFiles(join(directory, "downloads")),
     listen: { host: "127.0.0.1", port },
     connect: connect.map((to) => (to instanceof TestPeer ? to.address : to)),
     onEvent: (event) => events.push(event),

@@ -7,6 +7,7 @@ import type { NodeEvent } from "../../src/mesh/node/events.ts";
 import { MeshNode } from "../../src/mesh/node/node.ts";
 import { MemoryHome, MemoryMeshes } from "../../src/mesh/node/private-pair.ts";
 import { KnownPeers } from "../../src/mesh/pairing/known-peers.ts";
+import { DiskFiles } from "../../src/mesh/transfer/disk-files.ts";
 import { RelayPace } from "../../src/mesh/relay/pace.ts";
 import { RelayStream } from "../../src/mesh/relay/stream.ts";
 import { tlsInPipe } from "../../src/net/tls-pipe.ts";
@@ -48,6 +49,7 @@ async function half(person: Person, partner: PeerId, nick: string, isHidden: boo
     inviteOnly: false,
     announce: undefined,
     lan: false,
+    files: new DiskFiles(join(cleanup.directory(), "downloads")),
     onEvent: (event) => events.push(event),
   });
   node.start();

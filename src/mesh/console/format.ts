@@ -71,6 +71,7 @@ export function eventLines(event: NodeEvent, look: Look): string[] {
     case "topic":
     case "holdings":
     case "fault":
+    case "transfer": // Told in the screens' own words; see modes/files.
       return [];
   }
 }

@@ -5,6 +5,7 @@
 import { formatAddress } from "../../protocol/address.ts";
 import { explainFailure } from "../link/failures.ts";
 import type { NodeEvent } from "../node/events.ts";
+import type { TransferView } from "../transfer/transfer.ts";
 import type { Look } from "./format.ts";
 
 /** The objects for an event; none for what the protocol's own objects say, or what only matters to screens. */
@@ -53,10 +54,18 @@ export function eventObjects(event: NodeEvent, look: Look): object[] {
       return [{ type: "nearby", address: formatAddress(event.address) }];
     case "lan-failed":
       return [{ type: "error", code: "lan-failed", message: event.message }];
+    case "transfer":
+      return [transferObject(event.transfer)];
     case "inserted":
     case "members":
     case "topic":
     case "holdings":
       return [];
   }
+}
+
+/** A transfer for programs: where it stands, and of what has ended, how. */
+function transferObject({ stopped, path, ...transfer }: TransferView): object {
+  const ended = stopped === undefined ? {} : { code: stopped.code, by: stopped.by, detail: stopped.detail };
+  return { type: "file", ...transfer, ...ended, path };
 }

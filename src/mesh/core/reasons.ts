@@ -34,6 +34,10 @@ export const reasons = {
   "not-admitted": { fate: "close", text: "a chain starts without naming the entry that admitted its author" },
   "clock-ahead": { fate: "hold", text: "an entry's clock is too far ahead; it is held back until then" },
   "too-many-chains": { fate: "drop", text: "an author has started too many chains" },
+  "bad-transfer": {
+    fate: "drop",
+    text: "a file was sent, or asked for, otherwise than offered and accepted",
+  },
   // Links and callers
   "not-a-member": { fate: "close", text: "the key is not a member of this mesh" },
   "removed-member": { fate: "close", text: "the key was removed from this mesh" },

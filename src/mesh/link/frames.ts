@@ -27,6 +27,8 @@ export const FrameType = {
   /** Eight bytes of the sender's choice, answered by Pong with the same. */
   Ping: 17,
   Pong: 18,
+  /** A frame of transfer/frames.ts. */
+  Transfer: 19,
 } as const;
 
 const headerBytes = 5;

@@ -4,6 +4,7 @@ import type { TlsFailure } from "../../net/tls-failure.ts";
 import type { Fault, Insertion, PeerId } from "../core/api.ts";
 import type { LinkFailure } from "../link/failures.ts";
 import type { LearnedBy } from "../pairing/known-peers.ts";
+import type { TransferView } from "../transfer/transfer.ts";
 import type { Path } from "./addresses.ts";
 
 /** One thing that happened. */
@@ -43,4 +44,6 @@ export type NodeEvent =
   | { readonly type: "forked"; readonly peerId: PeerId; readonly self: boolean }
   | { readonly type: "clock-skew"; readonly peerId: PeerId; readonly aheadMs: number }
   | { readonly type: "fault"; readonly fault: Fault }
+  /** A file that is sent or received began, went on or ended. */
+  | { readonly type: "transfer"; readonly transfer: TransferView }
   | { readonly type: "store-failed"; readonly message: string };

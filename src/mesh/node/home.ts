@@ -5,6 +5,7 @@
  *   DATA/peer/known-peers.json   whom this device has met
  *   DATA/peer/meshes.json        the meshes it belongs to, and which of them is current
  *   DATA/peer/<mesh>.sqlite      one log a mesh
+ *   DATA/peer/transfers.json     files that are not through yet, and the last ones received
  *   DATA/peer/unsent.json        what was written and could not be put into a log before the end
  *   DATA/peer/lock.sqlite        held open and locked while a peer runs
  *
@@ -20,6 +21,7 @@ import { isPeerId, type PeerId } from "../../identity/peer-id.ts";
 import type { Draft } from "../core/api.ts";
 import { KnownPeers, type Acquaintances } from "../pairing/known-peers.ts";
 import { readJsonFile, writeJsonFile } from "../pairing/json-file.ts";
+import { transferRecordSchema, type TransferRecord } from "../transfer/records.ts";
 
 const key = z.string().regex(/^[\w-]{43}$/, "not 32 bytes in base64url");
 const meshesSchema = z.object({
@@ -60,6 +62,8 @@ export interface MeshHome {
   leave(id: Uint8Array): void;
   keepUnsent(drafts: readonly Draft[]): void;
   takeUnsent(): readonly Draft[];
+  transfers(): readonly TransferRecord[];
+  keepTransfers(records: readonly TransferRecord[]): void;
 }
 
 /** The directory, locked until {@link close}. */
@@ -129,6 +133,18 @@ export class PeerHome implements MeshHome {
     const drafts = readJsonFile(join(this.directory, "unsent.json"), unsentSchema) ?? [];
     this.keepUnsent([]);
     return drafts;
+  }
+
+  /** Files that were on their way when {@link keepTransfers} was called last. @throws StateFileError */
+  transfers(): readonly TransferRecord[] {
+    return readJsonFile(join(this.directory, "transfers.json"), z.array(transferRecordSchema)) ?? [];
+  }
+
+  /** Keeps them for the next run. @throws StateFileError */
+  keepTransfers(records: readonly TransferRecord[]): void {
+    const path = join(this.directory, "transfers.json");
+    if (records.length === 0) rmSync(path, { force: true });
+    else writeJsonFile(path, records);
   }
 
   /** Where a mesh's log is. */

@@ -33,6 +33,7 @@ import type { NodeEvent } from "./events.ts";
 import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
 import { PeerLinks } from "./peer-links.ts";
+import { NodeTransfers } from "./transfers.ts";
 import { TurnedAwayList } from "./turned-away.ts";
 import type { PeerView, Why } from "./views.ts";
 
@@ -41,6 +42,7 @@ export class MeshNode implements LinkOwner {
   readonly self: PeerId;
   readonly instance: string;
   readonly clock: Clock;
+  readonly transfers: NodeTransfers;
   readonly #options: NodeOptions;
   readonly #belonging: Belonging;
   readonly #dialler: Dialler;
@@ -64,6 +66,7 @@ export class MeshNode implements LinkOwner {
     this.instance = Buffer.from(options.randomBytes(12)).toString("base64url");
     this.#links = new PeerLinks(this.self);
     this.#turnedAway = new TurnedAwayList(this.clock, (event) => this.#event(event));
+    this.transfers = new NodeTransfers(options, (event) => this.#event(event));
     this.#dialler = new Dialler({
       ...options,
       self: this.self,
@@ -129,6 +132,7 @@ export class MeshNode implements LinkOwner {
     this.#lan?.stop();
     for (const link of this.#open.keys()) link.close("going-away");
     while (this.#open.size > 0) await new Promise<void>((done) => this.clock.after(5, done));
+    await this.transfers.close();
     this.#belonging.close();
   }
 
@@ -206,6 +210,7 @@ export class MeshNode implements LinkOwner {
   remove(peerId: PeerId): { readonly ok: true } | Refused {
     const done = this.core.remove(peerId);
     if (!done.ok) return done;
+    this.transfers.forget(peerId);
     this.#closeLinks(peerId, "removed");
     return { ok: true };
   }
@@ -236,7 +241,7 @@ export class MeshNode implements LinkOwner {
     const about = (id: PeerId | undefined): boolean => peerId === undefined || id === peerId;
     return {
       attempts: this.#dialler.attempts().filter(({ target }) => about(target.expected)),
-      faults: peerId === undefined ? [] : this.core.faults(peerId),
+      faults: peerId === undefined ? [] : [...this.core.faults(peerId), ...this.transfers.faults(peerId)],
       turnedAway: this.#turnedAway.about(peerId),
     };
   }
@@ -292,6 +297,7 @@ export class MeshNode implements LinkOwner {
       return undefined;
     });
     for (const older of close) older.close("duplicate");
+    this.transfers.linkUp(peerId, link);
     if (change !== "none") this.#tellLinked(peerId);
     return undefined;
   }
@@ -300,11 +306,13 @@ export class MeshNode implements LinkOwner {
     if (link.peerId === undefined) return;
     // Types that a later version may add are passed over.
     if (type === FrameType.Core) this.core.receive(link.peerId, payload);
+    else if (type === FrameType.Transfer) this.transfers.receive(link.peerId, link, payload);
   }
 
   drained(link: Link): void {
-    if (link.peerId !== undefined && this.#links.primary(link.peerId) === link)
-      this.core.linkDrained(link.peerId);
+    if (link.peerId === undefined || this.#links.primary(link.peerId) !== link) return;
+    this.core.linkDrained(link.peerId);
+    this.transfers.drained(link.peerId);
   }
 
   closed(link: Link, failure: LinkFailure, wasUp: boolean): void {
@@ -322,10 +330,12 @@ export class MeshNode implements LinkOwner {
     const next = this.#links.primary(peerId);
     if (change === "replaced" && next !== undefined) {
       this.#carry(peerId, next);
+      this.transfers.linkUp(peerId, next);
       this.#tellLinked(peerId);
     }
     if (change !== "last") return;
     this.#told.delete(peerId);
+    this.transfers.linkDown(peerId);
     this.core.linkDown(peerId);
     this.#dialler.lost(peerId);
     this.#event({ type: "unlinked", peerId, failure });

@@ -5,6 +5,7 @@ import type { TlsIdentity } from "../../net/tls-dial.ts";
 import type { Address } from "../../protocol/address.ts";
 import type { Clock, Random } from "../../protocol/clock.ts";
 import type { Invite } from "../pairing/invite.ts";
+import type { FileStore } from "../transfer/file-store.ts";
 import type { Interfaces } from "./addresses.ts";
 import type { NodeEvent } from "./events.ts";
 import type { MeshHome } from "./home.ts";
@@ -37,6 +38,8 @@ export interface NodeOptions {
   readonly announce: readonly Address[] | undefined;
   /** Look for members on the local networks, and be found there. */
   readonly lan: boolean;
+  /** Where files that are sent come from, and received ones go to. */
+  readonly files: FileStore;
   readonly interfaces?: () => Interfaces;
   onEvent(event: NodeEvent): void;
 }

@@ -9,6 +9,7 @@
 import type { Draft, MeshListener, PeerId } from "../core/api.ts";
 import { newMesh } from "../core/mesh-id.ts";
 import type { Acquaintances, KnownPeers } from "../pairing/known-peers.ts";
+import type { TransferRecord } from "../transfer/records.ts";
 import { MemoryStore } from "../store/memory.ts";
 import { coreOver, type DiskMeshOptions } from "./disk-meshes.ts";
 import type { KnownMesh, MeshHome } from "./home.ts";
@@ -65,6 +66,13 @@ export class MemoryHome implements MeshHome {
   takeUnsent(): readonly Draft[] {
     return [];
   }
+
+  transfers(): readonly TransferRecord[] {
+    return [];
+  }
+
+  /** Files go on after a cut of the link, and not in another run. */
+  keepTransfers(): void {}
 }
 
 /** Opens logs in memory; each is empty when it is opened, and gone when it is closed. */

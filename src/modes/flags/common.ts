@@ -1,4 +1,5 @@
 /** Flags that several modes share, declared once so that they mean the same everywhere. */
+import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { type Environment, flag } from "../../cli/flag.ts";
@@ -34,6 +35,34 @@ export const dataFlag = flag(pathSchema, {
   summary: "keep messages and keys in this folder; servers that share it form one cluster",
   fallback: defaultDataFolder,
   fallbackShown: "$XDG_DATA_HOME/rtchat or ~/.local/share/rtchat",
+  completes: "folder",
+});
+
+/**
+ * The downloads folder of the desktop as xdg-user-dirs names it, by default `~/Downloads`
+ * (https://www.freedesktop.org/wiki/Software/xdg-user-dirs/).
+ */
+function defaultDownloads(environment: Environment): string {
+  const home = environment["HOME"] ?? homedir();
+  const fallback = join(home, "Downloads");
+  const base = environment["XDG_CONFIG_HOME"] ?? "";
+  const path = join(isAbsolute(base) ? base : join(home, ".config"), "user-dirs.dirs");
+  let text: string;
+  try {
+    text = readFileSync(path, "utf8");
+  } catch {
+    return fallback; // No desktop, or one that names no folders.
+  }
+  const named = /^\s*XDG_DOWNLOAD_DIR="([^"]+)"/m.exec(text)?.[1]?.replace(/^\$HOME(?=\/|$)/, () => home);
+  return named !== undefined && isAbsolute(named) ? named : fallback;
+}
+
+/** Where files that somebody sends go. */
+export const downloadsFlag = flag(pathSchema, {
+  hint: "DIR",
+  summary: "put files that somebody sends you into this folder",
+  fallback: defaultDownloads,
+  fallbackShown: "your desktop's downloads folder or ~/Downloads",
   completes: "folder",
 });
 

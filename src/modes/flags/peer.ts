@@ -2,7 +2,7 @@
 import { defineMode, flag, toggle } from "../../cli/flag.ts";
 import { addressListSchema, addressSchema, nickSchema, roomSchema } from "../../cli/schemas.ts";
 import { langFlag } from "./client.ts";
-import { dataFlag, peerPort } from "./common.ts";
+import { dataFlag, downloadsFlag, peerPort } from "./common.ts";
 
 export const peerMode = defineMode({
   name: "peer",
@@ -42,6 +42,7 @@ export const peerMode = defineMode({
     plain: toggle({ summary: "on a terminal: lines below each other instead of the full screen" }),
     follow: toggle({ summary: "stay after the end of stdin", short: "f" }),
     lang: langFlag,
+    downloads: downloadsFlag,
     data: dataFlag,
   },
   positional: {

@@ -26,7 +26,12 @@ import { parseRoom } from "../../protocol/names.ts";
 import { checkText } from "../../protocol/texts.ts";
 import type { ChatBackend, ChatSession, RoomView, SendExtras } from "../../tui/backend.ts";
 import type { Command } from "../../tui/commands/command.ts";
+import type { Words } from "../../tui/language/words.ts";
+import { fileCommands, type FileParties } from "../files/commands.ts";
+import { doFileObject } from "../files/objects.ts";
+import { FileTeller } from "../files/teller.ts";
 import { peerCommands } from "./commands.ts";
+import { fileParties } from "./file-parties.ts";
 import { answerRequest } from "./requests.ts";
 import { MeshRooms } from "./rooms.ts";
 import { MeshSends } from "./sends.ts";
@@ -42,6 +47,7 @@ export interface MeshBackendOptions {
   /** A message counts as sent when another member holds it, and fails when that takes too long. */
   readonly untilHeld: boolean;
   readonly defaultPort: number;
+  readonly words: Words;
 }
 
 /** See the head of this file. */
@@ -56,18 +62,22 @@ export class MeshBackend implements ChatBackend, ChatSession {
   readonly #presence = new Map<PeerId, { readonly name: string; readonly isHere: boolean }>();
   /** People we let in, of whom nothing was told yet. */
   readonly #guests = new Map<PeerId, NodeEvent>();
+  readonly #files: FileTeller;
+  readonly #fileParties: FileParties;
   readonly #look = (peerId: PeerId) => this.#rooms.peer(peerId);
   #connection: ConnectionState = { state: "idle" };
   #count = 0;
 
   constructor(options: MeshBackendOptions) {
-    const { node, clock, untilHeld, defaultPort } = options;
+    const { node, clock, untilHeld, defaultPort, words } = options;
     this.#options = options;
     this.#node = node;
     const emit = (event: ClientEvent): void => this.#emit(event);
+    this.#fileParties = fileParties(node);
     this.#sends = new MeshSends({ clock, untilHeld, holding: (hash) => node.core.holding(hash), emit });
     this.#rooms = new MeshRooms(node, options.nick, (hash) => this.#sends.idOf(hash));
-    this.commands = peerCommands(node, defaultPort);
+    this.#files = new FileTeller({ words, nameOf: (peer) => this.#fileParties.nameOf(peer), emit });
+    this.commands = [...peerCommands(node, defaultPort), ...fileCommands(this.#fileParties)];
   }
 
   // ChatBackend
@@ -83,6 +93,10 @@ export class MeshBackend implements ChatBackend, ChatSession {
   on(listener: ClientListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  doObject(object: unknown): Taken | undefined {
+    return doFileObject(this.#fileParties, object);
   }
 
   connect(): void {
@@ -213,6 +227,9 @@ export class MeshBackend implements ChatBackend, ChatSession {
       case "mesh":
         if (event.how === "joined") this.#startAnew();
         break;
+      case "transfer":
+        this.#files.hear(event.transfer);
+        return;
       case "dial-failed":
         if (this.#connection.state === "connecting" || this.#connection.state === "waiting") {
           return this.#waiting(event);

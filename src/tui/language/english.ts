@@ -119,6 +119,72 @@ export const english = {
   noMentions: "nobody has spoken to you yet",
   mentionsHead: "messages that speak to you:",
 
+  files: {
+    offered: (nick: string, name: string, size: string, number: number) =>
+      `${nick} offers ${name}, ${size}; /accept ${number} or /refuse ${number}`,
+    youOffer: (nick: string, name: string, size: string, number: number) =>
+      `${name}, ${size}, is offered to ${nick}; /cancel ${number} takes it back`,
+    youAccepted: (name: string) => `${name} is accepted; it comes when it is its turn`,
+    accepted: (nick: string, name: string) => `${nick} accepted ${name}`,
+    receiving: (nick: string, name: string) => `receiving ${name} from ${nick}`,
+    cut: (nick: string, name: string) => `${name} stands still; it goes on when ${nick} is back`,
+    goesOn: (name: string, percent: string) => `${name} goes on at ${percent}`,
+    received: (nick: string, name: string, path: string) =>
+      `${name} from ${nick} is whole and checked: ${path}`,
+    sent: (nick: string, name: string) => `${nick} has ${name}, whole and checked`,
+    notReceived: (nick: string, name: string, reason: string) =>
+      `not received: ${name} from ${nick}: ${reason}`,
+    notSent: (nick: string, name: string, reason: string) => `not sent: ${name} to ${nick}: ${reason}`,
+    progress: (name: string, bar: string, percent: string, done: string, size: string) =>
+      `${name} ${bar} ${percent}, ${done} of ${size}`,
+    youStopped: {
+      refused: "you refused it",
+      cancelled: "you cancelled it",
+      "too-large": "it is larger than may be sent",
+      "no-space": "there is not enough room on this disk",
+      disk: "it could not be read or written here",
+      changed: "it is not any more what was offered",
+      "wrong-hash": "what came is not what was offered, and was thrown away",
+      "bad-chunk": "what came does not fit what was offered, and was thrown away",
+    },
+    theyStopped: {
+      refused: "they refused it",
+      cancelled: "they cancelled it",
+      "too-many": "too many files wait there already",
+      "too-large": "it is larger than they take",
+      "no-space": "there is not enough room on their disk",
+      disk: "it could not be read or written there",
+      changed: "it is not any more what was offered",
+      "wrong-hash": "what came there is not what was offered; if it changed meanwhile, send it again",
+      "bad-chunk": "what was sent did not fit what was offered",
+      unknown: "they know nothing of it any more; send it again",
+    },
+    stopped: "it was stopped",
+    toWhom: "to whom? write /send FILE NICK",
+    whatFile: (path: string) => `there is no file ${path}`,
+    noLink: (nick: string) =>
+      `there is no direct connection to ${nick}, and files go no other way; /why ${nick} tells what was tried`,
+    toYourself: "that is you",
+    tooMany: (nick: string) => `too many files for ${nick} are under way; wait for one, or /cancel one`,
+    none: "no files are under way",
+    whichOffer: "which? /files shows the numbers",
+    noOffer: "nobody has offered you a file",
+    noSuch: (number: string) => `no file has the number ${number}; /files shows those there are`,
+    notOffered: (number: string) => `number ${number} is not waiting for your answer`,
+    listed: (number: number, direction: string, nick: string, name: string, size: string, state: string) =>
+      `${number}. ${direction} ${nick}: ${name}, ${size}, ${state}`,
+    to: "to",
+    from: "from",
+    states: {
+      reading: "being read",
+      offered: "offered",
+      waiting: "waiting",
+      running: "under way",
+      done: "done",
+      stopped: "stopped",
+    },
+  },
+
   about: { reply: "reply", edit: "edit", delete: "deletion", reaction: "reaction" },
 
   screen: {
@@ -179,6 +245,11 @@ export const english = {
     remove: ["/remove NAME", "put somebody out for good; the mesh gets a new secret"],
     connect: ["/connect ADDRESS", "dial somebody now"],
     id: ["/id", "show your own peer ID"],
+    send: ["/send FILE [NICK]", "offer somebody a file, straight to their machine"],
+    accept: ["/accept [NUMBER]", "take a file that was offered"],
+    refuse: ["/refuse [NUMBER]", "do not take a file that was offered"],
+    cancel: ["/cancel NUMBER", "stop a file that is under way, on both sides"],
+    files: ["/files", "the files that are offered or under way"],
     help: ["/help [WORDS]", "show the commands, or those that have to do with some words"],
     quit: ["/quit", "end the program"],
   },

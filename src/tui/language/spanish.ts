@@ -119,6 +119,73 @@ export const spanish: Words = {
   noMentions: "nadie te ha hablado todavía",
   mentionsHead: "mensajes que te hablan a ti:",
 
+  files: {
+    offered: (nick: string, name: string, size: string, number: number) =>
+      `${nick} ofrece ${name}, ${size}; /accept ${number} o /refuse ${number}`,
+    youOffer: (nick: string, name: string, size: string, number: number) =>
+      `se ofrece ${name}, ${size}, a ${nick}; /cancel ${number} lo retira`,
+    youAccepted: (name: string) => `has aceptado ${name}; llega cuando le toque`,
+    accepted: (nick: string, name: string) => `${nick} ha aceptado ${name}`,
+    receiving: (nick: string, name: string) => `recibiendo ${name} de ${nick}`,
+    cut: (nick: string, name: string) => `${name} está parado; sigue cuando vuelva ${nick}`,
+    goesOn: (name: string, percent: string) => `${name} sigue desde el ${percent}`,
+    received: (nick: string, name: string, path: string) =>
+      `${name} de ${nick} está completo y comprobado: ${path}`,
+    sent: (nick: string, name: string) => `${nick} tiene ${name}, completo y comprobado`,
+    notReceived: (nick: string, name: string, reason: string) => `no recibido: ${name} de ${nick}: ${reason}`,
+    notSent: (nick: string, name: string, reason: string) => `no enviado: ${name} a ${nick}: ${reason}`,
+    progress: (name: string, bar: string, percent: string, done: string, size: string) =>
+      `${name} ${bar} ${percent}, ${done} de ${size}`,
+    youStopped: {
+      refused: "lo has rechazado",
+      cancelled: "lo has cancelado",
+      "too-large": "es más grande de lo que se puede enviar",
+      "no-space": "no hay bastante sitio en este disco",
+      disk: "no se ha podido leer o escribir aquí",
+      changed: "ya no es lo que se ofreció",
+      "wrong-hash": "lo que ha llegado no es lo que se ofreció, y se ha tirado",
+      "bad-chunk": "lo que ha llegado no corresponde a lo ofrecido, y se ha tirado",
+    },
+    theyStopped: {
+      refused: "lo ha rechazado",
+      cancelled: "lo ha cancelado",
+      "too-many": "allí esperan ya demasiados archivos",
+      "too-large": "es más grande de lo que acepta",
+      "no-space": "no hay bastante sitio en su disco",
+      disk: "no se ha podido leer o escribir allí",
+      changed: "ya no es lo que se ofreció",
+      "wrong-hash":
+        "lo que ha llegado allí no es lo que se ofreció; si ha cambiado entretanto, envíalo otra vez",
+      "bad-chunk": "lo enviado no correspondía a lo ofrecido",
+      unknown: "ya no sabe nada de él; envíalo otra vez",
+    },
+    stopped: "se ha detenido",
+    toWhom: "¿a quién? Escribe /send ARCHIVO APODO",
+    whatFile: (path: string) => `no hay ningún archivo ${path}`,
+    noLink: (nick: string) =>
+      `no hay conexión directa con ${nick}, y los archivos no van de otra forma; /why ${nick} dice qué se ha intentado`,
+    toYourself: "ese eres tú",
+    tooMany: (nick: string) =>
+      `ya hay demasiados archivos en camino para ${nick}; espera a que acabe uno, o /cancel uno`,
+    none: "no hay archivos en camino",
+    whichOffer: "¿cuál? /files muestra los números",
+    noOffer: "nadie te ha ofrecido un archivo",
+    noSuch: (number: string) => `ningún archivo tiene el número ${number}; /files muestra los que hay`,
+    notOffered: (number: string) => `el número ${number} no espera tu respuesta`,
+    listed: (number: number, direction: string, nick: string, name: string, size: string, state: string) =>
+      `${number}. ${direction} ${nick}: ${name}, ${size}, ${state}`,
+    to: "a",
+    from: "de",
+    states: {
+      reading: "leyéndose",
+      offered: "ofrecido",
+      waiting: "en espera",
+      running: "en camino",
+      done: "hecho",
+      stopped: "detenido",
+    },
+  },
+
   about: { reply: "respuesta", edit: "corrección", delete: "borrado", reaction: "reacción" },
 
   screen: {
@@ -179,6 +246,11 @@ export const spanish: Words = {
     remove: ["/remove NOMBRE", "echa a alguien para siempre; la red cambia de secreto"],
     connect: ["/connect DIRECCIÓN", "llama a alguien ahora"],
     id: ["/id", "muestra tu propio identificador"],
+    send: ["/send ARCHIVO [APODO]", "ofrecer a alguien un archivo, directo a su máquina"],
+    accept: ["/accept [NÚMERO]", "aceptar un archivo ofrecido"],
+    refuse: ["/refuse [NÚMERO]", "no aceptar un archivo ofrecido"],
+    cancel: ["/cancel NÚMERO", "detener un archivo en camino, en los dos lados"],
+    files: ["/files", "los archivos ofrecidos o en camino"],
     help: ["/help [PALABRAS]", "ver las órdenes, o las que tienen que ver con unas palabras"],
     quit: ["/quit", "terminar el programa"],
   },

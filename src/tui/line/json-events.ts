@@ -32,6 +32,7 @@ export function eventObjects(event: ClientEvent): readonly object[] {
       return [{ type: "error", code, message, id, room }];
     }
     case "writable":
+    case "progress":
     case "told":
       return [];
   }

@@ -5,7 +5,7 @@
  * in tests. A message is shown when the server has it, at its place in the room's order; only what was not sent is
  * told beside that.
  */
-import type { ClientEvent, ConnectionState, SendOutcome } from "../../client/events.ts";
+import type { ClientEvent, ConnectionState, SendOutcome, Task } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
 import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
@@ -24,6 +24,7 @@ import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
 import { People } from "../model/people.ts";
+import { formatBytes, percent, progressBar } from "../progress.ts";
 import { splitText } from "../split.ts";
 import { LineFormat } from "./format.ts";
 
@@ -62,6 +63,8 @@ export class LineChat {
   #wasOnline = false;
   /** The person knows that the nick is tried again. */
   #nickHeld = false;
+  /** Quarters of what takes a while that were told, by its key. */
+  readonly #quarters = new Map<string, number>();
   /** The next failure is the loss of a connection that was good. */
   #lost = false;
 
@@ -200,9 +203,28 @@ export class LineChat {
           ),
         );
         break;
+      case "progress":
+        this.#progress(event.tasks);
+        break;
       case "unknown":
       case "writable":
     }
+  }
+
+  /** A line at each quarter: lines cannot be drawn again. */
+  #progress(tasks: readonly Task[]): void {
+    for (const { key, name, done, total } of tasks) {
+      const quarter = total === 0 ? 0 : Math.floor((4 * done) / total);
+      const before = this.#quarters.get(key);
+      this.#quarters.set(key, Math.max(quarter, before ?? 0));
+      if (before === undefined || quarter <= before || quarter === 4) continue;
+      const { files, locale } = this.#options.words;
+      const sizes = [formatBytes(done, locale), formatBytes(total, locale)] as const;
+      const bar = progressBar(done, total, screenLimits.progressCells);
+      this.#print(this.#format.info(files.progress(name, bar, percent(done, total), ...sizes)));
+    }
+    const keys = new Set(tasks.map(({ key }) => key));
+    for (const key of this.#quarters.keys()) if (!keys.has(key)) this.#quarters.delete(key);
   }
 
   #sent(outcome: SendOutcome): void {

@@ -34,6 +34,11 @@ export class RefusedObject extends Error {
  * @throws RefusedObject for what is no request, or none that can be done here and now
  */
 export function doObject(backend: ChatBackend, line: string, answered: AnswerHandler): Done {
+  const own = backend.doObject?.(parseJson(line));
+  if (own !== undefined) {
+    if (own.ok) return "done";
+    throw new RefusedObject(own.code, own.message, undefined);
+  }
   let id: string | undefined;
   try {
     const request = parseRequest(encoder.encode(line));
@@ -42,6 +47,14 @@ export function doObject(backend: ChatBackend, line: string, answered: AnswerHan
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     throw new RefusedObject(error.code, error.message, error instanceof RefusedRequest ? error.id : id);
+  }
+}
+
+function parseJson(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return undefined; // Refused in the same words as a server would.
   }
 }
 

@@ -8,7 +8,7 @@
  * `readSeq`; a message that was typed is in exactly one place: on its way (`pending`), in the log, or failed and shown
  * as such until it is sent again or dropped.
  */
-import type { ClientEvent, ConnectionState, SendOutcome } from "../../client/events.ts";
+import type { ClientEvent, ConnectionState, SendOutcome, Task } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { INBOX } from "../../protocol/messages.ts";
@@ -23,7 +23,7 @@ import { mentions } from "./mentions.ts";
 import { presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
 import type { ChatModelOptions } from "./options.ts";
-import { RoomModel } from "./room-model.ts";
+import { RoomModel, trimFullest } from "./room-model.ts";
 
 export class ChatModel {
   readonly #options: ChatModelOptions;
@@ -32,6 +32,8 @@ export class ChatModel {
   readonly #absences = new Absences();
   /** Messages that spoke to this person, the oldest first. */
   readonly spoken: Message[] = [];
+  /** What takes a while, and how far it is. */
+  tasks: readonly Task[] = [];
   /** The room in front. */
   #active: string;
   /** The person looks at the end of the room in front. */
@@ -228,6 +230,9 @@ export class ChatModel {
       case "sent":
         this.#sent(event.outcome);
         break;
+      case "progress":
+        this.tasks = event.tasks;
+        break;
       case "told":
         for (const line of event.lines) this.note(line, event.warning);
         break;
@@ -384,16 +389,8 @@ export class ChatModel {
     }
   }
 
-  /** Keeps the number of messages in memory within its limit, at the cost of the room that has the most. */
   #count(room: RoomModel): void {
     this.#messages += 1;
-    if (this.#messages <= screenLimits.messages) return;
-    let fullest = room;
-    for (const one of this.#rooms.values()) if (one.log.messages > fullest.log.messages) fullest = one;
-    const before = fullest.log.messages;
-    // A tenth at once, so that this is not done for every message.
-    fullest.log.trim(Math.floor(before * 0.9));
-    fullest.more = true;
-    this.#messages -= before - fullest.log.messages;
+    if (this.#messages > screenLimits.messages) this.#messages -= trimFullest(room, this.#rooms.values());
   }
 }

@@ -42,3 +42,17 @@ export class RoomModel {
     return this.name.startsWith("@");
   }
 }
+
+/**
+ * Keeps the number of messages in memory within its limit, at the cost of the room that has the most.
+ * @returns how many messages are gone
+ */
+export function trimFullest(room: RoomModel, rooms: Iterable<RoomModel>): number {
+  let fullest = room;
+  for (const one of rooms) if (one.log.messages > fullest.log.messages) fullest = one;
+  const before = fullest.log.messages;
+  // A tenth at once, so that this is not done for every message.
+  fullest.log.trim(Math.floor(before * 0.9));
+  fullest.more = true;
+  return before - fullest.log.messages;
+}

@@ -15,6 +15,7 @@ import { roomPanel, roomSpans } from "./panels.ts";
 import type { MemberPanel, RowMemo } from "./panels.ts";
 import type { Editing } from "../input/editor.ts";
 import type { Words } from "../language/words.ts";
+import { percent, progressBar } from "../progress.ts";
 import type { ChatModel } from "../model/chat-model.ts";
 import { fitRow, plain, rowWidth, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
@@ -204,6 +205,31 @@ function roomsInRow({ model, theme }: FrameParts, columns: number): Row {
   return row;
 }
 
+/** How far the first of what takes a while is, and how many others there are. */
+function taskSpans({ model, theme }: FrameParts): Row {
+  const [first, ...others] = model.tasks;
+  if (first === undefined) return [];
+  const { done, total } = first;
+  const name = truncated(sanitizeLine(first.name), screenLimits.taskNameCells);
+  const more = others.length === 0 ? "" : ` +${others.length}`;
+  const bar = progressBar(done, total, screenLimits.progressCells);
+  return [
+    { text: `${name} `, style: DIM },
+    { text: bar, style: { colour: theme.good } },
+    { text: ` ${percent(done, total)}${more}  `, style: DIM },
+  ];
+}
+
+function truncated(text: string, cells: number): string {
+  if (widthOf(text) <= cells) return text;
+  let kept = "";
+  for (const { text: cluster } of graphemesOf(text)) {
+    if (widthOf(kept + cluster) > cells - 1) break;
+    kept += cluster;
+  }
+  return `${kept}…`;
+}
+
 function statusRow(parts: FrameParts, state: ScreenState, withRooms: boolean): Row {
   const { model, words, theme } = parts;
   const right: Span[] = [];
@@ -214,6 +240,7 @@ function statusRow(parts: FrameParts, state: ScreenState, withRooms: boolean): R
   if (state.typing.length > 0) {
     right.push({ text: `${sanitizeLine(state.typing.join(", "))} …  `, style: DIM });
   }
+  right.push(...taskSpans(parts));
   right.push(...connectionSpans(parts, state.retryInMs), plain(" "));
   const room = Math.max(0, state.columns - rowWidth(right) - 1);
   const left = withRooms ? roomsInRow(parts, room) : [];

@@ -1,0 +1,26 @@
+/** Whom a peer can send files to: those it has a link with. */
+import { isPeerId } from "../../identity/peer-id.ts";
+import { findPeer, plainName } from "../../mesh/console/names.ts";
+import type { MeshNode } from "../../mesh/node/node.ts";
+import type { FileParties } from "../files/commands.ts";
+
+/** See above. */
+export function fileParties(node: MeshNode): FileParties {
+  const nameOf = (peer: string): string => {
+    const known = node.peers().find(({ peerId }) => peerId === peer);
+    if (known !== undefined) return plainName(known);
+    return isPeerId(peer) ? plainName({ peerId: peer, nick: undefined, nickShared: false }) : "?";
+  };
+  return {
+    exchange: node.transfers.exchange,
+    nameOf,
+    reachable: () => node.core.links(),
+    find(name) {
+      const found = findPeer(name, node.peers());
+      if ("problem" in found) return found;
+      const { peerId, presence } = found;
+      const reach = presence === "self" ? "self" : presence === "linked" ? "direct" : "none";
+      return { peer: peerId, nick: plainName(found), reach };
+    },
+  };
+}
