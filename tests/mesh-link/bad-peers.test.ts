@@ -1,12 +1,15 @@
 // Peers that do what no honest peer does, over real TLS: each is refused with a name, quickly, and hurts nobody else.
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import fc from "fast-check";
 import { encodeFrame, FrameReader, FrameType } from "../../src/mesh/link/frames.ts";
 import { exporterLabel, makeTags, refusalSchema, type Hello } from "../../src/mesh/link/hello.ts";
+import { encodeTransferFrame } from "../../src/mesh/transfer/frames.ts";
 import { dialTls } from "../../src/net/tls-dial.ts";
 import type { TlsSocket } from "../../src/net/tls-socket.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
-import { peerLinkLimits } from "../../src/protocol/limits.peer.ts";
+import { peerLinkLimits, transferLimits } from "../../src/protocol/limits.peer.ts";
 import { startPeer, type TestPeer } from "./peers.ts";
 import { Cleanup, until, type Person } from "./support.ts";
 
@@ -263,6 +266,56 @@ describe("on a link that is up", () => {
       { numRuns: 25 },
     );
     await unharmed();
+  });
+
+  test("a frame about a file that breaks its format ends it", async () => {
+    const raw = await admitted();
+    raw.send(FrameType.Transfer, Buffer.concat([Uint8Array.of(1), new Uint8Array(16), Buffer.from("{}")]));
+    await ended(raw, "bad-frame");
+  });
+
+  test("a file that nobody accepted, or longer than offered, is named, and nothing of it is stored", async () => {
+    const raw = await admitted();
+    const offer = { name: "../../etc/passwd", size: 3, hash: "0".repeat(64) };
+    const ids = ["0".repeat(32), "1".repeat(32)] as const;
+    for (const id of ids) raw.send(FrameType.Transfer, encodeTransferFrame({ type: "offer", id, offer }));
+    await until(() => ana.of("transfer").length === 2, "both are shown");
+    expect(ana.of("transfer").map(({ transfer }) => transfer.name)).toEqual([
+      "_.._etc_passwd",
+      "_.._etc_passwd",
+    ]);
+    const chunk = (id: string): void =>
+      raw.send(
+        FrameType.Transfer,
+        encodeTransferFrame({ type: "chunk", id, generation: 1, offset: 0, bytes: Buffer.from("four") }),
+      );
+    chunk(ids[0]);
+    await until(() => ana.of("transfer").at(-1)?.transfer.state === "stopped", "ana stops the first");
+    expect(ana.node.transfers.exchange.accept(2)).toBeUndefined();
+    await until(() => ana.of("transfer").at(-1)?.transfer.state === "running", "ana asks for the second");
+    chunk(ids[1]);
+    await until(() => ana.of("transfer").at(-1)?.transfer.state === "stopped", "ana stops it");
+    const [fault] = ana.node.why(eve.identity.peerId).faults;
+    expect(fault).toMatchObject({ code: "bad-transfer", times: 2 });
+    expect(fault?.detail).toBe("sent more than the 3 bytes that were offered (_.._etc_passwd)");
+    await until(() => readdirSync(join(ana.directory, "downloads")).length === 0, "nothing is left of it");
+    await unharmed();
+  });
+
+  test("10,000 offers: a few are shown, and the chat goes on", async () => {
+    const raw = await admitted();
+    const offer = { name: "x", size: 3, hash: "0".repeat(64) };
+    for (let number = 0; number < 10_000; number += 1) {
+      const id = number.toString(16).padStart(32, "0");
+      raw.send(FrameType.Transfer, encodeTransferFrame({ type: "offer", id, offer }));
+    }
+    raw.send(FrameType.Ping, new Uint8Array(8));
+    await until(() => raw.frames.some(({ type }) => type === FrameType.Pong), "ana has read all of it");
+    expect(ana.of("transfer")).toHaveLength(transferLimits.pendingPerPeer);
+    expect(ana.linked).toHaveLength(2);
+    const before = ben.transcript().length;
+    ana.say("still here");
+    await until(() => ben.transcript().length === before + 1, "ben still hears ana");
   });
 
   test("a flood of frames is named and ended", async () => {

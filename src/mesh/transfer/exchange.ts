@@ -251,10 +251,10 @@ export class FileExchange {
   #nextTurn(peer: string): void {
     if (!this.#reach.has(peer)) return;
     const incoming = this.#table.of(peer).flatMap((one) => (one.direction === "in" ? [one.transfer] : []));
-    let running = incoming.filter(({ state }) => state === "running").length;
+    let running = incoming.filter(({ isBegun }) => isBegun).length;
     for (const transfer of incoming) {
       if (running >= transferLimits.incomingPerPeer) return;
-      if (transfer.state !== "waiting") continue;
+      if (transfer.state !== "waiting" || transfer.isBegun) continue;
       transfer.begin();
       running += 1;
     }

@@ -37,6 +37,8 @@ export class Incoming {
   /** The sender is to be told where to go on, as soon as what has come is written. */
   #owesAccept = false;
   #work: Promise<void> | undefined;
+  /** The sender has been asked since the last cut. */
+  #isReady = false;
   #isClosing = false;
 
   /**
@@ -60,7 +62,13 @@ export class Incoming {
   }
 
   get state(): TransferState {
-    return this.#state;
+    // While what is there already is hashed, nobody can be told yet how far it is.
+    return this.#state === "running" && !this.#isReady ? "waiting" : this.#state;
+  }
+
+  /** It has one of the places: its part file is open, or is being opened. */
+  get isBegun(): boolean {
+    return this.#state === "running";
   }
 
   get stopped(): Stopped | undefined {
@@ -94,8 +102,8 @@ export class Incoming {
   begin(): void {
     if (this.#state !== "waiting") return;
     this.#state = "running";
+    this.#isReady = false;
     this.#owesAccept = true;
-    this.#host.changed(false);
     this.#proceed();
   }
 
@@ -224,6 +232,10 @@ export class Incoming {
   /** Only with an empty queue, so that asking again and again never makes it longer than one window. */
   #ask(): void {
     this.#owesAccept = false;
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#host.changed(false);
+    }
     this.#generation = (this.#generation + 1) % 0x1_0000_0000;
     this.#allowedFrom = this.#written;
     const { id } = this;
