@@ -21,7 +21,14 @@ async function start(name: string, ...args: readonly string[]): Promise<Running>
   const folder = await folderOf(name);
   const running = await lab.start(
     "peer",
-    ...["--json", "--nick", name, "--data", folder, "--downloads", join(folder, "downloads"), ...args],
+    "--json",
+    "--nick",
+    name,
+    "--data",
+    folder,
+    "--downloads",
+    join(folder, "downloads"),
+    ...args,
   );
   return running;
 }
@@ -93,11 +100,16 @@ test("on screens: the offer, the bar on both sides, and where the file is", asyn
   const gus = await lab.terminal(size, "peer", ...common("gus", gusFolder), "--listen", "127.0.0.1:0");
   await gus.see(/rtchat:\/\/127\.0\.0\.1:\d+/);
   const [, at = ""] = /rtchat:\/\/(127\.0\.0\.1:\d+)/.exec(gus.screen()) ?? [];
-  const ida = await lab.terminal(
-    size,
-    ...["peer", "--plain", ...common("ida", idaFolder), "--listen", "127.0.0.1:0", "--connect", at],
-    ...["--downloads", join(idaFolder, "in")],
-  );
+  const idaArgs = [
+    "--plain",
+    "--listen",
+    "127.0.0.1:0",
+    "--connect",
+    at,
+    "--downloads",
+    join(idaFolder, "in"),
+  ];
+  const ida = await lab.terminal(size, "peer", ...common("ida", idaFolder), ...idaArgs);
   await ida.see(/connected to the mesh/);
   await gus.see(/ida joined/);
   gus.type(`/send ${gusFolder}/my film.mkv ida`);

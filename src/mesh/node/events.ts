@@ -47,3 +47,21 @@ export type NodeEvent =
   /** A file that is sent or received began, went on or ended. */
   | { readonly type: "transfer"; readonly transfer: TransferView }
   | { readonly type: "store-failed"; readonly message: string };
+
+/** Hands events on after the call that caused them, so that whoever hears them may ask the core about them. */
+export class EventQueue {
+  readonly #hear: (event: NodeEvent) => void;
+  readonly #events: NodeEvent[] = [];
+
+  constructor(hear: (event: NodeEvent) => void) {
+    this.#hear = hear;
+  }
+
+  push(event: NodeEvent): void {
+    this.#events.push(event);
+    if (this.#events.length > 1) return;
+    queueMicrotask(() => {
+      for (const next of this.#events.splice(0)) this.#hear(next);
+    });
+  }
+}

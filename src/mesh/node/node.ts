@@ -29,7 +29,7 @@ import type { DialTarget } from "./dial-plan.ts";
 import { Dialler, isAsked } from "./dialler.ts";
 import { Belonging } from "./belonging.ts";
 import type { Written, WrittenHandler } from "./drafts.ts";
-import type { NodeEvent } from "./events.ts";
+import { EventQueue, type NodeEvent } from "./events.ts";
 import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
 import { PeerLinks } from "./peer-links.ts";
@@ -55,12 +55,13 @@ export class MeshNode implements LinkOwner {
   #listener: TlsListener | undefined;
   #lan: LanDiscovery | undefined;
   #timers: Timer[] = [];
-  readonly #events: NodeEvent[] = [];
+  readonly #events: EventQueue;
   #stopped = false;
 
   /** Opens the mesh; nothing is on the network before {@link start}. @throws StoreError, StateFileError */
   constructor(options: NodeOptions) {
     this.#options = options;
+    this.#events = new EventQueue((event) => options.onEvent(event));
     this.clock = options.clock;
     this.self = options.identity.peerId;
     this.instance = Buffer.from(options.randomBytes(12)).toString("base64url");
@@ -175,10 +176,6 @@ export class MeshNode implements LinkOwner {
     this.#belonging.inviteOnly = inviteOnly;
   }
 
-  get inviteOnly(): boolean {
-    return this.#belonging.inviteOnly;
-  }
-
   /** Dials an address from now on, at once. */
   connect(address: Address): void {
     this.#dialler.connect(address);
@@ -245,8 +242,6 @@ export class MeshNode implements LinkOwner {
       turnedAway: this.#turnedAway.about(peerId),
     };
   }
-
-  // What links ask of their owner.
 
   situation(): Pick<Introduction, "situation" | "seeking" | "rank"> {
     return this.#belonging.situation();
@@ -365,7 +360,7 @@ export class MeshNode implements LinkOwner {
   }
 
   /** Lets the core send to a peer over this link. */
-  #carry(peerId: PeerId, link: Link): { readonly ok: true } | Refused {
+  #carry(peerId: PeerId, link: Link): ReturnType<MeshCoreApi["linkUp"]> {
     return this.core.linkUp(peerId, (frame) => link.send(FrameType.Core, frame));
   }
 
@@ -373,15 +368,9 @@ export class MeshNode implements LinkOwner {
     return (this.#options.interfaces ?? networkInterfaces)();
   }
 
-  /** Events reach the screen after the call that caused them, so that the screen may ask the core about them. */
   #event(event: NodeEvent): void {
     if (event.type === "members" || event.type === "mesh") this.#dialler.membersChanged();
     this.#events.push(event);
-    if (this.#events.length === 1) queueMicrotask(() => this.#tell());
-  }
-
-  #tell(): void {
-    for (const event of this.#events.splice(0)) this.#options.onEvent(event);
   }
 
   #tick(): void {

@@ -16,6 +16,7 @@ import type { MemberPanel, RowMemo } from "./panels.ts";
 import type { Editing } from "../input/editor.ts";
 import type { Words } from "../language/words.ts";
 import { percent, progressBar } from "../progress.ts";
+import { fit } from "../text/width.ts";
 import type { ChatModel } from "../model/chat-model.ts";
 import { fitRow, plain, rowWidth, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
@@ -210,7 +211,7 @@ function taskSpans({ model, theme }: FrameParts): Row {
   const [first, ...others] = model.tasks;
   if (first === undefined) return [];
   const { done, total } = first;
-  const name = truncated(sanitizeLine(first.name), screenLimits.taskNameCells);
+  const name = fit(sanitizeLine(first.name), screenLimits.taskNameCells);
   const more = others.length === 0 ? "" : ` +${others.length}`;
   const bar = progressBar(done, total, screenLimits.progressCells);
   return [
@@ -218,16 +219,6 @@ function taskSpans({ model, theme }: FrameParts): Row {
     { text: bar, style: { colour: theme.good } },
     { text: ` ${percent(done, total)}${more}  `, style: DIM },
   ];
-}
-
-function truncated(text: string, cells: number): string {
-  if (widthOf(text) <= cells) return text;
-  let kept = "";
-  for (const { text: cluster } of graphemesOf(text)) {
-    if (widthOf(kept + cluster) > cells - 1) break;
-    kept += cluster;
-  }
-  return `${kept}…`;
 }
 
 function statusRow(parts: FrameParts, state: ScreenState, withRooms: boolean): Row {
