@@ -21,7 +21,7 @@ function pattern(size: number, seed = 1): Uint8Array {
 const hashOf = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex");
 
 /** Offers and accepts; the wire is up. */
-async function begin(wire: Wire, bytes: Uint8Array, path = "/home/a/report.pdf"): Promise<void> {
+async function begin(wire: Wire, bytes: Uint8Array, path = "/a/report.pdf"): Promise<void> {
   wire.a.disk.put(path, bytes);
   wire.up();
   expect(wire.a.exchange.offer("b", path)).toBe(1);
@@ -211,7 +211,7 @@ test("a file that changed since it was offered is not sent", async () => {
   await settle();
   wire.cut();
   wire.a.restart();
-  wire.a.disk.put("/home/a/report.pdf", pattern(900_000, 7), 2);
+  wire.a.disk.put("/a/report.pdf", pattern(900_000, 7), 2);
   wire.up();
   await wire.quiet();
   expect(wire.a.last).toMatchObject({ state: "stopped", stopped: { code: "changed", by: "us" } });
@@ -246,9 +246,9 @@ test("a file that cannot be read is told here and offered to nobody", async () =
 test("accepted while the sender is away: it begins when they are back", async () => {
   const wire = new Wire();
   const bytes = pattern(100_000);
-  wire.a.disk.put("/home/a/report.pdf", bytes);
+  wire.a.disk.put("/a/report.pdf", bytes);
   wire.up();
-  wire.a.exchange.offer("b", "/home/a/report.pdf");
+  wire.a.exchange.offer("b", "/a/report.pdf");
   await wire.quiet();
   wire.cut();
   expect(wire.b.exchange.accept(1)).toBeUndefined();
