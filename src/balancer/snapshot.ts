@@ -118,6 +118,8 @@ export function addSnapshots(one: Snapshot, other: Snapshot): Snapshot {
   const sum = (key: "selected" | "failures" | "retries" | "workers") => one[key] + other[key];
   return {
     ...one,
+    startedAt: one.startedAt < other.startedAt ? one.startedAt : other.startedAt,
+    uptimeSeconds: Math.max(one.uptimeSeconds, other.uptimeSeconds),
     at: one.at > other.at ? one.at : other.at,
     workers: sum("workers"),
     stopping: one.stopping || other.stopping,
@@ -131,6 +133,29 @@ export function addSnapshots(one: Snapshot, other: Snapshot): Snapshot {
     refused: addFields(one.refused, other.refused),
     handoverPause: addHistograms(one.handoverPause, other.handoverPause),
     backends: [...backends.values()],
+  };
+}
+
+/**
+ * What is left of a worker that is gone: what it counted. Added to others' snapshots it changes nothing but their counters:
+ * it has no sessions, and no opinion of any backend.
+ */
+export function countersOf(snapshot: Snapshot): Snapshot {
+  const { sessions, connections, backends } = snapshot;
+  return {
+    ...snapshot,
+    workers: 0,
+    stopping: false,
+    sessions: { ...sessions, current: 0, max: 0, held: 0 },
+    connections: { ...connections, current: 0 },
+    backends: backends.map((backend) => ({
+      ...backend,
+      // The best state and the oldest check: of two opinions the other one is shown.
+      state: "up",
+      lastCheck: null,
+      drain: null,
+      sessions: { ...backend.sessions, current: 0, max: 0 },
+    })),
   };
 }
 

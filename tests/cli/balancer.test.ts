@@ -370,6 +370,8 @@ describe("several workers", () => {
       },
       () => "two workers that drain",
     );
+    // What the dead one had counted was shown, and stays.
+    expect((await status()).selected).toBeGreaterThanOrEqual(16);
     for (const client of people) client.stop();
     expect((await running.stop("SIGTERM")).code).toBe(0);
     const left = await lab.startWith({ command: ["sh", "-c", `ps -o pid= --ppid ${running.pid}`] });

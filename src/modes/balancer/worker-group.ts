@@ -2,10 +2,9 @@
  * Several workers as one balancer: figures are summed, wishes go to all, pages of sessions are read one worker after
  * the other.
  *
- * A worker that does not answer is left out of the picture, not waited for. One that was started again is brought to
- * where the others are, because it began with the command line.
+ * A worker that does not answer is left out of the picture, not waited for; what it had counted stays (worker-lives.ts).
+ * One that was started again is brought to where the others are, because it began with the command line.
  */
-import { addSnapshots } from "../../balancer/snapshot.ts";
 import type {
   BackendList,
   BalancerControl,
@@ -17,24 +16,32 @@ import type {
   Snapshot,
 } from "../../balancer/view.ts";
 import type { WorkerClient, Wish } from "./worker-door.ts";
+import { WorkerLives } from "./worker-lives.ts";
+
+/** A worker as far as the group needs it. */
+type Worker = Pick<WorkerClient, "snapshot" | "list" | "sessions" | "wish">;
 
 const noWorker: Outcome = { ok: false, problem: "conflict", message: "no worker answers now; try again" };
 
 /** See the head of this file. */
 export class WorkerGroup implements BalancerView, BalancerControl {
-  readonly #workers: readonly WorkerClient[];
+  readonly #workers: readonly Worker[];
+  readonly #lives: WorkerLives;
 
-  constructor(workers: readonly WorkerClient[]) {
+  constructor(workers: readonly Worker[]) {
     this.#workers = workers;
+    this.#lives = new WorkerLives(workers.length);
   }
 
   async snapshot(): Promise<Snapshot> {
-    const all = await answered(this.#workers.map((worker) => worker.snapshot()));
-    const [first, ...rest] = all;
-    if (first === undefined) {
+    const answers = await Promise.allSettled(this.#workers.map((worker) => worker.snapshot()));
+    const picture = this.#lives.picture(
+      answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined)),
+    );
+    if (picture === undefined) {
       throw Object.assign(new Error("no worker answers now; try again"), { code: "VIEW_UNAVAILABLE" });
     }
-    return rest.reduce(addSnapshots, first);
+    return picture;
   }
 
   /** Ids are `worker-session`: a page goes on where the last one ended, in the same worker or the next. */
