@@ -199,8 +199,9 @@ export class FrameReader {
     if (buffer !== this.#chunk) {
       this.#chunk = buffer;
       // What comes from a socket is one already; asking it for what is behind it makes the engine copy it out.
-      this.#buffer =
-        buffer instanceof Buffer ? buffer : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
+      this.#buffer = Buffer.isBuffer(buffer)
+        ? buffer
+        : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     }
     this.op = buffer[start] ?? 0;
     this.#at = start + 1;

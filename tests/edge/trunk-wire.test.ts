@@ -150,15 +150,15 @@ test("a short frame is refused, not guessed", () => {
 });
 
 test("names and times that cannot be break the trunk, not the hub", () => {
-  const origin = { address: "a", edge: "e", acceptedAt: 1, connection: "c" };
+  const good = { address: "a", edge: "e", acceptedAt: 1, connection: "c" };
   const opens = [
-    { ...origin, address: "a".repeat(129) },
-    { ...origin, edge: "e".repeat(257) },
-    { ...origin, connection: "" },
-    { ...origin, connection: "c".repeat(65) },
-    { ...origin, acceptedAt: -1 },
-    { ...origin, acceptedAt: 0.5 },
-    { ...origin, acceptedAt: Number.NaN },
+    { ...good, address: "a".repeat(129) },
+    { ...good, edge: "e".repeat(257) },
+    { ...good, connection: "" },
+    { ...good, connection: "c".repeat(65) },
+    { ...good, acceptedAt: -1 },
+    { ...good, acceptedAt: 0.5 },
+    { ...good, acceptedAt: Number.NaN },
   ];
   const push = (writer: FrameWriter, heard: Call[]): void => {
     new FrameDecoder().push(writer.take().slice(), (reader) => {
