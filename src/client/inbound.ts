@@ -12,7 +12,8 @@ import type { Message, ServerMessage } from "../protocol/messages.ts";
 /** Made when the first line comes: a screen that starts has something on it by then. */
 function makeSchemas() {
   const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
-  const at = z.number().min(0);
+  /** Within what a Date can hold: a time that is none would throw where it is shown. */
+  const at = z.number().min(0).max(8.64e15);
   const id = z.string().exactOptional();
   const position = z.looseObject({ epoch: z.string(), seq });
   const nicks = z.array(z.string());

@@ -13,7 +13,7 @@ import { chatClientLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import type { Ack, ErrorMessage } from "../protocol/messages.ts";
 import { quote } from "../protocol/names.ts";
-import { checkText } from "../protocol/texts.ts";
+import { checkText, isId } from "../protocol/texts.ts";
 import type { ClientListener, Failure } from "./events.ts";
 import { retryDelay } from "./retry.ts";
 import { SendQueue } from "./sends.ts";
@@ -63,11 +63,11 @@ export class Sender {
       if (error instanceof ProtocolError) return { ok: false, code: error.code, message: error.message };
       throw error;
     }
-    if (id.length === 0 || id.length > clientLimits.idLength || this.#queue.get(id) !== undefined) {
+    if (!isId(id) || this.#queue.get(id) !== undefined) {
       return {
         ok: false,
         code: "bad-message",
-        message: `id ${quote(id)} is in use, empty or over ${clientLimits.idLength} characters; choose another`,
+        message: `id ${quote(id)} is in use, empty, over ${clientLimits.idLength} characters or no Unicode; choose another`,
       };
     }
     if (!this.#queue.add(id, room, text, extras)) {

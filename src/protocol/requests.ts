@@ -8,6 +8,7 @@ import { clientLimits } from "./limits.ts";
 import { quote } from "./names.ts";
 import type { Request, RequestOf, RequestType } from "./messages.ts";
 import { CLIENT_BOUND, NAME_BOUND, requestSchemas, RESUME_BOUND } from "./request-schemas.ts";
+import { isId } from "./texts.ts";
 
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
@@ -134,11 +135,6 @@ function plainSend(object: Fields<"send">): RequestOf<"send"> | undefined {
   if (id === undefined) return { type: "send", room, text };
   if (!isId(id)) return undefined;
   return { type: "send", room, id, text };
-}
-
-/** What the schema takes for an id. */
-function isId(id: unknown): id is string {
-  return typeof id === "string" && id.length > 0 && id.length <= clientLimits.idLength && id.isWellFormed();
 }
 
 /** The fields of a request's schema, unchecked; a field that is added there must be looked at here. */

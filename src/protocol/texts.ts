@@ -50,3 +50,8 @@ export function checkTopic(text: string): string {
     throw new ProtocolError("bad-text", "a topic is one line; remove tabs and line breaks");
   return topic;
 }
+
+/** Whether something may be a request's id: 1 to 64 characters of well-formed Unicode. */
+export function isId(id: unknown): id is string {
+  return typeof id === "string" && id.length > 0 && id.length <= clientLimits.idLength && id.isWellFormed();
+}

@@ -498,6 +498,10 @@ describe("a client", () => {
     expect(client.session.send("lobby", "x".repeat(8_193))).toMatchObject({ code: "text-too-long" });
     expect(client.session.send("lobby", "\u001b[31m")).toMatchObject({ code: "bad-text" });
     expect(client.session.send("elsewhere", "x")).toMatchObject({ code: "not-in-room" });
+    for (const id of ["", "x".repeat(65), "\ud800"]) {
+      expect(client.session.send("lobby", "x", id)).toMatchObject({ code: "bad-message" });
+    }
+    expect(client.session.unacknowledged).toBe(0);
   });
 
   test("survives whatever a server says", () => {
@@ -518,6 +522,7 @@ describe("a client", () => {
       '{"type":"error"}',
       '{"type":"from-the-future","x":1}',
       '{"type":"__proto__"}',
+      '{"type":"topic","room":"lobby","text":"x","by":"x","at":1e300}',
       '{"type":"message","room":"nowhere","seq":1,"from":"x","at":1,"text":"x"}',
       '{"type":"ack","id":"unknown","room":"lobby","seq":1,"at":1}',
     ]) {
@@ -525,6 +530,8 @@ describe("a client", () => {
     }
     clock.advance(100);
     expect(client.connection.state).toBe("online");
+    // A time that no Date can hold would throw on every screen and in every export.
+    expect(events.some((event) => event.kind === "received" && event.message.type === "topic")).toBe(false);
     expect(events.filter(({ kind }) => kind === "unknown")).toEqual([
       { kind: "unknown", object: { type: "from-the-future", x: 1 } },
       { kind: "unknown", object: expect.objectContaining({ type: "__proto__" }) },
