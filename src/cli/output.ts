@@ -76,6 +76,45 @@ export function writeFully(stream: Stream, text: string): Promise<void> {
 }
 
 /**
+ * Lines for a reader who may be slow or has stopped reading. What has not left this process is counted here, because a
+ * stream of Bun does not (see {@link writeFully}).
+ */
+export class BoundedLines {
+  readonly #stream: Stream;
+  readonly #most: number;
+  readonly #behind = Promise.withResolvers<void>();
+  #waiting = 0;
+  #isBehind = false;
+
+  /** @param most characters that may wait */
+  constructor(stream: Stream, most: number) {
+    this.#stream = stream;
+    this.#most = most;
+  }
+
+  /** More was waiting than may. Whoever writes should then stop. */
+  get isBehind(): boolean {
+    return this.#isBehind;
+  }
+
+  /** Resolves, if ever, when the reader is behind. */
+  get behind(): Promise<void> {
+    return this.#behind.promise;
+  }
+
+  write(line: string): void {
+    const text = `${line}\n`;
+    this.#waiting += text.length;
+    this.#stream.write(text, () => {
+      this.#waiting -= text.length;
+    });
+    if (this.#waiting <= this.#most) return;
+    this.#isBehind = true;
+    this.#behind.resolve();
+  }
+}
+
+/**
  * Ends stdout and stderr; resolves when everything written to them has left this process, or cannot. Without it
  * process.exit() loses what a pipe has not taken yet. (An empty write's callback comes too early to tell.)
  */

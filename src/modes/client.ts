@@ -4,6 +4,7 @@
  */
 import { Failure } from "../cli/errors.ts";
 import type { Config, Environment } from "../cli/flag.ts";
+import { BoundedLines } from "../cli/output.ts";
 import { modeStarter, type ModeContext, type StartMode } from "../cli/run.ts";
 import { suggest } from "../cli/suggest.ts";
 import type { Client } from "../client/client.ts";
@@ -136,7 +137,7 @@ async function runInPipe({ client, config, context, words }: Chat): Promise<void
   const { eventLines } = await import("../tui/line/event-lines.ts");
   const { stdin, stdout, stderr } = process;
   const format = new LineFormat(words, paintFor(coloursOf(context.environment)));
-  const tooSlow = Promise.withResolvers<void>();
+  const reader = new BoundedLines(stdout, pipeLimits.stdoutBytes);
   const result = await runPipe({
     backend: client,
     words,
@@ -146,13 +147,11 @@ async function runInPipe({ client, config, context, words }: Chat): Promise<void
     json: config.json,
     follow: config.follow,
     input: stdin,
-    print: (line) => {
-      stdout.write(`${line}\n`);
-      if (stdout.writableLength > pipeLimits.stdoutBytes) tooSlow.resolve();
-    },
+    print: (line) => reader.write(line),
     warn: (line) => stderr.write(`${sanitizeLine(line)}\n`),
     format: (event) => eventLines(event, format, client.session.nick, config.room),
-    stopped: Promise.race([context.stopped(), tooSlow.promise]),
+    stopped: Promise.race([context.stopped(), reader.behind]),
   });
+  if (reader.isBehind) throw new Failure(words.pipeUnread, words.pipeUnreadHint);
   if (!result.ok) throw new Failure(result.message, result.hint);
 }

@@ -1,8 +1,8 @@
 /** `rtchat export`: a room's whole log as a file. */
 import { createWriteStream, renameSync, rmSync } from "node:fs";
-import { once } from "node:events";
 import { finished } from "node:stream/promises";
 import { explainSystemError, Failure } from "../cli/errors.ts";
+import { writeFully } from "../cli/output.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import type { Client } from "../client/client.ts";
 import { systemClock } from "../protocol/clock.ts";
@@ -50,9 +50,8 @@ async function write(
 ): Promise<number> {
   const progress = new Progress(() => client.session.rooms.get(room)?.position?.seq ?? 0);
   let count = 0;
-  const put = async (text: string) => {
-    if (text !== "" && !out.write(text)) await once(out, "drain");
-  };
+  // A page at a time: nothing is read ahead of whoever reads the export.
+  const put = (text: string) => (text === "" ? undefined : writeFully(out, text));
   try {
     await put(format.head(room));
     for await (const messages of pagesUp(client, room)) {

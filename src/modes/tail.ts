@@ -1,7 +1,9 @@
 /** `rtchat tail`: the last messages of a room, and with --follow those that come. */
 import { Failure } from "../cli/errors.ts";
+import { BoundedLines } from "../cli/output.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { systemClock } from "../protocol/clock.ts";
+import { pipeLimits } from "../protocol/limits.client.ts";
 import type { Message } from "../protocol/messages.ts";
 import { ArchiveError, newest } from "../tui/archive/pages.ts";
 import { noPaint } from "../tui/colours.ts";
@@ -20,9 +22,10 @@ export const start: StartMode = modeStarter(tailMode, async (config, context) =>
   const nick = config.nick ?? nickWithSuffix(loginNick(environment));
   const client = makeClient(addressesOf(config.connect, new Memory(environment)), nick);
   const format = new LineFormat(words, noPaint);
+  const reader = new BoundedLines(process.stdout, pipeLimits.stdoutBytes);
   const print = (message: Message): void => {
     const lines = config.json ? [jsonLine(message)] : format.message(message, "", config.room);
-    process.stdout.write(`${lines.join("\n")}\n`);
+    reader.write(lines.join("\n"));
   };
   // What comes while the past is being read waits for its turn.
   let live: Message[] | undefined = [];
@@ -49,7 +52,8 @@ export const start: StartMode = modeStarter(tailMode, async (config, context) =>
     live = undefined;
     if (!config.follow) return;
     for (const message of waited) follow(message);
-    await context.stopped();
+    await Promise.race([context.stopped(), reader.behind]);
+    if (reader.isBehind) throw new Failure(words.pipeUnread, words.pipeUnreadHint);
   } catch (error) {
     if (error instanceof ArchiveError) throw new Failure(words.exportFailed(config.room, error.message));
     throw error;

@@ -1,6 +1,7 @@
 /** The ways to sit before a mesh: the full screen, lines on a terminal, a pipe. */
 import { Failure } from "../../cli/errors.ts";
 import type { Config, Environment } from "../../cli/flag.ts";
+import { BoundedLines } from "../../cli/output.ts";
 import { suggest } from "../../cli/suggest.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
@@ -102,7 +103,7 @@ async function runLines({
 async function runInPipe({ backend, config, environment, words, stopped }: ScreenParts): Promise<void> {
   const { stdin, stdout, stderr } = process;
   const format = new LineFormat(words, paintFor(coloursOf(environment)));
-  const tooSlow = Promise.withResolvers<void>();
+  const reader = new BoundedLines(stdout, pipeLimits.stdoutBytes);
   const result = await runPipe({
     backend,
     words,
@@ -112,13 +113,11 @@ async function runInPipe({ backend, config, environment, words, stopped }: Scree
     json: config.json,
     follow: config.follow,
     input: stdin,
-    print: (line) => {
-      stdout.write(`${line}\n`);
-      if (stdout.writableLength > pipeLimits.stdoutBytes) tooSlow.resolve();
-    },
+    print: (line) => reader.write(line),
     warn: (line) => stderr.write(`${sanitizeLine(line)}\n`),
     format: (event) => eventLines(event, format, backend.nick, config.room),
-    stopped: Promise.race([stopped, tooSlow.promise]),
+    stopped: Promise.race([stopped, reader.behind]),
   });
+  if (reader.isBehind) throw new Failure(words.pipeUnread, words.pipeUnreadHint);
   if (!result.ok) throw new Failure(result.message, result.hint);
 }

@@ -81,6 +81,8 @@ export const english = {
   pipeUnacknowledged: (count: number) =>
     `${count === 1 ? "1 message was" : `${count} messages were`} not acknowledged`,
   pipeRefused: (count: number) => `${count === 1 ? "1 message was" : `${count} messages were`} refused`,
+  pipeUnread: "whoever reads stdout does not keep up, and what waits for them has become too much",
+  pipeUnreadHint: "read faster, or write to a file",
   pipeHint: "what was not acknowledged may be sent again; nothing was said to be safe that is not",
   pipeOffline: (address: string, reason: string) => `cannot reach ${address}: ${reason}`,
   pipeLost: (address: string, reason: string, seconds: string) =>

@@ -78,6 +78,8 @@ export const spanish: Words = {
 
   pipeUnacknowledged: (count) => `${mensajes(count)} sin confirmar`,
   pipeRefused: (count) => (count === 1 ? "1 mensaje rechazado" : `${count} mensajes rechazados`),
+  pipeUnread: "quien lee la salida no va al paso, y lo que espera ya es demasiado",
+  pipeUnreadHint: "léela más rápido, o escribe en un archivo",
   pipeHint: "lo que no se confirmó puede enviarse otra vez; nada se dio por seguro sin serlo",
   pipeOffline: (address, reason) => `no se puede llegar a ${address}: ${reason}`,
   pipeLost: (address, reason, seconds) => `sin conexión con ${address} desde hace ${seconds}: ${reason}`,
