@@ -47,6 +47,11 @@ export function encodeBody(
   return encoder.encode(`"room":"${room}",${key}"from":"${from}",${more}"text":${JSON.stringify(text)}`);
 }
 
+/** A body's field that names the sender, with a comma behind it. */
+export function encodeFrom(nick: string): Uint8Array {
+  return encoder.encode(`"from":"${nick}",`);
+}
+
 /** Extras as fields with a comma behind them; none for none. */
 function moreFields(extras: MessageExtras): string {
   const fields = JSON.stringify(extras).slice(1, -1);
@@ -104,6 +109,27 @@ export function encodeEntries(entries: readonly LogEntry[]): Uint8Array {
     lines[end - 1] = 0x0a;
   }
   return lines;
+}
+
+const ACK = encoder.encode('{"type":"ack","seq":');
+
+/**
+ * The `ack` of a message, as a line.
+ * @param body the message's; its first `envelope` bytes are its room and its id, with a comma behind each
+ */
+export function encodeAck(body: Uint8Array, envelope: number, seq: number, at: number): Uint8Array {
+  const field = fieldOf(at);
+  const line = new Uint8Array(ACK.length + digitsOf(seq) + field.length + envelope + 1);
+  line.set(ACK);
+  let end = ACK.length + digitsOf(seq);
+  writeDigits(line, end, seq);
+  line.set(field, end);
+  end += field.length;
+  // By hand: a view of a few bytes costs more than they do.
+  for (let from = 0; from < envelope - 1; from += 1) line[end + from] = body[from] ?? 0;
+  line[line.length - 2] = 0x7d; // }
+  line[line.length - 1] = 0x0a;
+  return line;
 }
 
 /** A log entry as the line that is delivered. */

@@ -8,11 +8,12 @@ import type { EdgePort, Origin, SessionId } from "../edge/trunk.ts";
 import { errorKinds, ProtocolError } from "../protocol/errors.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Request } from "../protocol/messages.ts";
+import { readPlainSend } from "../protocol/plain-send.ts";
 import { parseRequest, RefusedRequest } from "../protocol/requests.ts";
 import type { Attachment } from "./attachment.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Core, Fate } from "./core.ts";
-import { encodeError } from "./encode.ts";
+import { encodeError, encodeFrom, NOTHING } from "./encode.ts";
 import { Exchange } from "./exchange.ts";
 import { Memberships } from "./memberships.ts";
 import { RelayDesk } from "./relay-desk.ts";
@@ -64,6 +65,8 @@ export class Session implements QueueOwner<ReadLine> {
   #introductions: TokenBucket | undefined;
   #relays: RelayDesk | undefined;
   #closed = false;
+  #fromField: Uint8Array = NOTHING;
+  #fromNick = "";
 
   /** @param before what another hub did for the connection */
   constructor(
@@ -148,6 +151,15 @@ export class Session implements QueueOwner<ReadLine> {
     return fenceOf(this.madeAt, this.moves);
   }
 
+  /** `"from":"…",` as what it says has it in the log. */
+  get fromField(): Uint8Array {
+    if (this.#fromNick !== this.nick) {
+      this.#fromNick = this.nick;
+      this.#fromField = encodeFrom(this.nick);
+    }
+    return this.#fromField;
+  }
+
   /** Takes a nick that the cluster has given the session. */
   setNick(nick: string): void {
     this.nick = nick;
@@ -203,7 +215,7 @@ export class Session implements QueueOwner<ReadLine> {
   prepare(line: Uint8Array): Task<ReadLine> {
     if (line.length === 0) return EMPTY_LINE;
     try {
-      const request = parseRequest(line);
+      const request = readPlainSend(line) ?? parseRequest(line);
       return { order: handlerOf(this.#core.handlers, request.type).order, request };
     } catch (error) {
       if (error instanceof RefusedRequest) return { order: "immediate", request: error };

@@ -287,8 +287,15 @@ describe("send", () => {
     const bobHeard = bob.lines();
     expect(anaHeard.filter((line) => line.includes('"message"'))).toEqual(messages);
     expect(bobHeard.filter((line) => line.includes('"message"'))).toEqual(messages);
-    const ack = '{"type":"ack","id":"a1","room":"lobby","seq":1,"at":1000000}';
-    expect(anaHeard.indexOf(ack)).toBeGreaterThan(anaHeard.indexOf(messages[0] ?? ""));
+    const ack = anaHeard.findIndex((line) => line.includes('"type":"ack"') && line.includes('"id":"a1"'));
+    expect(JSON.parse(anaHeard[ack] ?? "")).toEqual({
+      type: "ack",
+      id: "a1",
+      room: "lobby",
+      seq: 1,
+      at: 1_000_000,
+    });
+    expect(ack).toBeGreaterThan(anaHeard.indexOf(messages[0] ?? ""));
     expect(bobHeard).toContain('{"type":"ack","room":"lobby","seq":2,"at":1000000}');
   });
 

@@ -11,10 +11,11 @@ import { INBOX } from "../../protocol/messages.ts";
 import type { About, Position, RequestOf } from "../../protocol/messages.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
+import { PlainSend } from "../../protocol/plain-send.ts";
 import { checkText } from "../../protocol/texts.ts";
 import type { Publication } from "../../backplane/backplane.ts";
 import { comeBack } from "../away.ts";
-import { bodyRoom, encodeBody, readBody, withId } from "../encode.ts";
+import { bodyRoom, encodeAck, encodeBody, readBody, withId } from "../encode.ts";
 import type { MessageExtras } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Room } from "../room.ts";
@@ -25,6 +26,10 @@ export const send: RequestHandler<"send"> = {
   order: "pipelined",
   cost: "message",
   run(exchange, request) {
+    if (request instanceof PlainSend) {
+      sendPlain(exchange, request);
+      return;
+    }
     const text = checkText(request.text);
     comeBack(exchange.core, exchange.session);
     if (request.room.startsWith(INBOX)) {
@@ -39,6 +44,31 @@ export const send: RequestHandler<"send"> = {
     else withOriginal(exchange, room, request, request.re, go);
   },
 };
+
+/** Most messages, whose bytes go to the log as they came. */
+function sendPlain(exchange: Exchange, request: PlainSend): void {
+  const { core, session } = exchange;
+  comeBack(core, session);
+  const { room } = membership(session, request.room);
+  const isKey = request.room === room.name;
+  const body = isKey ? request.body(session.fromField) : encodePlain(request, room, session);
+  core.messages += 1;
+  core.backplane.publish({ room: room.log, key: keyOf(exchange), body }, (result) => {
+    if (!result.ok) exchange.fail(result);
+    else if (result.duplicate || !isKey) acknowledge(exchange, room, room.name, result);
+    else {
+      const { position, at } = result;
+      room.whenReached(position, () => {
+        exchange.bytes(encodeAck(body, request.envelopeLength, position.seq, at));
+      });
+    }
+  });
+}
+
+/** The same for a room that is called by another form of its name. */
+function encodePlain({ id, text, by }: PlainSend, room: Room, { nick }: Exchange["session"]): Uint8Array {
+  return encodeBody(room.name, id, nick, text, by === undefined ? undefined : { by });
+}
 
 /** What a message has beside its text; nothing for most of them. */
 function extrasOf({ action, re, by }: RequestOf<"send">): MessageExtras | undefined {
