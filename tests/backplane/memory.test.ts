@@ -72,6 +72,19 @@ describe("faults of the memory driver", () => {
     await server.plane.stop(true);
   });
 
+  test("the times of a log never go back, though the machine's clock does", async () => {
+    let now = 1_000;
+    const store = new MemoryStore({ clock: { ...systemClock, now: () => now } });
+    const server = await new Server(new MemoryBackplane(store)).start();
+    const times: number[] = [];
+    for (const at of [1_000, 5_000, 2_000, 6_000]) {
+      now = at;
+      times.push((await server.publish("lobby", `${at}`)).at);
+    }
+    expect(times).toEqual([1_000, 5_000, 5_000, 6_000]);
+    await server.plane.stop(true);
+  });
+
   test("a failed subscription stays silent", async () => {
     const store = new MemoryStore();
     let fault: "unanswered" | undefined = "unanswered";

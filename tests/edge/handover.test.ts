@@ -206,6 +206,8 @@ describe("a session with no hub", () => {
     expect(bare.text).toBe("one by hub\n");
     clock.advance(1_000);
     await until(() => bare.text.includes('"code":"holding"'));
+    // Told once, however often it is tried in vain.
+    edge.retry();
     clock.advance(5_000);
     attach(second);
     edge.retry();

@@ -8,8 +8,11 @@ import type { EdgePort, HubHost, HubPort, HubReport } from "../../src/edge/trunk
 import { listen } from "../../src/net/listener.ts";
 import type { Listener } from "../../src/net/listener.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
+import type { Clock } from "../../src/protocol/clock.ts";
 import type { Logger } from "../../src/protocol/logger.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
+import { eventually } from "../support/deadline.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 const secret = randomBytes(32);
 const nonce = (): string => randomBytes(16).toString("hex");
@@ -103,17 +106,25 @@ interface Dialled {
   readonly opened: Promise<string>;
   readonly closed: Promise<TrunkEnd>;
   readonly reported: Promise<HubReport>;
+  /** All so far. */
+  readonly reports: readonly HubReport[];
 }
 
-function dialTrunk(port: number, edge: EdgePort = deaf, silenceMs = 5_000): Dialled {
+function dialTrunk(
+  port: number,
+  edge: EdgePort = deaf,
+  silenceMs = 5_000,
+  clock: Clock = systemClock,
+): Dialled {
   const opened = Promise.withResolvers<string>();
   const closed = Promise.withResolvers<TrunkEnd>();
   const reported = Promise.withResolvers<HubReport>();
+  const reports: HubReport[] = [];
   const trunk = new RemoteTrunk({
     to: { host: "127.0.0.1", port },
     secret,
     self,
-    clock: systemClock,
+    clock,
     nonce,
     beatMs: 20,
     silenceMs,
@@ -122,14 +133,17 @@ function dialTrunk(port: number, edge: EdgePort = deaf, silenceMs = 5_000): Dial
         opened.resolve(hub.server);
         return edge;
       },
-      report: (given) => reported.resolve(given),
+      report: (given) => {
+        reports.push(given);
+        reported.resolve(given);
+      },
       pressure() {},
       relief() {},
       closed: closed.resolve,
     },
   });
   cleanUp.push(() => trunk.stop());
-  return { trunk, opened: opened.promise, closed: closed.promise, reported: reported.promise };
+  return { trunk, opened: opened.promise, closed: closed.promise, reported: reported.promise, reports };
 }
 
 describe("a trunk over TCP", () => {
@@ -179,6 +193,34 @@ describe("a trunk over TCP", () => {
     const { opened, closed } = dialTrunk(serve(host).port, deaf, 100);
     await opened;
     expect(["silent", "lost"]).toContain((await closed).kind);
+  });
+
+  test("does not take a hub for dead because this process itself was stopped", async () => {
+    const manual = new ManualClock();
+    let slept = 0;
+    const clock: Clock = {
+      now: () => manual.now(),
+      monotonic: () => manual.monotonic() + slept,
+      after: (ms, run) => manual.after(ms, run),
+      every: (ms, run) => manual.every(ms, run),
+    };
+    const { opened, closed, reports } = dialTrunk(serve(new EchoHost()).port, deaf, 100, clock);
+    let end: TrunkEnd | undefined;
+    void closed.then((given) => (end = given));
+    await opened;
+    for (let night = 1; night <= 3; night += 1) {
+      const before = reports.length;
+      // What the hub said meanwhile has not been read when the first timer fires.
+      slept += 60_000;
+      await eventually(
+        () => {
+          manual.advance(20);
+          return reports.length > before || end !== undefined;
+        },
+        () => "an answer after waking up",
+      );
+      expect(end).toBeUndefined();
+    }
   });
 
   test("notices a process that was stopped, and only then", async () => {
