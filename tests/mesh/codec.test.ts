@@ -1,8 +1,7 @@
 /**
  * The bytes of entries and frames: vectors, round trips, and a great deal of rubbish.
  *
- * RTCHAT_FUZZ_SECONDS makes the two fuzzing tests run longer (default 2 s each); a failure prints its seed and the
- * smallest input that shows it.
+ * fuzzing.ts says how long the two fuzzing tests run.
  */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { ed25519 } from "@noble/curves/ed25519.js";
@@ -29,10 +28,8 @@ import {
   pageOf,
 } from "../../src/mesh/core/frames.ts";
 import { entryLimits, syncLimits } from "../../src/protocol/limits.mesh.ts";
+import { forAWhile, fuzzTimeoutMs } from "./fuzzing.ts";
 import { codes, Lab, lines, say, type Device } from "./support.ts";
-
-const fuzzMs = Number(process.env["RTCHAT_FUZZ_SECONDS"] ?? 2) * 1_000;
-const forAWhile = { numRuns: 1e9, interruptAfterTimeLimit: fuzzMs, markInterruptAsFailure: false };
 
 const vector = z.object({
   case: z.string(),
@@ -275,7 +272,7 @@ describe("rubbish", () => {
         forAWhile,
       );
     },
-    fuzzMs + 10_000,
+    fuzzTimeoutMs,
   );
 
   let lab: Lab;
@@ -313,6 +310,6 @@ describe("rubbish", () => {
       expect(lines(cleo).at(-1)).toBe("all is well");
       expect(codes(cleo)).toEqual([]);
     },
-    fuzzMs + 10_000,
+    fuzzTimeoutMs,
   );
 });
