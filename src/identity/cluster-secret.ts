@@ -35,18 +35,18 @@ export function loadClusterSecret(path: string, create: boolean): Uint8Array {
   const existing = readPrivateFile(path, kind);
   if (existing !== undefined) return parse(path, existing);
   if (!create)
-    throw new ClusterSecretError(`There is no cluster secret at ${path}: copy it from another machine`);
+    throw new ClusterSecretError(`there is no cluster secret at ${path}: copy it from another machine`);
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     createPrivateFile(path, `${randomBytes(SECRET_BYTES).toString("hex")}\n`);
   } catch (error) {
     throw new ClusterSecretError(
-      `Cannot make the cluster secret ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
+      `cannot make the cluster secret ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
     );
   }
   const made = readPrivateFile(path, kind);
   if (made === undefined)
-    throw new ClusterSecretError(`The cluster secret ${path} vanished while it was read: start again`);
+    throw new ClusterSecretError(`the cluster secret ${path} vanished while it was read: start again`);
   return parse(path, made);
 }
 
@@ -54,7 +54,7 @@ function parse(path: string, text: string): Uint8Array {
   const hex = text.trim();
   if (!/^[0-9a-f]{64}$/.test(hex)) {
     throw new ClusterSecretError(
-      `The cluster secret ${path} is damaged: copy it from another machine, or remove it and restart all servers and balancers`,
+      `the cluster secret ${path} is damaged: copy it from another machine, or remove it and restart all servers and balancers`,
     );
   }
   return Buffer.from(hex, "hex");

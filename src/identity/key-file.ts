@@ -58,12 +58,12 @@ export function loadOrCreateIdentity(directory: string): Identity {
       return identityOf(made, path, true);
   } catch (error) {
     throw new IdentityError(
-      `Cannot make the key file ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
+      `cannot make the key file ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
     );
   }
   const theirs = readKey(path);
   if (theirs === undefined)
-    throw new IdentityError(`The key file ${path} vanished while it was being read: start again`);
+    throw new IdentityError(`the key file ${path} vanished while it was being read: start again`);
   return identityOf(theirs, path, false);
 }
 
@@ -96,13 +96,13 @@ function parseKey(path: string, pem: string): KeyObject {
     key = createPrivateKey(pem);
   } catch {
     throw new IdentityError(
-      `The key file ${path} is damaged: put a backup in its place, or move it away to start with a new key ` +
+      `the key file ${path} is damaged: put a backup in its place, or move it away to start with a new key ` +
         `(the others will then see a stranger and must /verify again)`,
     );
   }
   if (key.asymmetricKeyType !== "ed25519") {
     throw new IdentityError(
-      `The key file ${path} holds a key of type ${key.asymmetricKeyType}, wanted ed25519: move it away`,
+      `the key file ${path} holds a key of type ${key.asymmetricKeyType}, wanted ed25519: move it away`,
     );
   }
   return key;

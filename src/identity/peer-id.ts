@@ -63,14 +63,14 @@ export function parsePeerId(text: string): PeerId {
   const strange = /[^02-9ac-hj-np-z]/.exec(canonical.slice(prefix.length + 1));
   if (strange !== null) {
     throw new PeerIdError(
-      `Peer ID ${quote(text)} has a typing mistake: "${strange[0]}" is never part of one`,
+      `peer ID ${quote(text)} has a typing mistake: "${strange[0]}" is never part of one`,
     );
   }
   const words = bech32m.decodeUnsafe(canonical)?.words;
   if (words === undefined) throw new PeerIdError(mistake(text, canonical.length));
   if (words[0] !== idVersion) {
     throw new PeerIdError(
-      `Peer ID ${quote(text)} is of version ${words[0]}, and this rtchat knows version 1: update it`,
+      `peer ID ${quote(text)} is of version ${words[0]}, and this rtchat knows version 1: update it`,
     );
   }
   const key = bech32m.fromWordsUnsafe(words.slice(1));
@@ -91,7 +91,7 @@ export function isPeerId(text: string): text is PeerId {
 function mistake(text: string, length: number): string {
   const off = length - canonicalLength;
   if (off === 0)
-    return `Peer ID ${quote(text)} has a typing mistake: its check symbols do not fit, compare it group by group`;
+    return `peer ID ${quote(text)} has a typing mistake: its check symbols do not fit, compare it group by group`;
   const what = off < 0 ? `${-off} symbols missing` : `${off} symbols too many`;
-  return `Peer ID ${quote(text)} has ${what}: copy it whole, it has ${canonicalLength} without the dashes`;
+  return `peer ID ${quote(text)} has ${what}: copy it whole, it has ${canonicalLength} without the dashes`;
 }

@@ -35,7 +35,7 @@ export function readPrivateFile(path: string, kind: PrivateFileKind): string | u
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw kind.fail(
-      `Cannot read the ${kind.what} ${path} (${codeOf(error)}): check its owner, or choose another directory with --data`,
+      `cannot read the ${kind.what} ${path} (${codeOf(error)}): check its owner, or choose another directory with --data`,
     );
   }
   try {
@@ -52,12 +52,12 @@ function refuseWhenExposed(
   stat: { mode: number; isFile(): boolean },
   kind: PrivateFileKind,
 ): void {
-  if (!stat.isFile()) throw kind.fail(`The ${kind.what} ${path} is not a regular file: move it away`);
+  if (!stat.isFile()) throw kind.fail(`the ${kind.what} ${path} is not a regular file: move it away`);
   // Windows has no such bits: access there follows the folder.
   if (process.platform === "win32" || (stat.mode & 0o077) === 0) return;
   const mode = (stat.mode & 0o777).toString(8).padStart(4, "0");
   throw kind.fail(
-    `Others can read the ${kind.what} ${path} (mode ${mode}, wanted 0600): ${kind.whenExposed(path)}`,
+    `others can read the ${kind.what} ${path} (mode ${mode}, wanted 0600): ${kind.whenExposed(path)}`,
   );
 }
 

@@ -80,7 +80,7 @@ describe("rtchat id", () => {
     await chmod(join(data, "identity.pem"), 0o644);
     const { code, stderr } = await lab.run("id", "--data", data);
     expect(code).toBe(1);
-    expect(stderr).toContain("Others can read the key file");
+    expect(stderr).toContain("others can read the key file");
     expect(stderr).toContain("chmod 600");
   });
 });
@@ -286,7 +286,7 @@ describe("on a terminal", () => {
 describe("refuses with a reason", () => {
   test("an invite that is damaged, or is none", async () => {
     for (const [text, problem] of [
-      ["rtchat://1.2.3.4:5002/rt1x/AQAA", "The invite is damaged or cut off"],
+      ["rtchat://1.2.3.4:5002/rt1x/AQAA", "the invite is damaged or cut off"],
       ["hello", "is not a whole invite"],
     ] as const) {
       const { code, stderr } = await lab.run("peer", text, "--data", await folder());
@@ -306,7 +306,7 @@ describe("refuses with a reason", () => {
     await first.ready();
     const second = await lab.run("peer", "--data", data, "--listen", "127.0.0.1:0");
     expect(second.code).toBe(1);
-    expect(second.stderr).toContain(`Another rtchat peer is running with ${data}`);
+    expect(second.stderr).toContain(`another rtchat peer is running with ${data}`);
     await first.stop("SIGKILL");
 
     await writeFile(join(data, "peer", "known-peers.json"), "{oops");

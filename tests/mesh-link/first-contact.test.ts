@@ -303,7 +303,7 @@ describe("afterwards", () => {
   test("one data directory serves one process", async () => {
     const ana = await startPeer(cleanup);
     expect(startPeer(cleanup, { directory: ana.directory })).rejects.toThrow(
-      "Another rtchat peer is running with",
+      "another rtchat peer is running with",
     );
   });
 });

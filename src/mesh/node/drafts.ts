@@ -50,7 +50,7 @@ export class Drafts {
       if (published.code !== "no-previous") return published;
     }
     if (this.#waiting.length >= peerNodeLimits.draftsMost) {
-      const message = "Too much is waiting for the mesh's log: try again when it is here";
+      const message = "too much is waiting for the mesh's log: try again when it is here";
       return { ok: false, code: "no-previous", message };
     }
     this.#waiting.push({ draft, written });

@@ -173,7 +173,7 @@ function takeLock(path: string, dataDirectory: string): Database {
     lock.close();
     if (error instanceof Error && "code" in error && error.code === "SQLITE_BUSY") {
       throw new HomeError(
-        `Another rtchat peer is running with ${dataDirectory}: stop it, or give this one its own --data DIR`,
+        `another rtchat peer is running with ${dataDirectory}: stop it, or give this one its own --data DIR`,
       );
     }
     throw error;

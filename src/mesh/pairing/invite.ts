@@ -72,14 +72,14 @@ export function parseInvite(text: string): Invite {
   const bytes = Buffer.from(ticket, "base64url");
   if (bytes.length > 0 && bytes[0] !== inviteVersion) {
     throw new InviteError(
-      `The invite is of version ${bytes[0]}, and this rtchat knows version ${inviteVersion}: update it`,
+      `the invite is of version ${bytes[0]}, and this rtchat knows version ${inviteVersion}: update it`,
     );
   }
   const body = bytes.subarray(0, bodyBytes);
   const whole =
     bytes.length === bodyBytes + checkBytes &&
     check(`${where}/${who}/`, body).equals(bytes.subarray(bodyBytes));
-  if (!whole) throw new InviteError("The invite is damaged or cut off: copy all of it, or ask for a new one");
+  if (!whole) throw new InviteError("the invite is damaged or cut off: copy all of it, or ask for a new one");
   return {
     addresses: readAddresses(where),
     peerId: readPeerId(who),
@@ -103,7 +103,7 @@ function readAddresses(text: string): readonly Address[] {
     return parseAddressList(text);
   } catch (error) {
     if (error instanceof AddressError)
-      throw new InviteError(`The invite's addresses cannot be used: ${error.message}`);
+      throw new InviteError(`the invite's addresses cannot be used: ${error.message}`);
     throw error;
   }
 }
@@ -113,7 +113,7 @@ function readPeerId(text: string): PeerId {
     return parsePeerId(text);
   } catch (error) {
     if (error instanceof PeerIdError)
-      throw new InviteError(`The invite's peer ID cannot be used: ${error.message}`);
+      throw new InviteError(`the invite's peer ID cannot be used: ${error.message}`);
     throw error;
   }
 }

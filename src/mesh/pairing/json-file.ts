@@ -24,7 +24,7 @@ export function readJsonFile<Value>(path: string, schema: z.ZodType<Value>): Val
     text = readFileSync(path, "utf8");
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
-    throw new StateFileError(`Cannot read ${path} (${codeOf(error)}): check its owner and mode`);
+    throw new StateFileError(`cannot read ${path} (${codeOf(error)}): check its owner and mode`);
   }
   const parsed = schema.safeParse(parseJson(text));
   if (parsed.success) return parsed.data;
@@ -51,7 +51,7 @@ export function writeJsonFile(path: string, value: unknown): void {
     renameSync(temporary, path);
   } catch (error) {
     removeQuietly(temporary);
-    throw new StateFileError(`Cannot write ${path} (${codeOf(error)}): check the disk and the directory`);
+    throw new StateFileError(`cannot write ${path} (${codeOf(error)}): check the disk and the directory`);
   }
 }
 
