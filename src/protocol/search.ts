@@ -57,10 +57,29 @@ export function hasWords(folded: string, words: readonly string[]): boolean {
 
 function hasWord(folded: string, word: string): boolean {
   const anywhere = !WORD_START.test(word);
-  for (let at = folded.indexOf(word); at !== -1; at = folded.indexOf(word, at + 1)) {
-    if (anywhere || at === 0 || !WORD_END.test(folded.slice(Math.max(0, at - 2), at))) return true;
+  let next = 0;
+  for (let at = folded.indexOf(word); at !== -1; at = folded.indexOf(word, next)) {
+    if (anywhere || at === 0 || !endsInsideWord(folded, at)) return true;
+    // Wherever else it is found inside of the same word, it does not begin one either.
+    next = at + 1;
+    while (next < folded.length && endsInsideWord(folded, next)) next += 1;
   }
   return false;
+}
+
+/** By UTF-16 unit, whether it is of a word: 0 not known yet, 1 yes, 2 no. */
+const endings = new Uint8Array(0x1_0000);
+
+/**
+ * Whether what stands before `at` goes on as a word there. Asked of thousands of places in a text that somebody made for
+ * that, where a regular expression each would cost a tenth of a second a message.
+ */
+function endsInsideWord(folded: string, at: number): boolean {
+  const unit = folded.charCodeAt(at - 1);
+  // The second half of a pair says nothing by itself.
+  if (unit >= 0xdc00 && unit < 0xe000) return WORD_END.test(folded.slice(Math.max(0, at - 2), at));
+  if (endings[unit] === 0) endings[unit] = WORD_END.test(String.fromCharCode(unit)) ? 1 : 2;
+  return endings[unit] === 1;
 }
 
 /** The tokens of one part, in order. */

@@ -37,6 +37,61 @@ test.each([
   ["node js", "node.js"],
 ])("%p does not have %p", (text, words) => expect(has(text, words)).toBe(false));
 
+test("a word is had where it begins one, found by whatever way", () => {
+  const spaceless = String.raw`\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\u30fc\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}`;
+  const wordEnd = new RegExp(String.raw`(?![${spaceless}])[\p{L}\p{M}\p{N}_]$`, "u");
+  const wordStart = new RegExp(String.raw`^(?![${spaceless}])[\p{L}\p{M}\p{N}_]`, "u");
+  const plainly = (folded: string, word: string): boolean => {
+    for (let at = folded.indexOf(word); at !== -1; at = folded.indexOf(word, at + 1)) {
+      if (!wordStart.test(word) || at === 0 || !wordEnd.test(folded.slice(Math.max(0, at - 2), at)))
+        return true;
+    }
+    return false;
+  };
+  const piece = fc.constantFrom(
+    "a",
+    "ab",
+    "b",
+    " ",
+    ".",
+    "_",
+    "1",
+    "é",
+    "ж",
+    "東",
+    "ー",
+    "ไ",
+    "𝄞",
+    "𐐨",
+    "𠮷",
+    "🎉",
+    "\n",
+  );
+  const pieces = (maxLength: number) =>
+    fc.array(piece, { minLength: 1, maxLength }).map((all) => foldText(all.join("")));
+  fc.assert(
+    fc.property(pieces(30), pieces(3), (folded, typed) => {
+      for (const word of typed.split(/\s+/).filter(Boolean)) {
+        expect(hasWords(folded, [word]), `${folded} / ${word}`).toBe(plainly(folded, word));
+      }
+    }),
+    { numRuns: 3_000 },
+  );
+});
+
+test("a text that is made to be slow to look through is not", () => {
+  const words = Array.from({ length: 19 }, (_, n) => "a".repeat(n + 1));
+  const text = foldText(`x${"a".repeat(8_000)} ${"a".repeat(20)}`);
+  const look = (): number => {
+    const from = process.cpuUsage().user;
+    for (let round = 0; round < 20; round += 1) expect(hasWords(text, words)).toBe(true);
+    return (process.cpuUsage().user - from) / 20_000;
+  };
+  look();
+  // Well under a millisecond, where looking at each place by a regular expression took 50 ms or more.
+  expect(Math.min(look(), look(), look())).toBeLessThan(15);
+});
+
 test("the index is asked for nothing but quoted tokens, whatever was typed", () => {
   const token = /^"[^"\s]+"\*?$/;
   fc.assert(
