@@ -99,8 +99,14 @@ export type ClientEvent =
   | { readonly kind: "unknown"; readonly object: Readonly<Record<string, unknown>> }
   | { readonly kind: "gap"; readonly gap: Gap }
   | { readonly kind: "sent"; readonly outcome: SendOutcome }
-  /** Whole lines that say what happened, of a kind of chat that has more to say than the protocol. Not sanitised. */
-  | { readonly kind: "told"; readonly lines: readonly string[]; readonly warning: boolean }
+  /** Whole lines that say what happened, of a kind of chat that has more to say than the protocol. Not sanitised.
+   * `from`: whose doing it is, for those who read nothing of them. */
+  | {
+      readonly kind: "told";
+      readonly lines: readonly string[];
+      readonly warning: boolean;
+      readonly from?: string;
+    }
   /** What takes a while and how far it is: all of it each time; empty when nothing does any more. */
   | { readonly kind: "progress"; readonly tasks: readonly Task[] }
   /** After `queue-full`: there is room again. */

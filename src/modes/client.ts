@@ -15,6 +15,8 @@ import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
 import type { Words } from "../tui/language/words.ts";
 import { addressesOf, makeClient, wordsOf, writeAddresses } from "./client/connect.ts";
+import { DirectBackend } from "./client/direct/backend.ts";
+import type { DirectParts } from "./client/direct/paths.ts";
 import { Memory } from "./client/memory.ts";
 import { clientMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -24,6 +26,8 @@ type ClientConfig = Config<(typeof clientMode)["flags"]>;
 /** What every way to chat needs. */
 interface Chat {
   readonly client: Client;
+  /** The client, and direct paths beside it. */
+  readonly backend: DirectBackend;
   readonly config: ClientConfig;
   readonly context: ModeContext;
   readonly words: Words;
@@ -44,7 +48,15 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     (person ? await (await import("./client/ask-nick.ts")).askNick(words, login) : login);
   if (nick === undefined) return;
   const client = makeClient(addresses, nick, person ? memory : undefined);
-  const chat = { client, config, context, words, memory };
+  const backend = new DirectBackend({
+    client,
+    clock: systemClock,
+    words,
+    mode: config.p2p,
+    newId: () => `direct-${crypto.randomUUID()}`,
+    load: () => loadDirect(config.data),
+  });
+  const chat = { client, backend, config, context, words, memory };
   if (!person) {
     await runInPipe(chat);
     return;
@@ -65,7 +77,17 @@ function coloursOf(environment: Environment): number {
   return 2 ** stdout.getColorDepth();
 }
 
-async function runFullScreen({ client, config, context, words, memory }: Chat): Promise<void> {
+/** The parts of direct paths, for those who want one: a chat with a server starts without. */
+async function loadDirect(dataDirectory: string): Promise<DirectParts> {
+  const [{ openDevice }, { Pair }, { RelayPace }] = await Promise.all([
+    import("./client/direct/device.ts"),
+    import("./client/direct/pair.ts"),
+    import("../mesh/relay/pace.ts"),
+  ]);
+  return { device: await openDevice(dataDirectory), Pair, pace: new RelayPace(systemClock) };
+}
+
+async function runFullScreen({ client, backend, config, context, words, memory }: Chat): Promise<void> {
   // Each way to chat loads its own code only: whoever starts one waits for no other.
   const { runScreen } = await import("../tui/screen/run.ts");
   const { environment } = context;
@@ -74,7 +96,7 @@ async function runFullScreen({ client, config, context, words, memory }: Chat): 
     if (event.kind === "received" && event.message.type === "welcome") ({ cluster } = event.message);
   });
   const { closed, unacknowledged } = await runScreen({
-    backend: client,
+    backend,
     words,
     clock: systemClock,
     room: config.room,
@@ -95,13 +117,14 @@ async function runFullScreen({ client, config, context, words, memory }: Chat): 
     colours: context.settings.table("colours"),
     stopped: context.stopped(),
   });
+  await backend.ended();
   memory.nick = client.session.nick;
   memory.save();
   if (closed !== undefined) throw new Failure(closed);
   if (unacknowledged > 0) throw new Failure(words.pipeUnacknowledged(unacknowledged));
 }
 
-async function runLines({ client, config, context, words }: Chat): Promise<void> {
+async function runLines({ client, backend, config, context, words }: Chat): Promise<void> {
   const { LineChat } = await import("../tui/line/line-chat.ts");
   const { LineTerminal } = await import("../tui/line/terminal.ts");
   const quit = Promise.withResolvers<void>();
@@ -113,7 +136,7 @@ async function runLines({ client, config, context, words }: Chat): Promise<void>
     quit: () => quit.resolve(),
   });
   const chat = new LineChat({
-    backend: client,
+    backend,
     screen: terminal,
     words,
     paint: paintFor(coloursOf(context.environment)),
@@ -124,14 +147,15 @@ async function runLines({ client, config, context, words }: Chat): Promise<void>
   chat.start();
   await Promise.race([quit.promise, context.stopped()]);
   const { connection } = client;
-  const unsent = client.session.unacknowledged;
+  const unsent = backend.unacknowledged;
   terminal.close();
-  client.close();
+  backend.close();
+  await backend.ended();
   if (connection.state === "closed") throw new Failure(connection.message);
   if (unsent > 0) throw new Failure(words.pipeUnacknowledged(unsent));
 }
 
-async function runInPipe({ client, config, context, words }: Chat): Promise<void> {
+async function runInPipe({ client, backend, config, context, words }: Chat): Promise<void> {
   const { runPipe } = await import("../tui/line/pipe.ts");
   const { LineFormat } = await import("../tui/line/format.ts");
   const { eventLines } = await import("../tui/line/event-lines.ts");
@@ -139,7 +163,7 @@ async function runInPipe({ client, config, context, words }: Chat): Promise<void
   const format = new LineFormat(words, paintFor(coloursOf(context.environment)));
   const reader = new BoundedLines(stdout, pipeLimits.stdoutBytes);
   const result = await runPipe({
-    backend: client,
+    backend,
     words,
     clock: systemClock,
     room: config.room,
@@ -152,6 +176,6 @@ async function runInPipe({ client, config, context, words }: Chat): Promise<void
     format: (event) => eventLines(event, format, client.session.nick, config.room),
     stopped: Promise.race([context.stopped(), reader.behind]),
   });
-  if (reader.isBehind) throw new Failure(words.pipeUnread, words.pipeUnreadHint);
+  await backend.ended();
   if (!result.ok) throw new Failure(result.message, result.hint);
 }

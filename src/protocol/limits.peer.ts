@@ -66,6 +66,42 @@ export const peerNodeLimits = {
   turnedAwayRemembered: 50,
 } as const;
 
+/** Two people of one server who talk directly. */
+export const directLimits = {
+  /** Direct addresses are tried this long before the relay is used as well: a few round trips, and two lost packets. */
+  patienceMs: 1_500,
+  /** From the end of a relayed link, or of a direct one, to the next stream; doubles while nothing comes of it. */
+  relayAgainMs: 500,
+  relayPauseMostMs: 30_000,
+  /** How often it is looked at what is due. */
+  tickMs: 200,
+  /** Somebody who was asked is asked again, because introductions can get lost. */
+  askAgainMs: 20_000,
+  /** And given up after this long: people look at their screens that often, or are not there. */
+  askForMs: 120_000,
+  /** An introduction without a link is said again after this, doubling up to the other. */
+  meetAgainMs: 4_000,
+  meetAgainMostMs: 60_000,
+  /** With a link all the same, so that the pass for the relay never gets old: three times within its life. */
+  renewMs: 20 * 60_000,
+  /** The same person rings once in this time, however often they ask. */
+  ringMs: 60_000,
+  /** Somebody who asked may be answered for this long. */
+  rungForMs: 600_000,
+  /** People who asked, remembered; beyond it the one who asked longest ago is forgotten. */
+  askersMost: 32,
+  /** People one talks to directly at once: each is a port, a mesh and perhaps a relay. */
+  pairsMost: 16,
+  /** Without any link for this long it is said that there is no way now; a change of paths takes less. */
+  quietMs: 3_000,
+  /** A message the other does not have after this makes one doubt the link: it is probed. */
+  doubtMs: 3_000,
+  /** Messages shown, remembered so that a log that comes again is not shown again. */
+  shownMost: 10_000,
+  /** Messages of a direct path between two that the server numbers. */
+  betweenMost: 1_000_000,
+} as const;
+
 /** A path through a server between two people who were introduced; introductionLimits has what the server allows. */
 export const relayLimits = {
   /** Bytes in one frame: what fits `relayFrameCharacters` in base64. */

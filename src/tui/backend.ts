@@ -42,6 +42,8 @@ export interface ChatBackend {
   doObject?(object: unknown): Taken | undefined;
   readonly session: ChatSession;
   readonly connection: ConnectionState;
+  /** How a room or `@nick` is written to, where that is not the usual way; for a title. */
+  pathTo?(name: string): string | undefined;
   on(listener: ClientListener): () => void;
   connect(): void;
   retryNow(): void;

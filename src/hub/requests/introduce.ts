@@ -69,7 +69,9 @@ function cardOf(
   const until = core.clock.now() + core.limits.passMs;
   const pass = makePass(core.secret, { holder, to: session.name, until });
   if (addresses === undefined) return { key, pass };
-  return { key, pass, addresses: [...addresses], seen: hostOf(session.origin.address) };
+  // Who tells no address does not want to be found by the one that the server sees either.
+  const seen = addresses.length === 0 ? {} : { seen: hostOf(session.origin.address) };
+  return { key, pass, addresses: [...addresses], ...seen };
 }
 
 /** `10.0.0.1` of `10.0.0.1:4711`, `fe80::1` of `[fe80::1]:4711`. */

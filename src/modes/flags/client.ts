@@ -9,10 +9,13 @@ import {
   pathSchema,
   roomSchema,
 } from "../../cli/schemas.ts";
-import { chatPort } from "./common.ts";
+import { chatPort, defaultDataFolder } from "./common.ts";
 
 /** Languages of the screens, by their codes. */
 const languages = ["en", "es"] as const;
+
+/** How a client talks past the server. */
+const p2pModes = ["auto", "relay", "off"] as const;
 
 /** The language of the screens. */
 export const langFlag = flag(choiceSchema(languages), {
@@ -56,6 +59,20 @@ export const clientMode = defineMode({
     }),
     plain: toggle({ summary: "on a terminal: lines below each other instead of the full screen" }),
     follow: toggle({ summary: "stay when stdin ends", short: "f" }),
+    p2p: flag(choiceSchema(p2pModes), {
+      hint: "HOW",
+      summary:
+        "talk past the server with /p2p: auto is directly where that works, relay tells nobody this machine's addresses, off not at all",
+      fallback: "auto",
+      choices: p2pModes,
+    }),
+    data: flag(pathSchema, {
+      hint: "DIR",
+      summary: "keep this device's key and the keys of others in this folder",
+      fallback: defaultDataFolder,
+      fallbackShown: "$XDG_DATA_HOME/rtchat or ~/.local/share/rtchat",
+      completes: "folder",
+    }),
   },
   examples: [
     { command: "rtchat client --nick ana", does: "chat in the lobby of this machine's cluster" },

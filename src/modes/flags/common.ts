@@ -15,7 +15,7 @@ export const peerPort = 5002;
  * `$XDG_DATA_HOME/rtchat`, by default `~/.local/share/rtchat`; a relative XDG_DATA_HOME is ignored
  * (https://specifications.freedesktop.org/basedir-spec/latest/).
  */
-function defaultDataFolder(environment: Environment): string {
+export function defaultDataFolder(environment: Environment): string {
   const base = environment["XDG_DATA_HOME"] ?? "";
   return join(isAbsolute(base) ? base : join(environment["HOME"] ?? homedir(), ".local", "share"), "rtchat");
 }

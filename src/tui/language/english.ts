@@ -216,6 +216,64 @@ export const english = {
     alone: "nobody else",
   },
 
+  direct: {
+    asks: (nick: string, hidden: boolean) =>
+      `${nick} asks to talk directly, past the server: /p2p ${nick} agrees${hidden ? "" : ", and shows them this machine's addresses"}; /p2p off ${nick} declines`,
+    asked: (nick: string) => `asked ${nick} to talk directly; a path opens when they agree`,
+    agreed: (nick: string) => `${nick} agrees; looking for a path`,
+    declined: (nick: string) => `${nick} does not want to talk directly now`,
+    silent: (nick: string) =>
+      `${nick} has not answered: away, not willing, or with an older rtchat; /p2p ${nick} asks again`,
+    connected: (nick: string, address: string, vpn: boolean) =>
+      `you and ${nick} write to each other directly now, ${vpn ? "over a VPN, " : ""}to ${address}, encrypted; the server sees nothing of it`,
+    relayed: (nick: string) =>
+      `you and ${nick} write to each other through the server's relay now, sealed: the server cannot read it`,
+    vouched: (nick: string) =>
+      `the key is what the server says it is, nobody has checked it: compare words with /verify ${nick}`,
+    verified: (nick: string) => `the key of ${nick} is verified on this device`,
+    waiting: (nick: string) =>
+      `no way to ${nick} at present; what you write waits for one. /why ${nick} tells more, /p2p off ${nick} goes back to the server`,
+    over: (nick: string) =>
+      `${nick} has ended the direct path. Nothing goes to them until you decide: /p2p off ${nick} writes through the server, which can read it; /p2p ${nick} asks again`,
+    isOver: (nick: string) => `the direct path is over; /p2p off ${nick} writes through the server`,
+    off: (nick: string) => `what you write to ${nick} goes through the server, which can read it`,
+    notDelivered: (nick: string) => `the direct path ended before ${nick} had it`,
+    failed: (nick: string, reason: string) => `no direct path to ${nick}: ${reason}`,
+    ownKey: (nick: string) =>
+      `${nick} shows this device's own key: two programs with one data folder; give one of them its own --data DIR`,
+    keyChanged: (nick: string) =>
+      `REFUSED: the key of ${nick} is not the one remembered. Somebody else may have taken the name, or the server lies`,
+    knownKey: "known",
+    foundKey: "now  ",
+    keyAdvice: (nick: string) =>
+      `if you know why (a new device), /p2p forget ${nick} and then /p2p ${nick}; if not, do not`,
+    forgotten: (nick: string) =>
+      `the key of ${nick} is forgotten; the next one is believed, so compare words`,
+    notKnown: (nick: string) => `no key is remembered for ${nick} here`,
+    notOn: (nick: string) => `there is no direct path to ${nick}; /p2p ${nick} asks for one`,
+    none: "no direct paths; /p2p NICK asks for one",
+    head: "direct paths:",
+    offWhom: "with whom? write /p2p off NICK",
+    yourself: "that is you",
+    tooMany: (most: number) => `${most} direct paths are as many as can be; end one with /p2p off NICK`,
+    tooOld: "this server cannot introduce people: it runs an older rtchat",
+    switchedOff: "direct paths are switched off here, by --p2p off",
+    compare: (nick: string) =>
+      `compare these words with ${nick}, by voice; they see the same with /verify and your name:`,
+    compared: (nick: string) =>
+      `if all twelve are equal, write /verify ${nick} yes; if not, somebody is between you`,
+    wordsLater: (nick: string) => `there are no words yet: ${nick} was not reached so far`,
+    relayFailed: (reason: string) => `the relay: ${reason}`,
+    titleDirect: (address: string) => `directly to ${address}`,
+    titleRelayed: "sealed, through the server's relay",
+    titleWaiting: "direct, no way at present",
+    titleOver: "the direct path is over",
+    titleAsked: "asked, no answer so far",
+    titleAsks: "asks to talk directly",
+    titleVerified: "key verified",
+    titleUnverified: "key not verified",
+  },
+
   commands: {
     join: ["/join ROOM", "enter a room and write there"],
     leave: ["/leave [ROOM]", "leave this room or another"],
@@ -238,6 +296,10 @@ export const english = {
     ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],
     mute: ["/mute [ROOM]", "let a room be silent, or not any more"],
     mentions: ["/mentions", "the messages that speak to you"],
+    p2p: [
+      "/p2p [NICK | off NICK | forget NICK]",
+      "talk to somebody past the server, encrypted; off goes back",
+    ],
     peers: ["/peers", "who is in the mesh, how they are reached, whose key is checked"],
     why: ["/why [NAME]", "what went wrong at each address that was tried"],
     verify: ["/verify NAME [yes]", "twelve words to compare; with yes, mark the name as checked"],

@@ -217,6 +217,63 @@ export const spanish: Words = {
     alone: "nadie más",
   },
 
+  direct: {
+    asks: (nick, hidden) =>
+      `${nick} pide hablar directamente, sin pasar por el servidor: /p2p ${nick} acepta${hidden ? "" : ", y le muestra las direcciones de esta máquina"}; /p2p off ${nick} lo rechaza`,
+    asked: (nick) => `se ha pedido a ${nick} hablar directamente; el camino se abre cuando acepte`,
+    agreed: (nick) => `${nick} acepta; buscando un camino`,
+    declined: (nick) => `${nick} no quiere hablar directamente ahora`,
+    silent: (nick) =>
+      `${nick} no ha respondido: no está, no quiere, o tiene un rtchat más antiguo; /p2p ${nick} vuelve a pedirlo`,
+    connected: (nick, address, vpn) =>
+      `tú y ${nick} os escribís ahora directamente, ${vpn ? "por una VPN, " : ""}a ${address}, cifrado; el servidor no ve nada`,
+    relayed: (nick) =>
+      `tú y ${nick} os escribís ahora por el relé del servidor, sellado: el servidor no puede leerlo`,
+    vouched: (nick) =>
+      `la clave es la que dice el servidor, nadie la ha comprobado: comparad palabras con /verify ${nick}`,
+    verified: (nick) => `la clave de ${nick} está comprobada en este dispositivo`,
+    waiting: (nick) =>
+      `no hay camino a ${nick} por ahora; lo que escribas espera. /why ${nick} dice más, /p2p off ${nick} vuelve al servidor`,
+    over: (nick) =>
+      `${nick} ha terminado el camino directo. Nada le llega hasta que decidas: /p2p off ${nick} escribe por el servidor, que puede leerlo; /p2p ${nick} vuelve a pedirlo`,
+    isOver: (nick) => `el camino directo ha terminado; /p2p off ${nick} escribe por el servidor`,
+    off: (nick) => `lo que escribes a ${nick} pasa por el servidor, que puede leerlo`,
+    notDelivered: (nick) => `el camino directo terminó antes de que ${nick} lo tuviera`,
+    failed: (nick, reason) => `no hay camino directo a ${nick}: ${reason}`,
+    ownKey: (nick) =>
+      `${nick} muestra la clave de este mismo dispositivo: dos programas con una carpeta de datos; da a uno la suya con --data DIR`,
+    keyChanged: (nick) =>
+      `RECHAZADO: la clave de ${nick} no es la recordada. Puede que otra persona use el nombre, o que el servidor mienta`,
+    knownKey: "antes",
+    foundKey: "ahora",
+    keyAdvice: (nick) =>
+      `si sabes por qué (un dispositivo nuevo), /p2p forget ${nick} y luego /p2p ${nick}; si no, no lo hagas`,
+    forgotten: (nick) => `la clave de ${nick} está olvidada; se creerá la próxima, así que comparad palabras`,
+    notKnown: (nick) => `aquí no se recuerda ninguna clave de ${nick}`,
+    notOn: (nick) => `no hay camino directo a ${nick}; /p2p ${nick} lo pide`,
+    none: "ningún camino directo; /p2p NICK pide uno",
+    head: "caminos directos:",
+    offWhom: "¿con quién? escribe /p2p off NICK",
+    yourself: "ese nick es el tuyo",
+    tooMany: (most) => `no caben más de ${most} caminos directos; termina uno con /p2p off NICK`,
+    tooOld: "este servidor no sabe presentar a la gente: es un rtchat más antiguo",
+    switchedOff: "aquí no hay caminos directos, por --p2p off",
+    compare: (nick) =>
+      `compara estas palabras con ${nick}, de viva voz; ve las mismas con /verify y tu nombre:`,
+    compared: (nick) =>
+      `si las doce son iguales, escribe /verify ${nick} yes; si no, hay alguien entre vosotros`,
+    wordsLater: (nick) => `todavía no hay palabras: aún no se ha llegado a ${nick}`,
+    relayFailed: (reason) => `el relé: ${reason}`,
+    titleDirect: (address) => `directamente a ${address}`,
+    titleRelayed: "sellado, por el relé del servidor",
+    titleWaiting: "directo, sin camino por ahora",
+    titleOver: "el camino directo ha terminado",
+    titleAsked: "se le ha pedido, sin respuesta",
+    titleAsks: "pide hablar directamente",
+    titleVerified: "clave comprobada",
+    titleUnverified: "clave sin comprobar",
+  },
+
   commands: {
     join: ["/join SALA", "entrar en una sala y escribir en ella"],
     leave: ["/leave [SALA]", "salir de esta sala o de otra"],
@@ -239,6 +296,7 @@ export const spanish: Words = {
     ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
     mute: ["/mute [SALA]", "callar una sala, o volver a oírla"],
     mentions: ["/mentions", "los mensajes que te hablan a ti"],
+    p2p: ["/p2p [NICK | off NICK | forget NICK]", "hablar con alguien sin el servidor, cifrado; off vuelve"],
     peers: ["/peers", "quién está en la red, cómo se llega a cada cual y de quién es segura la clave"],
     why: ["/why [NOMBRE]", "qué falló en cada dirección que se probó"],
     verify: ["/verify NOMBRE [yes]", "doce palabras para comparar; con yes, da el nombre por verificado"],

@@ -52,7 +52,7 @@ export class LineFormat {
     if (message.room.startsWith("@")) {
       const other = sanitizeLine(message.room.slice(1));
       const mine = nameKey(message.from) === nameKey(me) && nameKey(other) !== nameKey(me);
-      const words = mine ? this.#words.youDirect(other) : this.#words.directYou(from);
+      const words = mine ? this.#words.youDirect(other) : this.#words.directYou(`${from}${mark}`);
       who = paint.bold(paint.nick(other, words));
     } else if (message.room !== current) who = `${paint.dim(`${room}:`)} ${who}`;
     const [first = "", ...rest] = sanitizeText(message.text).split("\n");

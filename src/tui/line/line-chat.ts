@@ -197,6 +197,7 @@ export class LineChat {
         this.#sent(event.outcome);
         break;
       case "told":
+        if (event.from !== undefined && this.#people.ignores(event.from)) break;
         this.#print(
           ...event.lines.map((line) =>
             event.warning ? this.#format.warning(line) : this.#format.info(line),

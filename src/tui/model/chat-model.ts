@@ -234,6 +234,7 @@ export class ChatModel {
         this.tasks = event.tasks;
         break;
       case "told":
+        if (event.from !== undefined && this.people.ignores(event.from)) break;
         for (const line of event.lines) this.note(line, event.warning);
         break;
       default:

@@ -98,7 +98,9 @@ export class ScreenController {
     );
     this.#scroll = new Scroll(this.model, this.#viewport);
     const kept = { members: new MemberPanel(), memo: new RowMemo(), joints: new Joints() };
-    this.#parts = { model: this.model, viewport: this.#viewport, words, theme: options.theme, ...kept };
+    const pathTo = (name: string) => backend.pathTo?.(name);
+    const drawn = { model: this.model, viewport: this.#viewport, words, theme: options.theme };
+    this.#parts = { ...drawn, ...kept, pathTo };
     backend.on((event) => {
       if (event.kind === "received" && event.message.type !== "message") this.#membersVersion += 1;
       if (event.kind !== "connection") return;

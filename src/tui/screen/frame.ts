@@ -64,6 +64,8 @@ export interface FrameParts {
   readonly members: MemberPanel;
   readonly memo: RowMemo;
   readonly joints: Joints;
+  /** How a room is written to, where that is not the usual way. */
+  readonly pathTo: (name: string) => string | undefined;
 }
 
 /** How the rows are shared out; the controller moves the view by it. */
@@ -142,13 +144,15 @@ function justify(left: Row, right: Row, columns: number, fill: Style): Row {
   return [...fitRow(left, columns - rightWidth, fill), ...right];
 }
 
-function titleRow({ model, words }: FrameParts, columns: number): Row {
+function titleRow({ model, words, pathTo }: FrameParts, columns: number): Row {
   const room = model.active;
   const view = model.view(room);
   const name = { text: ` ${sanitizeLine(room.name)} `, style: { ...BAR, bold: true } };
   if (room.isDirect) {
     const title = words.screen.directTitle(sanitizeLine(room.name.slice(1)));
-    return fitRow([name, { text: title, style: BAR }], columns, BAR);
+    const path = pathTo(room.name);
+    const way = path === undefined ? "" : ` ${sanitizeLine(path)} `;
+    return justify([name, { text: title, style: BAR }], [{ text: way, style: BAR }], columns, BAR);
   }
   const topic = sanitizeLine(view?.topic ?? "");
   const count = view === undefined ? "" : ` ${words.people(view.memberCount)} `;

@@ -1,0 +1,96 @@
+/** One person whom we asked for a direct path, or who asked us, as this client knows it. */
+import { isIP } from "node:net";
+import type { PeerId } from "../../../identity/peer-id.ts";
+import type { EntryHash } from "../../../mesh/core/api.ts";
+import { AddressError, formatAddress, parseAddress, type Address } from "../../../protocol/address.ts";
+import { introductionLimits } from "../../../protocol/limits.ts";
+import type { Introduction } from "../../../protocol/messages.ts";
+import type { Pair, PairPath } from "./pair.ts";
+
+/** See above. Kept by paths.ts, which alone changes it. */
+export interface Partner {
+  nick: string;
+  /** How the server names the two sessions to each other; undefined before it has said. */
+  pair: string | undefined;
+  /** Our person asked, or agreed. */
+  weAgree: boolean;
+  /** When they asked, monotonic ms; undefined if they did not. */
+  askedAt: number | undefined;
+  /** When our person asked or agreed. */
+  agreedAt: number;
+  /** The key that they gave. */
+  key: PeerId | undefined;
+  /** They gave it in the present sessions of both, so that this nick still is theirs. */
+  isConfirmed: boolean;
+  /** Lets us relay to them. */
+  pass: string | undefined;
+  path: Pair | undefined;
+  /** They have ended it, and our person has not decided yet what follows. */
+  isOver: boolean;
+  /** When they were last introduced to us, and how often since there was a link. */
+  saidAt: number;
+  saidTimes: number;
+  /** They have been told our addresses on this path. */
+  isMet: boolean;
+  /** What of the path was told last, and since when there is none. */
+  told: string | undefined;
+  lostAt: number | undefined;
+  /** Messages shown, over all paths to them. */
+  readonly shown: Set<EntryHash>;
+}
+
+/** Somebody of whom nothing is known but the name. */
+export function newPartner(nick: string): Partner {
+  return {
+    nick,
+    pair: undefined,
+    weAgree: false,
+    askedAt: undefined,
+    agreedAt: 0,
+    key: undefined,
+    isConfirmed: false,
+    pass: undefined,
+    path: undefined,
+    isOver: false,
+    saidAt: 0,
+    saidTimes: 0,
+    isMet: false,
+    told: undefined,
+    lostAt: undefined,
+    shown: new Set(),
+  };
+}
+
+/** One of the two has another session: who has that nick now must show the key again. */
+export function beginAnew(partner: Partner, pair: string | undefined): void {
+  Object.assign(partner, { pair, isConfirmed: false, isMet: false, pass: undefined });
+}
+
+/**
+ * Where somebody says that they are: IP addresses only, because a name would have this machine ask others about it, and
+ * no more than the protocol allows. The host that the server sees is tried with the port of the first.
+ */
+export function addressesOf({ addresses = [], seen }: Introduction): readonly Address[] {
+  const told = addresses.slice(0, introductionLimits.addressesTold).flatMap(readAddress);
+  const [first] = told;
+  const all =
+    first === undefined || seen === undefined || isIP(seen) === 0
+      ? told
+      : [...told, { ...first, host: seen }];
+  return [...new Map(all.map((address) => [formatAddress(address), address])).values()];
+}
+
+function readAddress(text: string): Address[] {
+  try {
+    const address = parseAddress(text);
+    return isIP(address.host) === 0 ? [] : [address];
+  } catch (error) {
+    if (error instanceof AddressError) return [];
+    throw error;
+  }
+}
+
+/** A path in one word: two that are told alike are the same path. */
+export function pathKey(path: PairPath): string {
+  return path.kind === "relay" ? "relay" : `direct ${path.address ?? ""}`;
+}
