@@ -16,7 +16,6 @@ import { paintFor } from "../tui/colours.ts";
 import type { Words } from "../tui/language/words.ts";
 import { addressesOf, makeClient, wordsOf, writeAddresses } from "./client/connect.ts";
 import { DirectBackend } from "./client/direct/backend.ts";
-import type { DirectParts } from "./client/direct/paths.ts";
 import { Memory } from "./client/memory.ts";
 import { clientMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -54,7 +53,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     words,
     mode: config.p2p,
     newId: () => `direct-${crypto.randomUUID()}`,
-    load: () => loadDirect(config.data),
+    load: async () => (await import("./client/direct/parts.ts")).openParts(config.data, config.downloads),
   });
   const chat = { client, backend, config, context, words, memory };
   if (!person) {
@@ -75,16 +74,6 @@ function coloursOf(environment: Environment): number {
   const { stdout } = process;
   if (!stdout.isTTY || (environment["NO_COLOR"] ?? "") !== "") return 2;
   return 2 ** stdout.getColorDepth();
-}
-
-/** The parts of direct paths, for those who want one: a chat with a server starts without. */
-async function loadDirect(dataDirectory: string): Promise<DirectParts> {
-  const [{ openDevice }, { Pair }, { RelayPace }] = await Promise.all([
-    import("./client/direct/device.ts"),
-    import("./client/direct/pair.ts"),
-    import("../mesh/relay/pace.ts"),
-  ]);
-  return { device: await openDevice(dataDirectory), Pair, pace: new RelayPace(systemClock) };
 }
 
 async function runFullScreen({ client, backend, config, context, words, memory }: Chat): Promise<void> {

@@ -4,7 +4,7 @@
  * Both servers share a data folder, so what goes between them goes through the keeper's socket.
  */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { eventually } from "../support/deadline.ts";
@@ -182,4 +182,44 @@ test("hostile introductions and frames hurt nobody who talks to somebody else", 
   expect(ana.states("eve6")).not.toContain("agreed");
   eve.destroy();
   await bothLeave(ana, bob);
+});
+
+test("files go over the path, directly and over the relay, and nowhere else", async () => {
+  const folder = await lab.folder();
+  const downloads = join(folder, "of-bob7");
+  const ana = await arrive(lab, one, "ana7", "ana7");
+  const bob = await arrive(lab, two, "bob7", "bob7", "--downloads", downloads);
+  const content = Buffer.from("what is in the file, ".repeat(20_000));
+  const path = join(folder, "notes.txt");
+  await writeFile(path, content);
+  ana.do({ type: "file-offer", to: "bob7", path });
+  await ana.running.line(/"code":"no-such-nick"/);
+  await meet(ana, bob);
+  await Promise.all([ana.until("bob7", "direct"), bob.until("ana7", "direct")]);
+  ana.do({ type: "file-offer", to: "bob7", path });
+  const offered = Object(JSON.parse(await bob.running.line(/"state":"offered"/))) as { number: number };
+  bob.do({ type: "file-accept", number: offered.number });
+  const done = Object(JSON.parse(await bob.running.line(/"state":"done"/))) as { path: string };
+  expect((await readFile(done.path)).equals(content)).toBe(true);
+  // The same person again, over the relay: another path, and a number of its own.
+  for (const [person, other] of [
+    [ana, "bob7"],
+    [bob, "ana7"],
+  ] as const) {
+    person.do({ type: "introduce", to: other, end: true });
+    await person.until(other, "off");
+  }
+  const eve = await arrive(lab, one, "eve7", "eve7", "--p2p", "relay");
+  await meet(eve, bob);
+  await Promise.all([eve.until("bob7", "relay"), bob.until("eve7", "relay")]);
+  eve.do({ type: "file-offer", to: "bob7", path });
+  const again = Object(JSON.parse(await bob.running.line(/"state":"offered"/))) as { number: number };
+  expect(again.number).not.toBe(offered.number);
+  bob.do({ type: "file-accept", number: again.number });
+  eve.say("bob7", "and while it runs");
+  await bob.hears("eve7", "and while it runs");
+  const second = Object(JSON.parse(await bob.running.line(/"state":"done"/))) as { path: string };
+  expect(second.path).not.toBe(done.path);
+  expect((await readFile(second.path)).equals(content)).toBe(true);
+  await bothLeave(ana, bob, eve);
 });

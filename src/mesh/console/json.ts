@@ -65,7 +65,7 @@ export function eventObjects(event: NodeEvent, look: Look): object[] {
 }
 
 /** A transfer for programs: where it stands, and of what has ended, how. */
-function transferObject({ stopped, path, ...transfer }: TransferView): object {
+export function transferObject({ stopped, path, ...transfer }: TransferView): object {
   const ended = stopped === undefined ? {} : { code: stopped.code, by: stopped.by, detail: stopped.detail };
   return { type: "file", ...transfer, ...ended, path };
 }

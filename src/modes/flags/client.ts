@@ -9,7 +9,7 @@ import {
   pathSchema,
   roomSchema,
 } from "../../cli/schemas.ts";
-import { chatPort, defaultDataFolder } from "./common.ts";
+import { chatPort, defaultDataFolder, downloadsFlag } from "./common.ts";
 
 /** Languages of the screens, by their codes. */
 const languages = ["en", "es"] as const;
@@ -66,6 +66,7 @@ export const clientMode = defineMode({
       fallback: "auto",
       choices: p2pModes,
     }),
+    downloads: downloadsFlag,
     data: flag(pathSchema, {
       hint: "DIR",
       summary: "keep this device's key and the keys of others in this folder",

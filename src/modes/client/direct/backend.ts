@@ -16,8 +16,13 @@ import { parseNick } from "../../../protocol/names.ts";
 import type { ChatBackend, ChatSession, RoomView, SendExtras } from "../../../tui/backend.ts";
 import type { Command } from "../../../tui/commands/command.ts";
 import type { Words } from "../../../tui/language/words.ts";
+import { fileCommands } from "../../files/commands.ts";
+import { doFileObject } from "../../files/objects.ts";
+import { FileTeller } from "../../files/teller.ts";
 import { directCommands } from "./commands.ts";
-import { DirectPaths, type DirectParts } from "./paths.ts";
+import { DirectFiles } from "./files.ts";
+import type { DirectParts } from "./parts.ts";
+import { DirectPaths } from "./paths.ts";
 
 /** What it needs. */
 export interface DirectBackendOptions {
@@ -36,6 +41,8 @@ export class DirectBackend implements ChatBackend, ChatSession {
   readonly #client: Client;
   readonly #options: DirectBackendOptions;
   readonly #paths: DirectPaths;
+  readonly #files: DirectFiles;
+  readonly #fileTeller: FileTeller;
   readonly #listeners = new Set<ClientListener>();
   #cluster = "";
   #ending: Promise<void> | undefined;
@@ -47,6 +54,7 @@ export class DirectBackend implements ChatBackend, ChatSession {
     const { client, clock, words, mode, load } = options;
     this.#options = options;
     this.#client = client;
+    const emit = (event: ClientEvent): void => this.#emit(event);
     this.#paths = new DirectPaths({
       session: client.session,
       clock,
@@ -55,9 +63,17 @@ export class DirectBackend implements ChatBackend, ChatSession {
       load,
       cluster: () => this.#cluster,
       nextSeq: () => this.#nextSeq(),
-      emit: (event) => this.#emit(event),
+      emit,
+      transfer: (pair, nick, view) => {
+        const numbered = this.#files.hear(pair, nick, view);
+        this.#fileTeller.hear(numbered);
+        const object = this.#paths.parts?.transferObject(numbered);
+        if (object !== undefined) emit({ kind: "unknown", object: { ...object } });
+      },
     });
-    this.commands = directCommands(this.#paths, mode !== "off");
+    this.#files = new DirectFiles(this.#paths, words, () => this.nick);
+    this.#fileTeller = new FileTeller({ words, nameOf: (peer) => this.#files.nameOf(peer), emit });
+    this.commands = [...directCommands(this.#paths, mode !== "off"), ...fileCommands(this.#files)];
     client.on((event) => this.#hear(event));
   }
 
@@ -74,6 +90,10 @@ export class DirectBackend implements ChatBackend, ChatSession {
   on(listener: ClientListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  doObject(object: unknown): Taken | undefined {
+    return doFileObject(this.#files, object);
   }
 
   connect(): void {

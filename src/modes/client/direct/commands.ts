@@ -1,5 +1,4 @@
 /** `/p2p`, and for those with whom there is a path `/verify` and `/why`. */
-import { whyLines } from "../../../mesh/console/format.ts";
 import { StateFileError } from "../../../mesh/pairing/json-file.ts";
 import { parseNick } from "../../../protocol/names.ts";
 import {
@@ -131,6 +130,8 @@ function why(paths: DirectPaths, context: CommandContext, rest: string): void {
   if (partner?.path === undefined) return;
   const { relay, ...reasons } = partner.path.why();
   const { direct } = context.words;
-  const lines = whyLines(reasons).map((line) => (line.startsWith("  ") ? line : `  ${line}`));
+  const lines = (paths.parts?.whyLines(reasons) ?? []).map((line) =>
+    line.startsWith("  ") ? line : `  ${line}`,
+  );
   context.say(...lines, ...(relay === undefined ? [] : [`  ${direct.relayFailed(relay)}`]));
 }

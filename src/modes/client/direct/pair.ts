@@ -16,12 +16,15 @@ import { MeshNode } from "../../../mesh/node/node.ts";
 import { MemoryHome, MemoryMeshes } from "../../../mesh/node/private-pair.ts";
 import type { Why } from "../../../mesh/node/views.ts";
 import type { RelayPace } from "../../../mesh/relay/pace.ts";
+import type { FileExchange } from "../../../mesh/transfer/exchange.ts";
+import type { FileStore } from "../../../mesh/transfer/file-store.ts";
+import type { TransferView } from "../../../mesh/transfer/transfer.ts";
 import type { RelayFrame } from "../../../mesh/relay/stream.ts";
 import { formatAddress, type Address } from "../../../protocol/address.ts";
 import type { Clock } from "../../../protocol/clock.ts";
 import { directLimits } from "../../../protocol/limits.peer.ts";
 import type { Message } from "../../../protocol/messages.ts";
-import { checkText } from "../../../protocol/requests.ts";
+import { checkText } from "../../../protocol/texts.ts";
 import { ProtocolError } from "../../../protocol/errors.ts";
 import type { SendExtras } from "../../../tui/backend.ts";
 import type { Device } from "./device.ts";
@@ -44,6 +47,7 @@ export interface PairOptions {
   readonly partner: PeerId;
   readonly clock: Clock;
   readonly pace: RelayPace;
+  readonly files: FileStore;
   /** Only the relay: neither listen nor dial. */
   readonly isHidden: boolean;
   /** Ours, now. */
@@ -58,6 +62,8 @@ export interface PairOptions {
   readonly emit: ClientListener;
   /** The way there is another one, or gone. */
   readonly moved: (path: PairPath | undefined) => void;
+  /** A file to or from them goes on, or ends. */
+  readonly transfer: (pair: Pair, view: TransferView) => void;
 }
 
 /** See above. Stopped by {@link stop}. */
@@ -96,6 +102,7 @@ export class Pair {
       inviteOnly: false,
       announce: undefined,
       lan: false,
+      files: options.files,
       onEvent: (event) => this.#hear(event),
     });
     this.#sends = new DirectSends({
@@ -198,6 +205,11 @@ export class Pair {
     return { ok: false, code: published.code, message: published.message };
   }
 
+  /** Files to and from them. */
+  get files(): FileExchange {
+    return this.#node.transfers.exchange;
+  }
+
   /** The twelve words; undefined while there has been no link. */
   words(): readonly string[] | undefined {
     return this.#node.core.member(this.partner) === undefined ? undefined : this.#node.words(this.partner);
@@ -217,6 +229,7 @@ export class Pair {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#sends.failAll(this.#room, message);
+    for (const { number } of this.files.list()) this.files.cancel(number);
     // Links first, over the relay too: the other side hears why.
     await this.#node.stop();
     this.#relays.stop();
@@ -227,7 +240,7 @@ export class Pair {
   }
 
   #hear(event: NodeEvent): void {
-    if (this.#stopped) return;
+    if (this.#stopped && event.type !== "transfer") return;
     switch (event.type) {
       case "linked":
         this.#options.moved(this.path);
@@ -238,6 +251,9 @@ export class Pair {
         return;
       case "inserted":
         for (const { item } of event.insertions) this.#inserted(item);
+        return;
+      case "transfer":
+        this.#options.transfer(this, event.transfer);
         return;
       case "holdings":
         this.#sends.look(this.#room, this.#options.clock.now());

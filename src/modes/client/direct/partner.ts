@@ -1,10 +1,6 @@
 /** One person whom we asked for a direct path, or who asked us, as this client knows it. */
-import { isIP } from "node:net";
 import type { PeerId } from "../../../identity/peer-id.ts";
 import type { EntryHash } from "../../../mesh/core/api.ts";
-import { AddressError, formatAddress, parseAddress, type Address } from "../../../protocol/address.ts";
-import { introductionLimits } from "../../../protocol/limits.ts";
-import type { Introduction } from "../../../protocol/messages.ts";
 import type { Pair, PairPath } from "./pair.ts";
 
 /** See above. Kept by paths.ts, which alone changes it. */
@@ -64,30 +60,6 @@ export function newPartner(nick: string): Partner {
 /** One of the two has another session: who has that nick now must show the key again. */
 export function beginAnew(partner: Partner, pair: string | undefined): void {
   Object.assign(partner, { pair, isConfirmed: false, isMet: false, pass: undefined });
-}
-
-/**
- * Where somebody says that they are: IP addresses only, because a name would have this machine ask others about it, and
- * no more than the protocol allows. The host that the server sees is tried with the port of the first.
- */
-export function addressesOf({ addresses = [], seen }: Introduction): readonly Address[] {
-  const told = addresses.slice(0, introductionLimits.addressesTold).flatMap(readAddress);
-  const [first] = told;
-  const all =
-    first === undefined || seen === undefined || isIP(seen) === 0
-      ? told
-      : [...told, { ...first, host: seen }];
-  return [...new Map(all.map((address) => [formatAddress(address), address])).values()];
-}
-
-function readAddress(text: string): Address[] {
-  try {
-    const address = parseAddress(text);
-    return isIP(address.host) === 0 ? [] : [address];
-  } catch (error) {
-    if (error instanceof AddressError) return [];
-    throw error;
-  }
 }
 
 /** A path in one word: two that are told alike are the same path. */

@@ -11,27 +11,20 @@
 import type { ClientListener } from "../../../client/events.ts";
 import type { Taken } from "../../../client/sender.ts";
 import type { PlainRequest, Session } from "../../../client/session.ts";
-import { isPeerId, type PeerId } from "../../../identity/peer-id.ts";
+import type { PeerId } from "../../../identity/peer-id.ts";
+import type { TransferView } from "../../../mesh/transfer/transfer.ts";
 import { StateFileError } from "../../../mesh/pairing/json-file.ts";
-import type { RelayPace } from "../../../mesh/relay/pace.ts";
 import type { Clock } from "../../../protocol/clock.ts";
 import { directLimits } from "../../../protocol/limits.peer.ts";
 import type { Introduction, Relay } from "../../../protocol/messages.ts";
 import { nameKey } from "../../../protocol/names.ts";
 import type { Answer, SendExtras } from "../../../tui/backend.ts";
 import type { Words } from "../../../tui/language/words.ts";
-import type { Device } from "./device.ts";
 import type { Pair, PairPath } from "./pair.ts";
-import { addressesOf, beginAnew, pathKey, type Partner } from "./partner.ts";
+import type { DirectParts } from "./parts.ts";
+import { beginAnew, pathKey, type Partner } from "./partner.ts";
 import { Partners } from "./partners.ts";
 import { PathTeller } from "./teller.ts";
-
-/** What is loaded when a path is first wanted. */
-export interface DirectParts {
-  readonly device: Device;
-  readonly Pair: typeof Pair;
-  readonly pace: RelayPace;
-}
 
 /** What direct paths need. */
 export interface PathsOptions {
@@ -40,11 +33,13 @@ export interface PathsOptions {
   readonly words: Words;
   /** Only the relay: this machine's addresses are told to nobody. */
   readonly isHidden: boolean;
-  /** @throws what {@link Device} says, and no port */
+  /** May fail: with IdentityError, StateFileError. */
   readonly load: () => Promise<DirectParts>;
   readonly cluster: () => string;
   readonly nextSeq: () => number;
   readonly emit: ClientListener;
+  /** A file to or from somebody goes on, or ends. */
+  readonly transfer: (pair: Pair, nick: string, view: TransferView) => void;
 }
 
 /** How errors of relayed frames are known from others. */
@@ -67,6 +62,11 @@ export class DirectPaths {
   /** Everybody with whom there is something, those who asked in vain too. */
   get partners(): readonly Partner[] {
     return this.#partners.all;
+  }
+
+  /** What was loaded for the first path; undefined before. */
+  get parts(): DirectParts | undefined {
+    return this.#parts;
   }
 
   /** Messages that nobody has yet. */
@@ -154,7 +154,7 @@ export class DirectPaths {
     else if (said.key === undefined) {
       partner.askedAt = this.#options.clock.monotonic();
       this.#introduce(partner);
-    } else if (isPeerId(said.key)) this.#met(partner, said.key, said);
+    } else this.#met(partner, said.key, said);
   }
 
   /** A frame of the relay came. */
@@ -210,15 +210,15 @@ export class DirectPaths {
   }
 
   /** Both have agreed, and this is their key. */
-  #met(partner: Partner, key: PeerId, said: Introduction): void {
+  #met(partner: Partner, key: string, said: Introduction): void {
     const parts = this.#parts;
-    if (parts === undefined) return;
+    if (parts?.isPeerId(key) !== true) return;
     const { known, identity } = parts.device;
     const { cluster, clock } = this.#options;
     if (key === identity.peerId) return this.#refuse(partner, () => this.#teller.ownKey(partner));
     const before = partner.key ?? known.vouchedFor(cluster(), nameKey(partner.nick));
     if (before !== undefined && before !== key) {
-      return this.#refuse(partner, () => this.#teller.keyChanged(partner, before, key));
+      return this.#refuse(partner, () => this.#teller.keyChanged(partner, parts.formatPeerId, before, key));
     }
     try {
       known.vouch(cluster(), nameKey(partner.nick), key, clock.now());
@@ -231,15 +231,19 @@ export class DirectPaths {
     partner.pass = said.pass ?? partner.pass;
     partner.path ??= this.#open(partner, parts, key);
     if (partner.path === undefined) return;
-    partner.path.reach(addressesOf(said));
+    partner.path.reach(parts.toldAddresses(said));
     partner.path.hurry();
     const now = clock.monotonic();
     const isStale = !partner.path.isLinked && now - partner.saidAt > directLimits.meetAgainMs / 2;
     if (said.addresses === undefined || !partner.isMet || isStale) this.#introduce(partner);
   }
 
-  #open(partner: Partner, { device, pace, Pair: PairClass }: DirectParts, key: PeerId): Pair | undefined {
-    const { session, clock, isHidden, nextSeq, emit } = this.#options;
+  #open(
+    partner: Partner,
+    { device, pace, files, Pair: PairClass }: DirectParts,
+    key: PeerId,
+  ): Pair | undefined {
+    const { session, clock, isHidden, nextSeq, emit, transfer } = this.#options;
     this.#teller.state(partner, "agreed");
     partner.lostAt = clock.monotonic();
     try {
@@ -249,6 +253,7 @@ export class DirectPaths {
           partner: key,
           clock,
           pace,
+          files,
           isHidden,
           ownNick: () => session.nick,
           nick: () => partner.nick,
@@ -261,6 +266,7 @@ export class DirectPaths {
           nextSeq,
           emit,
           moved: (path) => this.#moved(partner, path),
+          transfer: (pair, view) => transfer(pair, partner.nick, view),
         },
         partner.shown,
       );

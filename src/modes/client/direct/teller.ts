@@ -1,6 +1,6 @@
 /** What people and programs are told of direct paths: lines in the person's language, and `p2p` objects. */
 import type { ClientListener } from "../../../client/events.ts";
-import { formatPeerId, type PeerId } from "../../../identity/peer-id.ts";
+import type { PeerId } from "../../../identity/peer-id.ts";
 import type { Words } from "../../../tui/language/words.ts";
 import { pathKey, type Partner } from "./partner.ts";
 
@@ -65,13 +65,13 @@ export class PathTeller {
     );
   }
 
-  keyChanged(partner: Partner, known: PeerId, found: PeerId): void {
+  keyChanged(partner: Partner, format: (peerId: PeerId) => string, known: PeerId, found: PeerId): void {
     const { nick } = partner;
     this.#object(partner, "key-changed", { known, found });
     this.#warn(
       this.#words.keyChanged(nick),
-      `  ${this.#words.knownKey} ${formatPeerId(known)}`,
-      `  ${this.#words.foundKey} ${formatPeerId(found)}`,
+      `  ${this.#words.knownKey} ${format(known)}`,
+      `  ${this.#words.foundKey} ${format(found)}`,
       this.#words.keyAdvice(nick),
     );
   }
