@@ -5,6 +5,8 @@ import { toHex } from "../../src/mesh/core/bytes.ts";
 import { encodeEntries } from "../../src/mesh/core/frames.ts";
 import { entryKinds } from "../../src/mesh/core/entry.ts";
 import { membershipLimits } from "../../src/protocol/limits.mesh.ts";
+import { MeshSeals } from "../../src/mesh/core/secrets.ts";
+import { simulatedSealer } from "./sim/crypto.ts";
 import { codes, Lab, lines, must, say, type Device } from "./support.ts";
 
 const secretOf = (device: Device) => toHex(device.core.secrets()[0]?.secret ?? new Uint8Array());
@@ -327,7 +329,10 @@ describe("removal", () => {
     for (const other of [bob!, cleo!]) lab.link(ann!, other);
     lab.settle();
     const [found, , forCleo] = ann!.core.order();
-    const seal = Buffer.alloc(64).toString("hex");
+    // Sealed to bob as it should be: only the mark tells that it is another secret.
+    const key = cleo!.signer.publicKey;
+    const seals = new MeshSeals(lab.meshId, key, simulatedSealer(key));
+    const seal = seals.sealSecret(bob!.signer.publicKey, new Uint8Array(32).fill(7));
     const fake = lab.forge(cleo!.signer, {
       kind: entryKinds.grant,
       parents: [forCleo!],
