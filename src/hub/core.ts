@@ -17,6 +17,7 @@ import type { CacheBudget } from "./recent.ts";
 import type { RequestHandlers } from "./requests/handler.ts";
 import { persist } from "./retry.ts";
 import type { Room } from "./room.ts";
+import { RoomLists } from "./room-lists.ts";
 import { Rooms } from "./rooms.ts";
 import type { Session } from "./session.ts";
 
@@ -50,6 +51,7 @@ export class Core {
   readonly cacheBudget: CacheBudget = { bytes: 0 };
   /** What all sessions together may relay. */
   readonly relayBucket: TokenBucket;
+  readonly roomLists: RoomLists;
   /** Sessions welcomed or taken over here, by name. */
   readonly sessions = new Map<string, Session>();
   /** Messages taken from clients since start. */
@@ -72,6 +74,7 @@ export class Core {
     this.rooms = new Rooms(this);
     const rate = this.limits.relayPerSecondServer;
     this.relayBucket = new TokenBucket(rate, rate, this.clock.monotonic());
+    this.roomLists = new RoomLists(this);
     this.helloDeadlines = new HelloDeadlines(options.clock, this.limits.helloMs);
   }
 

@@ -168,6 +168,9 @@ export const hubLimits = {
   catchUpBytes: 512 * KiB,
   /** Inbox entries looked through for one `history` of a direct conversation; the reply says where to go on. */
   scanEntries: 2_000,
+  /** Lists of all rooms that a server asks the cluster for, a second and at once; whoever asks more often gets the last. */
+  roomListsPerSecond: 5,
+  roomListsBurst: 10,
   /** Entries looked through for one `search`; the reply says where to go on. Some ten ms, in parts. */
   searchEntries: 10_000,
   /** The same in bytes of bodies: long messages cost more to look through than short ones. */

@@ -588,6 +588,22 @@ describe("people", () => {
     expect(world.ask(ana, { type: "rooms" })).toMatchObject([{ code: "unavailable" }]);
   });
 
+  test("rooms that are asked for without pause are told from memory", () => {
+    const world = new World({ roomListsPerSecond: 1, roomListsBurst: 2 });
+    const site = world.site();
+    const [ana, bob] = [world.person(site, "ana", "lobby"), world.person(site, "bob")];
+    const asked = () => site.backplane.calls.filter((call) => call.startsWith("rooms")).length;
+    const list = (client: TestClient) => world.ask(client, { type: "rooms" });
+    const before = [{ type: "rooms", rooms: [{ room: "lobby", members: 1 }] }];
+    for (const client of [ana, bob]) expect(list(client)).toMatchObject(before);
+    world.ask(bob, { type: "join", room: "attic" });
+    for (let again = 0; again < 5; again += 1) expect(list(ana)).toMatchObject(before);
+    expect(asked()).toBe(2);
+    world.clock.advance(1_000);
+    expect(list(ana)).toMatchObject([{ rooms: [{ room: "lobby" }, { room: "attic" }] }]);
+    expect(asked()).toBe(3);
+  });
+
   test("a nick is changed in every room, and for what is sent after", () => {
     const world = new World();
     const site = world.site();

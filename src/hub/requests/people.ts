@@ -24,7 +24,7 @@ export const rooms: RequestHandler<"rooms"> = {
   cost: "request",
   run(exchange) {
     const { core, id } = exchange;
-    core.backplane.rooms(core.limits.roomsListed, (result) => {
+    core.roomLists.get((result) => {
       if (!result.ok) exchange.fail(result);
       else exchange.answer({ type: "rooms", ...withId(id), rooms: result.rooms.map(describe) });
     });
