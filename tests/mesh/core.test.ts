@@ -6,6 +6,7 @@ import { decodeFrame } from "../../src/mesh/core/frames.ts";
 import { StoreError } from "../../src/mesh/core/store-error.ts";
 import { MemoryStore } from "../../src/mesh/store/memory.ts";
 import { floodLimits, syncLimits } from "../../src/protocol/limits.mesh.ts";
+import { SimDisk } from "./sim/peer.ts";
 import { codes, Lab, lines, must, say, startMs } from "./support.ts";
 
 describe("messages", () => {
@@ -526,6 +527,10 @@ describe("a store that fails", () => {
   class FailingStore extends MemoryStore {
     isFull = false;
     isBroken = false;
+    cannotSync = false;
+    override flush(): void {
+      if (this.cannotSync) throw new StoreError("the disk does not sync");
+    }
     override append(entries: Parameters<MemoryStore["append"]>[0]): void {
       if (this.isFull) throw new StoreError("the disk is full");
       super.append(entries);
@@ -564,6 +569,42 @@ describe("a store that fails", () => {
     expect(lines(bob)).toEqual(lines(ann!));
     expect(lines(bob)).toHaveLength(2);
     expect(ann!.forks).toEqual([]);
+  });
+
+  test("is synced before the author is told that an entry is held, and at once for an own one", () => {
+    const lab = new Lab();
+    const [ann] = lab.mesh("ann");
+    const store = new SimDisk();
+    const bob = lab.device("bob", { store });
+    must(ann!.core.admit(bob.core.self));
+    lab.link(ann!, bob);
+    lab.settle();
+    const hash = say(ann!, "hello");
+    lab.deliver();
+    expect(store.afterPowerCut().get(hash)).toBeUndefined();
+    expect(lines(bob)).toEqual(["hello"]);
+    lab.settle();
+    expect(ann!.core.holding(hash)).toEqual({ held: 2, of: 2 });
+    expect(store.afterPowerCut().get(hash)).toBeDefined();
+    const own = say(bob, "hello too");
+    expect(store.afterPowerCut().get(own)).toBeDefined();
+  });
+
+  test("that does not sync says nothing more of what it has", () => {
+    const lab = new Lab();
+    const [ann] = lab.mesh("ann");
+    const store = new FailingStore();
+    const bob = lab.device("bob", { store });
+    must(ann!.core.admit(bob.core.self));
+    lab.link(ann!, bob);
+    lab.settle();
+    store.cannotSync = true;
+    const hash = say(ann!, "anybody there");
+    lab.settle();
+    lab.advance(100_000);
+    expect(ann!.core.holding(hash)).toEqual({ held: 1, of: 2 });
+    expect(bob.storeFailures).toEqual(["the disk does not sync"]);
+    expect(bob.core.links()).toEqual([]);
   });
 
   test("that can no longer be read ends the core's part in the mesh and not the process", () => {

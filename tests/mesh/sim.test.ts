@@ -72,6 +72,13 @@ const bugs: readonly Bug[] = [
     caught: "forked, and never had an old disk",
   },
   {
+    name: "own entries are sent before they survive a power cut",
+    file: "state.ts",
+    text: "accepted.some(({ entry }) => entry.author === this.#parts.self),",
+    planted: "false,",
+    caught: "forked, and never had an old disk",
+  },
+  {
     name: "waiting entries are forgotten",
     file: "log.ts",
     text: '    if (verdict.status === "accepted") this.#releaseWaiting(arrival.entry.hash, batch);\n',

@@ -153,6 +153,18 @@ describe("a store in a file", () => {
     expect(texts(store)).toHaveLength(3);
   });
 
+  test("syncs what was appended without, once, and says when it cannot", () => {
+    const store = sqlite();
+    store.append(entries(0, 3), false);
+    store.flush();
+    rmSync(`${file()}-wal`);
+    // Nothing new: there is nothing to sync.
+    store.flush();
+    store.append(entries(3, 6), false);
+    expect(() => store.flush()).toThrow(StoreError);
+    expect(() => store.flush()).not.toThrow();
+  });
+
   test("has lost nothing it had promised when its process is killed", async () => {
     const child = Bun.spawn([process.execPath, join(import.meta.dir, "store-child.ts"), file()], {
       stdout: "pipe",

@@ -66,10 +66,14 @@ export interface MeshStore {
   /** All entries, in the order they were appended. Parents come before children. */
   entries(): Iterable<StoredEntry>;
   /**
-   * Appends all or nothing; durable when it returns. Entries already there are passed over.
+   * Appends all or nothing; survives the death of the process when it returns. Entries already there are passed over.
+   * @param isDurable it survives the death of the machine too when it returns, and so does all that was appended before;
+   *   `true` unless said. Without, {@link flush} does that later.
    * @throws StoreError when nothing was stored (disk full, file damaged)
    */
-  append(entries: readonly StoredEntry[]): void;
+  append(entries: readonly StoredEntry[], isDurable?: boolean): void;
+  /** Makes all that was appended survive the death of the machine. Costs nothing when it does. @throws StoreError */
+  flush(): void;
   /** One entry's bytes and time, or undefined. */
   get(hash: EntryHash): StoredEntry | undefined;
   /** A small note kept with the log (UTF-8, a few KiB at most), or undefined. */

@@ -26,9 +26,6 @@ import { StoreError } from "./store-error.ts";
 import { Sync } from "./sync.ts";
 import { Writer, type Written } from "./writer.ts";
 
-/** Beyond this a clock difference is told: people notice a minute in a chat's times. */
-const skewToldMs = 60_000;
-
 /** See api.ts. */
 export class MeshCore implements api.MeshCoreApi {
   readonly meshId: Uint8Array;
@@ -118,7 +115,7 @@ export class MeshCore implements api.MeshCoreApi {
     this.#links.set(key, link);
     this.#linksById.set(peerId, link);
     this.#spread.linksChanged();
-    this.#sync.start(link);
+    if (this.#flush()) this.#sync.start(link);
     this.#options.listener.membersChanged([peerId]);
     return { ok: true };
   }
@@ -139,7 +136,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (link?.behind !== true) return;
     link.behind = false;
     this.#spread.linksChanged();
-    this.#survive(() => this.#sync.resume(link));
+    if (this.#flush()) this.#survive(() => this.#sync.resume(link));
   }
 
   receive(peerId: PeerId, bytes: Uint8Array): void {
@@ -213,7 +210,8 @@ export class MeshCore implements api.MeshCoreApi {
       return;
     }
     const isExpected = this.#sync.isExpected(link, pageOf(bytes));
-    if (!isExpected && this.#isFlood(link, bytes.length)) return;
+    const flood = isExpected ? undefined : link.flood(bytes.length, this.#options.clock.monotonic());
+    if (flood !== undefined) return this.#dropped(link, flood.code, flood.detail);
     let frame: Frame | undefined;
     try {
       frame = decodeFrame(bytes);
@@ -226,19 +224,8 @@ export class MeshCore implements api.MeshCoreApi {
     else this.#handle(link, frame, isExpected);
   }
 
-  /** Counts an unasked frame; true when it is one too many. */
-  #isFlood(link: PeerLink, length: number): boolean {
-    const now = this.#options.clock.monotonic();
-    const { framesPerSecond, bytesPerSecond } = floodLimits;
-    if (!link.frames.take(1, now))
-      this.#dropped(link, "flood-frames", `more than ${framesPerSecond} frames a second`);
-    else if (!link.bytes.take(length, now))
-      this.#dropped(link, "flood-bytes", `more than ${bytesPerSecond} bytes a second`);
-    else return false;
-    return true;
-  }
-
   #tick(): void {
+    if (!this.#flush()) return;
     this.#sync.tick();
     this.#spread.tick();
     if (this.#grantsDue) {
@@ -255,10 +242,10 @@ export class MeshCore implements api.MeshCoreApi {
     switch (frame.type) {
       case "digest":
         this.#tellSkew(link, frame.now);
-        this.#sync.onDigest(link, frame.digest);
+        if (this.#flush()) this.#sync.onDigest(link, frame.digest);
         return;
       case "have":
-        this.#sync.onHave(link, frame);
+        if (this.#flush()) this.#sync.onHave(link, frame);
         return;
       case "want":
         this.#sync.onWant(link, frame);
@@ -307,7 +294,7 @@ export class MeshCore implements api.MeshCoreApi {
     return refusal("store-failed", "the entry could not be stored, so it was not sent; see the log for why");
   }
 
-  /** Makes entries of the graph durable, then tells everybody. False when the store refused; the graph is then as before. */
+  /** Stores entries of the graph, then tells everybody. False when the store refused; the graph is then as before. */
   #commit(accepted: readonly Accepted[], isPage: boolean): boolean {
     if (accepted.length === 0) return true;
     const now = this.#options.clock.now();
@@ -354,35 +341,46 @@ export class MeshCore implements api.MeshCoreApi {
     if (peerIds.length > 0) this.#options.listener.membersChanged(peerIds);
   }
 
+  /**
+   * Before peers are told what is here. False when the store cannot promise it: then they are told nothing any more,
+   * because after a failed sync nobody knows what is on the disk.
+   */
+  #flush(): boolean {
+    try {
+      if (!this.#isBroken) this.#state.flush();
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#giveUp(error);
+    }
+    return !this.#isBroken;
+  }
+
+  #giveUp(error: StoreError): void {
+    this.#isBroken = true;
+    for (const peerId of this.#linksById.keys()) this.linkDown(peerId);
+    this.#options.listener.storeFailed(error.message);
+  }
+
   #goBackToDisk(error: StoreError): void {
     this.#options.listener.storeFailed(error.message);
     try {
       this.#state = new MeshState(this.#stateParts);
     } catch (second) {
       if (!(second instanceof StoreError)) throw second;
-      this.#isBroken = true;
-      for (const peerId of this.#linksById.keys()) this.linkDown(peerId);
-      this.#options.listener.storeFailed(second.message);
+      this.#giveUp(second);
       return;
     }
     this.#sync.abandon();
     const now = this.#options.clock.monotonic();
     for (const link of this.#links.values()) {
-      link.author = this.#state.log.graph.author(link.key);
-      link.missing.clear();
-      link.receipts.clear();
-      link.news.clear();
-      link.toldVersion = -1;
       // Whatever filled the disk, asking for the same entries at once would only refuse them again.
-      link.pausedUntil = now + syncLimits.antiEntropyMs;
+      link.startOver(this.#state.log.graph.author(link.key), now + syncLimits.antiEntropyMs);
     }
   }
 
   #tellSkew(link: PeerLink, theirs: number): void {
     const aheadMs = theirs - this.#options.clock.now();
-    if (Math.abs(aheadMs) < skewToldMs || Math.abs(aheadMs - (link.skewTold ?? 0)) < skewToldMs) return;
-    link.skewTold = aheadMs;
-    this.#options.listener.clockSkew(link.author.peerId, aheadMs);
+    if (link.isNewSkew(aheadMs)) this.#options.listener.clockSkew(link.author.peerId, aheadMs);
   }
 
   #dropped(link: PeerLink, code: ReasonCode, detail: string): void {

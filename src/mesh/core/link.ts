@@ -5,7 +5,7 @@
  * it takes frames again, one digest restarts sync, and the peer fetches what it lacks at its own pace.
  */
 import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
-import type { EntryHash, SendFrame } from "./api.ts";
+import type { EntryHash, ReasonCode, SendFrame } from "./api.ts";
 import type { Frame, Tip } from "./frames.ts";
 import type { Author, Node, Segment } from "./graph.ts";
 
@@ -35,14 +35,17 @@ export class Bucket {
   }
 }
 
+/** Beyond this a clock difference is told: people notice a minute in a chat's times. */
+const skewToldMs = 60_000;
+
 /** One link. */
 export class PeerLink {
   /** Replaced only when the graph is built again. */
   author: Author;
   readonly #send: SendFrame;
-  readonly frames: Bucket;
+  readonly #frames: Bucket;
   readonly entries: Bucket;
-  readonly bytes: Bucket;
+  readonly #bytes: Bucket;
   readonly pages: Bucket;
   /** Pages that we ask for. */
   readonly asks: Bucket;
@@ -81,14 +84,14 @@ export class PeerLink {
   owed: Extract<Frame, { type: "want" }> | undefined;
   /** The link did not take a frame and has not drained since. */
   behind = false;
-  skewTold: number | undefined;
+  #skewTold = 0;
 
   constructor(author: Author, send: SendFrame, now: number) {
     this.author = author;
     this.#send = send;
-    this.frames = new Bucket(floodLimits.framesPerSecond, floodLimits.framesBurst, now);
+    this.#frames = new Bucket(floodLimits.framesPerSecond, floodLimits.framesBurst, now);
     this.entries = new Bucket(floodLimits.entriesPerSecond, floodLimits.entriesBurst, now);
-    this.bytes = new Bucket(floodLimits.bytesPerSecond, floodLimits.bytesBurst, now);
+    this.#bytes = new Bucket(floodLimits.bytesPerSecond, floodLimits.bytesBurst, now);
     this.asks = new Bucket(floodLimits.pagesAskedPerSecond, floodLimits.pagesAskedBurst, now);
     this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
   }
@@ -103,6 +106,33 @@ export class PeerLink {
     if (this.#send(frame)) return true;
     this.behind = true;
     return false;
+  }
+
+  /** Counts an unasked frame of so many bytes; what it is too much of, if it is. */
+  flood(length: number, now: number): { readonly code: ReasonCode; readonly detail: string } | undefined {
+    const { framesPerSecond, bytesPerSecond } = floodLimits;
+    if (!this.#frames.take(1, now))
+      return { code: "flood-frames", detail: `more than ${framesPerSecond} frames a second` };
+    if (!this.#bytes.take(length, now))
+      return { code: "flood-bytes", detail: `more than ${bytesPerSecond} bytes a second` };
+    return undefined;
+  }
+
+  /** The graph was built again from the disk: what was noted of the old one no longer counts. */
+  startOver(author: Author, pausedUntil: number): void {
+    this.author = author;
+    this.missing.clear();
+    this.receipts.clear();
+    this.news.clear();
+    this.toldVersion = -1;
+    this.pausedUntil = pausedUntil;
+  }
+
+  /** Whether the peer's clock differs so much, and so much more or less than was told before, that it is to be told. */
+  isNewSkew(aheadMs: number): boolean {
+    if (Math.abs(aheadMs) < skewToldMs || Math.abs(aheadMs - this.#skewTold) < skewToldMs) return false;
+    this.#skewTold = aheadMs;
+    return true;
   }
 
   /** When the next round of anti-entropy is due, given chance in [0, 1). */

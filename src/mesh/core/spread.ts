@@ -41,7 +41,7 @@ export class Spread {
   }
 
   /**
-   * Passes on entries that are in the log and on the disk, and remembers to send receipts.
+   * Passes on entries that are in the log and in the store, and remembers to send receipts.
    * @param isPage they came by a page that we had asked for
    */
   push(accepted: readonly Accepted[], isPage: boolean): void {

@@ -64,11 +64,26 @@ export class MeshState {
     return stored && { entry: decodeEntry(stored.bytes, hash), receivedAt: stored.receivedAt };
   }
 
-  /** Puts entries that are in the graph onto the disk. @throws StoreError when none of them is */
+  /**
+   * Puts entries that are in the graph into the store, durably what is our own: its number must never be used again. What
+   * others wrote can be fetched again; it is synced before anybody is told that we have it.
+   * @throws StoreError when none of them is there
+   */
   save(accepted: readonly Accepted[], receivedAt: number): void {
+    const entries = accepted.map(({ entry }): StoredEntry => ({
+      hash: entry.hash,
+      bytes: entry.bytes,
+      receivedAt,
+    }));
     this.#parts.store.append(
-      accepted.map(({ entry }): StoredEntry => ({ hash: entry.hash, bytes: entry.bytes, receivedAt })),
+      entries,
+      accepted.some(({ entry }) => entry.author === this.#parts.self),
     );
+  }
+
+  /** To be called before peers are told what is here: receipts, digests, tips. @throws StoreError */
+  flush(): void {
+    this.#parts.store.flush();
   }
 
   /** Takes note of entries that are in the graph and on the disk. */

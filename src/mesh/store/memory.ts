@@ -14,6 +14,8 @@ export class MemoryStore implements MeshStore {
     for (const entry of entries) if (!this.#entries.has(entry.hash)) this.#entries.set(entry.hash, entry);
   }
 
+  flush(): void {}
+
   get(hash: EntryHash): StoredEntry | undefined {
     return this.#entries.get(hash);
   }

@@ -3,13 +3,15 @@
  *
  * WAL with `synchronous=FULL`: when `append` returns, the entries survive `kill -9` and a power cut. That matters more
  * here than in a server, because what was written may be on other peers' disks a moment later: if our own last entry were
- * lost, its number would be used again, and everybody would see two different entries signed under it.
+ * lost, its number would be used again, and everybody would see two different entries signed under it. Entries of others
+ * can be fetched again, so they may be appended with `synchronous=NORMAL` and synced later, many at a time, before
+ * anybody is told that they are here.
  *
  * The lock is exclusive for the life of the process, so two processes can never write one chain. The file has mode 0600:
  * it holds what members say to each other.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { chmodSync, closeSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, fdatasyncSync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import type { EntryHash, MeshStore, StoredEntry } from "../core/api.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
@@ -45,6 +47,9 @@ export class SqliteStore implements MeshStore {
   readonly #noteGet;
   readonly #noteSet;
   readonly #noteDelete;
+  /** Something was appended and not synced. */
+  #isBehind = false;
+  #isLax = false;
   readonly #appendAll: (entries: readonly StoredEntry[]) => void;
 
   /**
@@ -87,12 +92,38 @@ export class SqliteStore implements MeshStore {
     }
   }
 
-  append(entries: readonly StoredEntry[]): void {
+  append(entries: readonly StoredEntry[], isDurable = true): void {
     try {
+      this.#sync(isDurable);
+      if (!isDurable) this.#isBehind = true;
       this.#appendAll(entries);
     } catch (error) {
       throw this.#explain("write", error);
     }
+  }
+
+  flush(): void {
+    if (!this.#isBehind) return;
+    // Not tried again: after a failure a second sync may succeed without having written anything.
+    this.#isBehind = false;
+    try {
+      // What is no longer in the WAL was synced when it was moved from there.
+      const wal = openSync(`${this.#path}-wal`, "r+");
+      try {
+        fdatasyncSync(wal);
+      } finally {
+        closeSync(wal);
+      }
+    } catch (error) {
+      throw this.#explain("write", error);
+    }
+  }
+
+  /** Whether the next commit is synced before it returns. */
+  #sync(isDurable: boolean): void {
+    if (isDurable !== this.#isLax) return;
+    this.#database.run(`PRAGMA synchronous = ${isDurable ? "FULL" : "NORMAL"}`);
+    this.#isLax = !isDurable;
   }
 
   get(hash: EntryHash): StoredEntry | undefined {
@@ -114,6 +145,7 @@ export class SqliteStore implements MeshStore {
 
   setNote(key: string, value: string | undefined): void {
     try {
+      this.#sync(true);
       if (value === undefined) this.#noteDelete.run(key);
       else this.#noteSet.run(key, value);
     } catch (error) {

@@ -6,6 +6,7 @@ import type {
   MeshListener,
   PeerId,
   Signer,
+  StoredEntry,
 } from "../../../src/mesh/core/api.ts";
 import { MemoryStore } from "../../../src/mesh/store/memory.ts";
 import type { Random } from "../../../src/protocol/clock.ts";
@@ -18,6 +19,38 @@ export type CoreClass = new (options: MeshCoreOptions) => MeshCoreApi;
 /** Wall clock at the start of the simulation, ms since 1970. */
 const epochMs = 1_700_000_000_000;
 
+/** A disk of which a power cut takes what was not synced. */
+export class SimDisk extends MemoryStore {
+  #appended: StoredEntry[] = [];
+  #synced = 0;
+
+  override append(entries: readonly StoredEntry[], isDurable = true): void {
+    super.append(entries);
+    this.#appended.push(...entries);
+    if (isDurable) this.flush();
+  }
+
+  override flush(): void {
+    this.#synced = this.#appended.length;
+  }
+
+  /** What is left of it when the power fails now. */
+  afterPowerCut(): SimDisk {
+    return this.#copy(this.#appended.slice(0, this.#synced));
+  }
+
+  copy(): SimDisk {
+    return this.#copy(this.#appended);
+  }
+
+  #copy(entries: readonly StoredEntry[]): SimDisk {
+    const copy = new SimDisk();
+    copy.append(entries);
+    copy.setNote("chain", this.note("chain"));
+    return copy;
+  }
+}
+
 /** One device. */
 export class SimPeer {
   readonly signer: Signer;
@@ -26,7 +59,7 @@ export class SimPeer {
   readonly pipes = new Map<SimPeer, Pipe>();
   readonly faults: Fault[] = [];
   readonly forks: PeerId[] = [];
-  store = new MemoryStore();
+  store = new SimDisk();
   core: MeshCoreApi;
   /** Counts starts, so that what belongs to an earlier run can be told. */
   run = 0;
@@ -93,13 +126,5 @@ export class SimPeer {
       listener,
     });
     return this.core;
-  }
-
-  /** A copy of the disk as it is now. */
-  copyDisk(): MemoryStore {
-    const copy = new MemoryStore();
-    copy.append([...this.store.entries()]);
-    copy.setNote("chain", this.store.note("chain"));
-    return copy;
   }
 }

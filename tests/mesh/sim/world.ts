@@ -8,11 +8,10 @@
 import { newMesh } from "../../../src/mesh/core/mesh-id.ts";
 import { frameTypes, pageOf } from "../../../src/mesh/core/frames.ts";
 import { reasons } from "../../../src/mesh/core/reasons.ts";
-import { MemoryStore } from "../../../src/mesh/store/memory.ts";
 import { seededRandom, type Random } from "../../../src/protocol/clock.ts";
 import { bytesFrom, simulatedSigner } from "./crypto.ts";
 import { Pipe, Timeline, type End } from "./network.ts";
-import { SimPeer, type CoreClass } from "./peer.ts";
+import { SimDisk, SimPeer, type CoreClass } from "./peer.ts";
 
 /** How large a run is. */
 export interface WorldSize {
@@ -68,7 +67,7 @@ export class World {
   readonly #pushed = new Map<string, Set<number>>();
   /** Devices that went on from an old disk: only these may fork. */
   readonly #restored = new Set<string>();
-  readonly #oldDisks = new Map<SimPeer, MemoryStore>();
+  readonly #oldDisks = new Map<SimPeer, SimDisk>();
   #groups: number[] = [];
   #isHealed = false;
   #counts = {
@@ -265,9 +264,10 @@ export class World {
     const peer = this.#pick(this.#survivors());
     if (chance < 0.3) this.#partition();
     else if (chance < 0.6) this.#cutSome();
-    else if (chance < 0.8) this.#restart(peer, undefined);
-    else if (chance < 0.88) this.#restart(peer, new MemoryStore());
-    else if (chance < 0.94) this.#oldDisks.set(peer, peer.copyDisk());
+    else if (chance < 0.7) this.#restart(peer, undefined);
+    else if (chance < 0.8) this.#restart(peer, peer.store.afterPowerCut());
+    else if (chance < 0.88) this.#restart(peer, new SimDisk());
+    else if (chance < 0.94) this.#oldDisks.set(peer, peer.store.copy());
     else if (this.#oldDisks.size > 0) this.#restoreOne();
   }
 
@@ -298,7 +298,7 @@ export class World {
     this.#restart(peer, disk);
   }
 
-  #restart(peer: SimPeer, disk: MemoryStore | undefined): void {
+  #restart(peer: SimPeer, disk: SimDisk | undefined): void {
     for (const other of peer.pipes.keys()) this.#cut(peer, other);
     this.#counts.restarts += 1;
     if (disk !== undefined) {
