@@ -60,6 +60,8 @@ export const peerNodeLimits = {
   logWaitMs: 4_000,
   /** Between two looks at the machine's own addresses: a laptop changes networks. */
   interfacesMs: 10_000,
+  /** What the kernel said of them serves so long: to ask takes longer than all else that showing a message does. */
+  interfacesAgeMs: 1_000,
   /** Things written before the mesh's log is here; beyond it the person is told to wait. */
   draftsMost: 1_000,
   /** Strangers turned away, remembered for `/why`. */

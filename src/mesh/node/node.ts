@@ -34,6 +34,7 @@ import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { NodeTransfers } from "./transfers.ts";
+import { recent } from "./recent.ts";
 import { TurnedAwayList } from "./turned-away.ts";
 import type { PeerView, Why } from "./views.ts";
 
@@ -42,6 +43,7 @@ export class MeshNode implements LinkOwner {
   readonly self: PeerId;
   readonly instance: string;
   readonly clock: Clock;
+  readonly #interfaces: () => Interfaces;
   readonly transfers: NodeTransfers;
   readonly #options: NodeOptions;
   readonly #belonging: Belonging;
@@ -63,6 +65,8 @@ export class MeshNode implements LinkOwner {
     this.#options = options;
     this.#events = new EventQueue((event) => options.onEvent(event));
     this.clock = options.clock;
+    const { interfaces = networkInterfaces } = options;
+    this.#interfaces = recent(interfaces, options.clock, peerNodeLimits.interfacesAgeMs);
     this.self = options.identity.peerId;
     this.instance = Buffer.from(options.randomBytes(12)).toString("base64url");
     this.#links = new PeerLinks(this.self);
@@ -362,10 +366,6 @@ export class MeshNode implements LinkOwner {
   /** Lets the core send to a peer over this link. */
   #carry(peerId: PeerId, link: Link): ReturnType<MeshCoreApi["linkUp"]> {
     return this.core.linkUp(peerId, (frame) => link.send(FrameType.Core, frame));
-  }
-
-  #interfaces(): Interfaces {
-    return (this.#options.interfaces ?? networkInterfaces)();
   }
 
   #event(event: NodeEvent): void {
