@@ -47,6 +47,8 @@ export const figures = described({
   droppedFast: { label: "others dropped", unit: "", show: whole },
   seconds: { label: "takes", unit: "s", show: digits },
   ms: { label: "takes", unit: "ms", show: digits },
+  /** Of one process, with the executable's own pages. */
+  resident: { label: "resident", unit: "MiB", show: mebi },
   bytesEach: { label: "traffic each", unit: "B", show: whole },
   bytesPerMinute: { label: "idle traffic", unit: "KiB/min", show: kibi },
 });

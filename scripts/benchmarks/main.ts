@@ -13,6 +13,7 @@ import { bars, judge, table } from "./report.ts";
 import type { Judged } from "./report.ts";
 import { toJson } from "./results.ts";
 import { scenarios } from "./scenarios.ts";
+import { measureScreen } from "./screen.ts";
 import type { Bench, Section } from "./section.ts";
 import { measureStarts } from "./starts.ts";
 
@@ -23,6 +24,7 @@ const parts: readonly Part[] = [
   ["S8", measurePeers],
   ["S9", measureStarts],
   ["S10", measureDurable],
+  ["S11", measureScreen],
 ];
 
 /** Of the usual pace, on a quiet machine like the reference (two cores). */

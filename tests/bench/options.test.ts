@@ -43,7 +43,7 @@ describe("flags", () => {
     [["--fast"], "--fast"],
     [["S1"], "S1"],
     [["--quick", "--full"], "exclude each other"],
-    [["--only", "S11"], 'does not know "S11"; it takes S1, S2'],
+    [["--only", "S12"], 'does not know "S12"; it takes S1, S2'],
     [["--only", ""], 'does not know ""'],
     [["--against", "slack"], 'does not know "slack"; it takes rtchat'],
     [["--runs", "0"], 'from 1 to 1000, not "0"'],

@@ -97,7 +97,7 @@ export class ScreenController {
       this.model.people.ignores(nick),
     );
     this.#scroll = new Scroll(this.model, this.#viewport);
-    const kept = { members: new MemberPanel(), memo: new RowMemo(), joints: new Joints() };
+    const kept = { members: new MemberPanel(), memo: new RowMemo(), joints: new Joints(), held: undefined };
     const pathTo = (name: string) => backend.pathTo?.(name);
     const drawn = { model: this.model, viewport: this.#viewport, words, theme: options.theme };
     this.#parts = { ...drawn, ...kept, pathTo };
@@ -123,7 +123,7 @@ export class ScreenController {
     return () => this.#listeners.delete(listener);
   };
 
-  get #state(): ScreenState {
+  #state(echo = false): ScreenState {
     const { words, clock } = this.#options;
     const pasted = this.#paste;
     const question =
@@ -132,6 +132,7 @@ export class ScreenController {
         : words.screen.pasted(pasted.split("\n").length, splitText(pasted).length);
     return {
       ...this.#size,
+      echo,
       position: this.#scroll.position,
       editing: this.#composer.editing,
       round: this.#composer.round,
@@ -143,11 +144,13 @@ export class ScreenController {
     };
   }
 
-  /** A new picture now. */
-  #draw(): void {
+  /** A new picture now. @param echo of a key: what others did meanwhile comes when it is due */
+  #draw(echo = false): void {
     if (this.#scroll.waits && !this.model.active.loading) this.#scroll.goOn(this.#place());
     this.model.look(this.#focused && this.#scroll.position === undefined);
-    this.#pace.paint(() => this.#options.paint(drawFrame(this.#parts, this.#state)));
+    const picture = () => this.#options.paint(drawFrame(this.#parts, this.#state(echo)));
+    if (echo) picture();
+    else this.#pace.paint(picture);
     for (const listener of this.#listeners) listener();
   }
 
@@ -185,7 +188,7 @@ export class ScreenController {
       if (action === undefined) this.#switchByNumber(event.key);
       else this.#act(action, quitAsked);
     }
-    this.#draw();
+    this.#draw(this.#pace.holdsBack);
   }
 
   #pasted(text: string): void {
@@ -385,7 +388,7 @@ export class ScreenController {
 
   /** What scrolling has to know of the screen. */
   #place(): ScrollPlace {
-    const { columns, height } = layOut(this.#parts, this.#state);
+    const { columns, height } = layOut(this.#parts, this.#state());
     return { room: this.model.active, me: this.model.me, columns, height };
   }
 

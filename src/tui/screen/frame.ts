@@ -18,6 +18,7 @@ import type { Words } from "../language/words.ts";
 import { percent, progressBar } from "../progress.ts";
 import { fit } from "../text/width.ts";
 import type { ChatModel } from "../model/chat-model.ts";
+import type { RoomModel } from "../model/room-model.ts";
 import { fitRow, plain, rowWidth, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
 import type { Position, Viewport } from "./viewport.ts";
@@ -40,6 +41,8 @@ export interface ScreenState {
   readonly retryInMs: number;
   /** Who is typing in the room in front. */
   readonly typing: readonly string[];
+  /** Only what a key changed has to be new; the rest may be as it was in the picture before. */
+  readonly echo: boolean;
   /** Rises whenever somebody may have come, gone or changed their nick. */
   readonly membersVersion: number;
 }
@@ -66,6 +69,8 @@ export interface FrameParts {
   readonly joints: Joints;
   /** How a room is written to, where that is not the usual way. */
   readonly pathTo: (name: string) => string | undefined;
+  /** The middle of the last picture. */
+  held: Middle | undefined;
 }
 
 /** How the rows are shared out; the controller moves the view by it. */
@@ -93,23 +98,56 @@ export function layOut(parts: FrameParts, state: ScreenState): Layout {
 
 /** Draws. */
 export function drawFrame(parts: FrameParts, state: ScreenState): Frame {
-  const { model, viewport, words } = parts;
+  const { model, words } = parts;
   if (state.columns < 30 || state.rows < 8) return tooSmall(words, state);
   const layout = layOut(parts, state);
-  const { left, right, columns, height, input, above } = layout;
-  const shown = viewport.show(model.active, state.position, model.me, columns, height);
+  const { left, columns, height, input, above } = layout;
+  const of = { room: model.active, position: state.position, pending: model.active.pending, columns, height };
+  const kept = state.echo ? parts.held : undefined;
+  const held = kept !== undefined && sameView(kept, of) ? kept : drawMiddle(parts, state, layout, of);
+  parts.held = held;
+  const status = statusRow(parts, state, left === 0);
+  const rows = [titleRow(parts, state.columns), ...held.rows, ...above, status, ...input.rows];
+  const cursor = { x: input.x, y: state.rows - input.rows.length + input.y };
+  return { rows, columns: state.columns, cursor, ...held.pane };
+}
+
+/** What the middle of the screen shows; what others do meanwhile is not in it. */
+interface View {
+  readonly room: RoomModel;
+  readonly position: Position | undefined;
+  readonly pending: RoomModel["pending"];
+  readonly columns: number;
+  readonly height: number;
+}
+
+/** The middle of a picture, between title and status: the echo of a key can wait for nothing, and uses it again. */
+export interface Middle extends View {
+  readonly rows: readonly Row[];
+  readonly pane: Pick<Frame, "pane">;
+}
+
+function sameView(a: View, b: View): boolean {
+  return (
+    a.room === b.room &&
+    a.position === b.position &&
+    a.pending === b.pending &&
+    a.columns === b.columns &&
+    a.height === b.height
+  );
+}
+
+function drawMiddle(parts: FrameParts, state: ScreenState, { left, right }: Layout, of: View): Middle {
+  const { room, position, columns, height } = of;
+  const shown = parts.viewport.show(room, position, parts.model.me, columns, height);
   const messages = [...Array.from({ length: height - shown.length }, () => EMPTY), ...shown];
   const rooms = left > 0 ? roomPanel(parts, left, height) : undefined;
   const members = right > 0 ? parts.members.rows(parts, state.membersVersion, right, height) : undefined;
-  const alone = rooms === undefined && members === undefined;
-  const middle = alone
-    ? messages
-    : messages.map((row, index) => parts.joints.join(rooms?.[index], row, members?.[index], columns));
-  const status = statusRow(parts, state, left === 0);
-  const rows = [titleRow(parts, state.columns), ...middle, ...above, status, ...input.rows];
-  const cursor = { x: input.x, y: state.rows - input.rows.length + input.y };
-  const pane = alone ? { pane: { top: 1, rows: messages } } : {};
-  return { rows, columns: state.columns, cursor, ...pane };
+  if (rooms === undefined && members === undefined) {
+    return { ...of, rows: messages, pane: { pane: { top: 1, rows: messages } } };
+  }
+  const joined = messages.map((row, at) => parts.joints.join(rooms?.[at], row, members?.[at], columns));
+  return { ...of, rows: joined, pane: {} };
 }
 
 const EMPTY: Row = [];

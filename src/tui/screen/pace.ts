@@ -22,6 +22,11 @@ export class Pace {
     this.#draw = draw;
   }
 
+  /** A picture of what others do is due, but not yet. */
+  get holdsBack(): boolean {
+    return this.#timer !== undefined;
+  }
+
   /** Something that is shown has changed. */
   due(): void {
     const left = this.#drawnAt + this.#pauseMs - this.#clock.monotonic();
