@@ -6,7 +6,7 @@
  */
 import type { Pen, Pens } from "../text/ansi.ts";
 import type { Row } from "../text/spans.ts";
-import { cellsOf } from "../text/width.ts";
+import { cellsOf, isSimple } from "../text/width.ts";
 
 /** One row of the screen. */
 export interface CellRow {
@@ -28,15 +28,13 @@ export function isSure(text: string): boolean {
   return (text.length === 1 && text.charCodeAt(0) < SURE_BELOW) || isBox(text);
 }
 
-const ASCII = /^[\u0020-\u007e]*$/;
-
 /** The cells of a row; what does not fit `columns` is cut. */
 export function cellRow(row: Row, columns: number, pens: Pens): CellRow {
   const texts: string[] = [];
   const drawn: Pen[] = [];
   for (const { text, style } of row) {
     const pen = pens.of(style);
-    if (ASCII.test(text)) {
+    if (isSimple(text)) {
       const fits = Math.min(text.length, columns - texts.length);
       for (let at = 0; at < fits; at += 1) {
         texts.push(text.charAt(at));

@@ -5,7 +5,7 @@ import { nickColour } from "../colours.ts";
 import type { Editing } from "../input/editor.ts";
 import { fitRow, plain } from "../text/spans.ts";
 import type { Row } from "../text/spans.ts";
-import { cellsOf, widthOf } from "../text/width.ts";
+import { cellsOf, isSimple, widthOf } from "../text/width.ts";
 
 /** The line being typed, wrapped. */
 export interface InputRows {
@@ -14,8 +14,22 @@ export interface InputRows {
   readonly y: number;
 }
 
+/** Of the line as it was last: pictures of what others do need it again and again. */
+const made = new WeakMap<
+  Editing,
+  { readonly me: string; readonly columns: number; readonly input: InputRows }
+>();
+
 /** The prompt and the line being typed, cut into rows at the edge, and where the cursor is in them. */
-export function inputRows(me: string, { text, cursor }: Editing, columns: number): InputRows {
+export function inputRows(me: string, editing: Editing, columns: number): InputRows {
+  const known = made.get(editing);
+  if (known?.me === me && known.columns === columns) return known.input;
+  const input = layOutInput(me, editing, columns);
+  made.set(editing, { me, columns, input });
+  return input;
+}
+
+function layOutInput(me: string, { text, cursor }: Editing, columns: number): InputRows {
   const name = sanitizeLine(me);
   const prompt: Row = [
     { text: name, style: { colour: nickColour(me) } },
@@ -28,7 +42,7 @@ export function inputRows(me: string, { text, cursor }: Editing, columns: number
   let at = 0;
   let [x, y] = [0, 0];
   for (const { text: cluster } of graphemesOf(text)) {
-    const shown = cluster === "\n" ? "" : sanitizeLine(cluster);
+    const shown = cluster === "\n" ? "" : isSimple(cluster) ? cluster : sanitizeLine(cluster);
     const cells = widthOf(shown);
     if (used + cells > width) {
       rows.push("");
@@ -58,6 +72,6 @@ const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /** Clusters as they stand in the text: unlike {@link cellsOf} nothing is dropped, so that lengths add up. */
 function graphemesOf(text: string): readonly { readonly text: string }[] {
-  if (/^[\u0020-\u007e]*$/.test(text)) return cellsOf(text);
+  if (isSimple(text)) return cellsOf(text);
   return Array.from(segmenter.segment(text), ({ segment }) => ({ text: segment }));
 }
