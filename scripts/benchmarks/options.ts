@@ -12,16 +12,10 @@ export const usage = `Usage: scripts/bench [--quick | --full] [--only S1,S2] [--
 Brings the same load to rtchat and to what people would use instead, in turns, and prints medians, the spread of the
 runs, and our ratio beside each bar. Everything runs on this machine's loopback, in processes of their own.
 
-<<<<<<< HEAD
   --quick           2 runs of 1 s each after 1 s of warming up (the default), one where a run takes long; under 3
                     minutes, for a first look: the median of two is their mean, and JIT compilers have not settled
   --full            5 runs of 3 s each after 5 s of warming up: about 20 minutes
-  --only LIST       only these scenarios, S1 to S10
-=======
-  --quick           2 runs of 1.2 s each (the default): under 3 minutes, for a first look; medians of two are means
-  --full            5 runs of 4 s each: about 20 minutes
   --only LIST       only these scenarios, S1 to S11
->>>>>>> 209c398 (Bench S11: the client's screen; a key's echo paints the line and not the room)
   --against LIST    only these: ${targetNames.slice(0, 5).join(", ")},
                     ${targetNames.slice(5).join(", ")}
   --runs N          so many runs instead

@@ -55,7 +55,7 @@ export async function measureScreen(bench: Bench): Promise<Section> {
       collection.failure(entrant, error);
     }
   };
-  for (let round = 0; round < pace.rounds; round += 1) {
+  for (let round = 0; round < pace.roundsLong; round += 1) {
     for (const size of sizes) {
       const name = typing(size);
       progress(`S11 ${name}`);
@@ -73,7 +73,7 @@ export async function measureScreen(bench: Bench): Promise<Section> {
   return {
     name: "S11",
     title: `the screen of rtchat client, at ${PER_SECOND} messages/s`,
-    method: `${pace.rounds} runs of ${keys} keys, ${starts} starts; CPU and bytes written a message that came`,
+    method: `${pace.roundsLong} runs of ${keys} keys, ${starts} starts; CPU and bytes written a message that came`,
     figures: ["p50", "p99", "cpu", "bytesEach", "resident", "ms"],
     bars,
     runs,
