@@ -140,6 +140,13 @@ export interface RoomSummary {
   readonly records: ReadonlyMap<string, string>;
 }
 
+/** How far somebody has read a room. */
+export interface Mark {
+  readonly room: string;
+  readonly epoch: string;
+  readonly seq: number;
+}
+
 /** What to look for in a log of messages, downwards. */
 export interface SearchQuery {
   readonly room: string;
@@ -222,6 +229,12 @@ export interface Backplane {
 
   /** Sets one of a room's records; every subscriber hears it, this server's own before `done`. */
   setRecord(room: string, key: string, value: string, done: Done<object>): void;
+  /**
+   * Raises how far a reader has read a room: a record of the log `=` and the reader, under the room's name, JSON of epoch,
+   * seq and at, which subscribers hear like any other. Within an epoch it never goes back; one of another epoch replaces
+   * it. Kept are the marks of `marks` rooms, those raised last, for `markMs` after that.
+   */
+  raiseMark(reader: string, mark: Mark, done: Done<object>): void;
   /** Rooms that have a member, the fullest first. */
   rooms(limit: number, done: Done<{ rooms: readonly RoomSummary[] }>): void;
 

@@ -54,6 +54,7 @@ export interface ClusterStore<S> {
   /** A room that nobody uses any more is unloaded. */
   forget(room: string): void;
   putRecord(room: Room<S>, key: string, value: string): void;
+  dropRecord(room: Room<S>, key: string): void;
   /** Stores a session's nick, server and state, new or changed. */
   putSession(session: Session<S>): void;
   /** Removes a session and its places in rooms. */

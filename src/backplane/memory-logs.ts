@@ -79,6 +79,10 @@ export class MemoryLogs implements ClusterStore<{ readonly id: string }> {
     this.#log(room.name).records.set(key, value);
   }
 
+  dropRecord(room: Room<{ readonly id: string }>, key: string): void {
+    this.#log(room.name).records.delete(key);
+  }
+
   forget(): void {}
   putSession(): void {}
   dropSession(): void {}

@@ -20,6 +20,7 @@ import type {
   Done,
   HistoryPage,
   HistoryQuery,
+  Mark,
   Member,
   Publication,
   RoomSubscriber,
@@ -52,6 +53,7 @@ export type MemoryOperation =
   | "enter"
   | "leave"
   | "setRecord"
+  | "raiseMark"
   | "rooms";
 
 /** Settings of one server's connection. */
@@ -305,6 +307,13 @@ export class MemoryBackplane implements Backplane {
   setRecord(room: string, key: string, value: string, done: Done<object>): void {
     this.#answer("setRecord", done, () => {
       this.#store.state.setRecord(room, key, value);
+      return { ok: true };
+    });
+  }
+
+  raiseMark(reader: string, mark: Mark, done: Done<object>): void {
+    this.#answer("raiseMark", done, () => {
+      this.#store.state.raiseMark(reader, mark);
       return { ok: true };
     });
   }

@@ -15,6 +15,7 @@ import type {
   BackplaneFailure,
   Claimed,
   LogEntry,
+  Mark,
   Member,
   PresenceEvent,
   Publication,
@@ -23,6 +24,7 @@ import type {
 } from "./backplane.ts";
 import type { Announcer, ClusterStore, Room, Session } from "./cluster.ts";
 import { addOnce, removeFrom } from "./few.ts";
+import { markLog, oldestMark, raisedMark } from "./marks.ts";
 import { nickTaken, notHere, stale } from "./failures.ts";
 
 /** Where a publication ended up. */
@@ -327,6 +329,19 @@ export class ClusterState<S extends { readonly id: string }> {
     this.#store.putRecord(room, key, value);
     room.records.set(key, value);
     this.#announce.record(room, key, value);
+  }
+
+  /** See Backplane.raiseMark. */
+  raiseMark(reader: string, mark: Mark): void {
+    const room = this.room(markLog(reader));
+    const value = raisedMark(room.records.get(mark.room), mark, this.#options.now());
+    if (value === undefined) return;
+    this.setRecord(room.name, mark.room, value);
+    if (room.records.size <= backplaneLimits.marks) return;
+    const oldest = oldestMark(room.records);
+    if (oldest === undefined) return;
+    this.#store.dropRecord(room, oldest);
+    room.records.delete(oldest);
   }
 
   rooms(limit: number): RoomSummary[] {

@@ -36,6 +36,7 @@ export interface ClientOptions {
   /** A new id, unique over all runs of this program. */
   readonly newId: () => string;
   readonly author?: SessionOptions["author"];
+  readonly reader?: SessionOptions["reader"];
   readonly logger?: Logger;
 }
 

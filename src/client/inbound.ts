@@ -147,6 +147,7 @@ function makeSchemas() {
       ack: seq.exactOptional(),
       end: z.literal(true).exactOptional(),
     }),
+    read: z.looseObject({ type: z.literal("read"), positions: z.record(z.string(), position), id }),
     away: z.looseObject({
       type: z.literal("away"),
       room: z.string().exactOptional(),

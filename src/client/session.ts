@@ -19,6 +19,7 @@ import { nameKey, parseNick, parseRoom } from "../protocol/names.ts";
 import { AnswerTable } from "./answers.ts";
 import type { AnswerHandler } from "./answers.ts";
 import type { ClientListener, Failure } from "./events.ts";
+import { ReadMarks } from "./read-marks.ts";
 import { RoomSet } from "./room-set.ts";
 import type { RoomView } from "./rooms.ts";
 import { Sender } from "./sender.ts";
@@ -47,6 +48,8 @@ export interface SessionOptions {
   readonly newId: () => string;
   /** The person's secret in a cluster and the mark made of it, by which edits are known to be theirs. */
   readonly author?: ((cluster: string) => Author) | undefined;
+  /** The secret in a cluster that the person's devices share, by which they agree on what was read. */
+  readonly reader?: ((cluster: string) => string) | undefined;
 }
 
 /** See PROTOCOL.md, `send`. */
@@ -67,6 +70,8 @@ type Plain =
   | "typing"
   | "introduce"
   | "away"
+  | "identify"
+  | "read"
   | "ping";
 /** Such a request as its owner writes it: without an id it gets one, and defaults are the server's. */
 export type PlainRequest = {
@@ -86,6 +91,7 @@ export class Session {
   readonly #rooms: RoomSet;
   readonly #sender: Sender;
   readonly #answers: AnswerTable;
+  readonly #marks: ReadMarks;
   #nick: string;
   #welcome: Welcome | undefined;
   /** What this person says while away; undefined when not. Said again to a server that does not know it. */
@@ -111,6 +117,10 @@ export class Session {
         this.#emit({ kind: "received", message: error, rejoined: false });
         this.#sender.failRoom(room, error.code, error.message);
       },
+    });
+    this.#marks = new ReadMarks({
+      clock,
+      tell: (room, position) => this.request({ type: "read", room, position }).ok,
     });
     this.#sender = new Sender({
       ...shared,
@@ -162,6 +172,7 @@ export class Session {
     this.#attached = false;
     this.#online = false;
     this.#rooms.disconnected();
+    this.#marks.disconnected();
     this.#sender.disconnected();
     this.#answers.failAll(DISCONNECTED);
   }
@@ -249,6 +260,23 @@ export class Session {
     return true;
   }
 
+  /** Says who the person is, where that is known; again when it has become another. */
+  identify(): void {
+    const cluster = this.#welcome?.cluster;
+    const secret = cluster === undefined ? undefined : this.#options.reader?.(cluster);
+    if (secret === undefined) return;
+    this.request({ type: "identify", secret }, (answer) => {
+      // A server that does not know the request does without.
+      if (answer.ok) this.#marks.identified();
+    });
+  }
+
+  /** The person has read a room up to this seq. @param leaving see {@link ReadMarks.mark} */
+  markRead(room: string, seq: number, leaving = false): void {
+    const epoch = this.#rooms.rooms.get(room)?.position?.epoch;
+    if (epoch !== undefined) this.#marks.mark(room, { epoch, seq }, leaving);
+  }
+
   /** The nick to say hello with next, when the last one was refused. @throws ProtocolError `bad-nick` */
   useNick(nick: string): void {
     this.#nick = parseNick(nick);
@@ -272,6 +300,9 @@ export class Session {
         break;
       case "away":
         if (message.room === undefined) this.#away = message.away ? (message.text ?? "") : undefined;
+        break;
+      case "read":
+        this.#marks.heard(message.positions);
         break;
       case "going-away":
         this.#emit({ kind: "received", message, rejoined: false });
@@ -300,6 +331,8 @@ export class Session {
     this.#online = true;
     this.#host.welcomed(welcome, first);
     this.#emit({ kind: "received", message: welcome, rejoined: !first });
+    // Before the rooms: when they are joined it is known how far they were read.
+    this.identify();
     this.#rooms.welcomed(welcome);
     // A session that was given up meanwhile, and begun anew, is not away by itself.
     if (welcome.away !== undefined) this.#away = welcome.away;

@@ -13,6 +13,7 @@ import type { Group } from "./group.ts";
 import { HelloDeadlines } from "./hello-deadlines.ts";
 import { defaultHubLimits } from "./options.ts";
 import type { HubLimits, HubOptions } from "./options.ts";
+import { Readers } from "./readers.ts";
 import type { CacheBudget } from "./recent.ts";
 import type { RequestHandlers } from "./requests/handler.ts";
 import { persist } from "./retry.ts";
@@ -46,6 +47,7 @@ export class Core {
   readonly limits: HubLimits;
   readonly handlers: RequestHandlers;
   readonly rooms: Rooms;
+  readonly readers: Readers;
   /** Sessions that have not said hello. */
   readonly helloDeadlines: HelloDeadlines;
   readonly cacheBudget: CacheBudget = { bytes: 0 };
@@ -72,6 +74,7 @@ export class Core {
     this.handlers = handlers;
     this.random = options.random;
     this.rooms = new Rooms(this);
+    this.readers = new Readers(this);
     const rate = this.limits.relayPerSecondServer;
     this.relayBucket = new TokenBucket(rate, rate, this.clock.monotonic());
     this.roomLists = new RoomLists(this);
@@ -201,6 +204,7 @@ export class Core {
     for (const timer of this.#grace.values()) timer.stop();
     this.#grace.clear();
     this.helloDeadlines.stop();
+    this.readers.close();
     this.rooms.close();
   }
 }

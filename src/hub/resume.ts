@@ -63,6 +63,8 @@ function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: 
   session.helloLine = claims.helloLine;
   session.madeAt = claims.madeAt;
   core.register(session);
+  // Positions are told when they change; a hub that cannot follow them just now is no reason to lose the session.
+  if (claims.reader !== undefined) core.readers.enter(session, claims.reader, () => {});
   const views = viewsByName(handover.groups);
   if (!views.has(INBOX)) views.set(INBOX, undefined);
   let left = views.size;

@@ -16,6 +16,7 @@ import type { Core, Fate } from "./core.ts";
 import { encodeError, encodeFrom, NOTHING } from "./encode.ts";
 import { Exchange } from "./exchange.ts";
 import { Memberships } from "./memberships.ts";
+import type { Reader } from "./readers.ts";
 import { RelayDesk } from "./relay-desk.ts";
 import { RequestQueue } from "./request-queue.ts";
 import type { QueueOwner, Slot, Task } from "./request-queue.ts";
@@ -41,6 +42,8 @@ export class Session implements QueueOwner<ReadLine> {
   nick = "";
   /** What is said to others while this person is away; undefined when not. */
   away: string | undefined;
+  /** The person, if the client has said who it is (see `identify`). */
+  reader: Reader | undefined;
   helloLine = 0;
   /** See ResumeClaims. */
   madeAt = 0;
@@ -173,6 +176,7 @@ export class Session implements QueueOwner<ReadLine> {
       nick: this.nick,
       madeAt: this.madeAt,
       helloLine: this.helloLine,
+      ...(this.reader === undefined ? {} : { reader: this.reader.name }),
     });
   }
 
@@ -206,6 +210,7 @@ export class Session implements QueueOwner<ReadLine> {
     for (const group of this.memberships.all) {
       this.attachment.exit(this, group, fate !== "release" || !group.room.isInbox);
     }
+    this.#core.readers.leave(this);
     this.attachment.forget(this);
     this.#core.unregister(this, fate);
     if (this.unsure !== undefined) this.#core.settle(this.unsure.name, this.unsure.fate);

@@ -18,6 +18,8 @@ const claimsSchema = z.object({
   i: z.number().int(),
   /** The number of the connection's `hello` line. */
   l: z.number().int().min(1),
+  /** Whose device it is, if that is known. */
+  r: z.string().max(64).optional(),
 });
 
 /** What a token says. */
@@ -28,6 +30,8 @@ export interface ResumeClaims {
   readonly madeAt: number;
   /** Number of the line with `hello`. A hub that continues before this line was finished must answer it. */
   readonly helloLine: number;
+  /** The reader that the session has identified as (see readers.ts). */
+  readonly reader?: string;
 }
 
 /** Moves that are told apart; the product with a time in ms stays below 2^53 for some centuries. */
@@ -55,8 +59,9 @@ function sign(secret: Uint8Array, payload: string): string {
 
 /** Signs claims. */
 export function makeToken(secret: Uint8Array, claims: ResumeClaims): string {
-  const { session, nick, madeAt, helloLine } = claims;
-  const json = JSON.stringify({ s: session, n: nick, i: madeAt, l: helloLine });
+  const { session, nick, madeAt, helloLine, reader } = claims;
+  const more = reader === undefined ? {} : { r: reader };
+  const json = JSON.stringify({ s: session, n: nick, i: madeAt, l: helloLine, ...more });
   const payload = Buffer.from(json).toString("base64url");
   return `${payload}.${sign(secret, payload)}`;
 }
@@ -73,6 +78,6 @@ export function readToken(secret: Uint8Array, token: string): ResumeClaims | und
   if (!timingSafeEqual(Buffer.from(sign(secret, payload)), Buffer.from(proof))) return undefined;
   const checked = claimsSchema.safeParse(JSON.parse(Buffer.from(payload, "base64url").toString()));
   if (!checked.success) return undefined;
-  const { s, n, i, l } = checked.data;
-  return { session: s, nick: n, madeAt: i, helloLine: l };
+  const { s, n, i, l, r } = checked.data;
+  return { session: s, nick: n, madeAt: i, helloLine: l, ...(r === undefined ? {} : { reader: r }) };
 }

@@ -15,6 +15,7 @@ import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
 import type { Words } from "../tui/language/words.ts";
 import { addressesOf, makeClient, wordsOf, writeAddresses } from "./client/connect.ts";
+import { deviceCommand } from "./client/device.ts";
 import { DirectBackend } from "./client/direct/backend.ts";
 import { Memory } from "./client/memory.ts";
 import { clientMode } from "./flags/client.ts";
@@ -53,6 +54,8 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     words,
     mode: config.p2p,
     newId: () => `direct-${crypto.randomUUID()}`,
+    // A pipe has nothing to show a code to, and remembers nothing.
+    commands: person ? [deviceCommand(client, memory)] : [],
     load: async () => (await import("./client/direct/parts.ts")).openParts(config.data, config.downloads),
   });
   const chat = { client, backend, config, context, words, memory };

@@ -42,6 +42,8 @@ export const chatClientLimits = {
   nickRetryMs: 15_000,
   /** The longest delay between two such tries: somebody sits there and waits. */
   nickBackoffMostMs: 2_000,
+  /** Between two times that the server is told how far one room was read. */
+  readEveryMs: 3_000,
   /** From `bye` to closing all the same. */
   byeMs: 2_000,
   /** The longest delay that a `going-away` may ask for; more is a broken or hostile server. */

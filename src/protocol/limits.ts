@@ -175,6 +175,8 @@ export const hubLimits = {
   searchEntries: 10_000,
   /** The same in bytes of bodies: long messages cost more to look through than short ones. */
   searchBytes: 4 * MiB,
+  /** Between two writes of how far somebody has read one room: several devices, and a busy room that is watched. */
+  markEveryMs: 2_000,
   /** Members up to which `typing` is told on: in a crowd nobody can read who is about to speak. */
   typingMembers: 50,
   /** How long a hub tries to take over a session while the backplane cannot be reached. */
@@ -215,6 +217,12 @@ export const backplaneLimits = {
   bodyBytes: 64 * KiB,
   /** Characters of a log's name, a session's name or an idempotency key: a session and the longest request id. */
   nameCharacters: 256,
+  /** Rooms of which it is kept how far one person has read: twice what a session may be in. */
+  marks: 200,
+  /** How long that is kept after the last time it changed: a long holiday, as for the session's token and more. */
+  markMs: 92 * 24 * 3_600_000,
+  /** Between two rounds over all readers to forget what is older, at the keeper; Redis expires it by itself. */
+  markRoundMs: 3_600_000,
   /** Rooms that nobody is in or listens to, kept loaded where the cluster's state lives: inboxes of people who left. */
   idleRooms: 10_000,
 } as const;

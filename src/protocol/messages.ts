@@ -227,6 +227,12 @@ export interface Away {
   readonly text?: string;
   readonly id?: string;
 }
+/** How far the person has read rooms, by room: answers `identify` and `read`, and comes unasked from other devices. */
+export interface Read {
+  readonly type: "read";
+  readonly positions: Readonly<Record<string, Position>>;
+  readonly id?: string;
+}
 export interface Pong {
   readonly type: "pong";
   readonly id?: string;
@@ -270,6 +276,7 @@ export type ServerMessage =
   | Introduction
   | Relay
   | Away
+  | Read
   | Pong
   | GoingAway
   | Notice

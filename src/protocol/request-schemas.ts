@@ -110,6 +110,8 @@ export const requestSchemas = {
     ack: seq.optional(),
     end: z.literal(true).optional(),
   }),
+  identify: z.object({ ...request, type: z.literal("identify"), secret: z.string().min(32).max(128) }),
+  read: z.object({ ...request, type: z.literal("read"), room: name, position }),
   away: z.object({ ...request, type: z.literal("away"), away: z.boolean(), text: text.optional() }),
   ping: z.object({ ...request, type: z.literal("ping") }),
   bye: z.object({ ...request, type: z.literal("bye") }),

@@ -26,6 +26,8 @@ export interface ChatSession {
   join(room: string, history?: number, since?: Position): RoomView;
   leave(room: string): boolean;
   send(room: string, text: string, id?: string, extras?: SendExtras): Taken;
+  /** The person has read a room up to this seq; their other devices are told. Between peers nobody is. */
+  markRead?(room: string, seq: number, leaving?: boolean): void;
   request(request: PlainRequest, done?: AnswerHandler): Taken;
 }
 

@@ -10,9 +10,11 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { JournalWriter, readBatch } from "../../src/backplane/keeper/journal.ts";
 import { KeyBlock, KeyWindow } from "../../src/backplane/keeper/key-window.ts";
+import { MarkExpiry } from "../../src/backplane/keeper/mark-expiry.ts";
 import { TermLost } from "../../src/backplane/keeper/problem.ts";
 import { LogReader } from "../../src/backplane/keeper/reader.ts";
 import { openForReading, openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { backplaneLimits } from "../../src/protocol/limits.ts";
 import { text } from "../conformance/backplane-support.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { Keeper, storeFiles } from "./store-support.ts";
@@ -210,6 +212,31 @@ describe("a log file that another server is just making", () => {
       rmSync(directory, { recursive: true });
     }
     expect(problems).toEqual([]);
+  });
+});
+
+describe("how far people have read", () => {
+  test("is forgotten when it has not changed for long, and topics are not", () => {
+    const clock = new ManualClock();
+    const keeper = new Keeper(newFile(), clock, 100);
+    const { store } = keeper;
+    const room = (name: string) => keeper.room(name);
+    const mark = (at: number) => JSON.stringify({ epoch: "e", seq: 1, at });
+    store.begin();
+    store.putRecord(room("=old"), "lobby", mark(clock.now()));
+    store.putRecord(room("=old"), "ops", mark(clock.now() + backplaneLimits.markMs));
+    store.putRecord(room("lobby"), "topic", mark(0));
+    store.commit();
+    const expiry = new MarkExpiry(store, clock);
+    expect(expiry.due).toBe(false);
+    clock.advance(backplaneLimits.markMs + 1);
+    for (let slice = 0; expiry.due; slice += 1) {
+      expiry.slice();
+      expect(slice).toBeLessThan(5);
+    }
+    const kept = (name: string) => [...store.load(name).records].map(([key]) => key);
+    expect([kept("=old"), kept("lobby")]).toEqual([["ops"], ["topic"]]);
+    store.db.close();
   });
 });
 

@@ -1,6 +1,7 @@
 /** What every backplane promises of subscriptions, nicks, members, records and its own life. */
 import { describe, expect } from "bun:test";
 import type { Member, Snapshot } from "../../src/backplane/backplane.ts";
+import { backplaneLimits } from "../../src/protocol/limits.ts";
 import { answer, bytes, Follower, good, Server } from "./backplane-support.ts";
 import type { Declare } from "./backplane-support.ts";
 
@@ -416,6 +417,52 @@ export function peopleConformance(driver: string, promise: Declare): void {
     });
   });
 
+  describe(`${driver}: how far somebody has read`, () => {
+    const raise = (server: Server, reader: string, room: string, epoch: string, seq: number) =>
+      good((done) => server.plane.raiseMark(reader, { room, epoch, seq }, done));
+    const marks = ({ records }: { records: ReadonlyMap<string, string> }) =>
+      Object.fromEntries(
+        [...records].map(([room, value]) => {
+          const { epoch, seq } = JSON.parse(value) as { epoch: string; seq: number };
+          return [room, `${epoch} ${seq}`];
+        }),
+      );
+
+    promise("never goes back within an epoch, whoever says it, and is heard everywhere", async ([a, b]) => {
+      const here = await a!.follow("=ana");
+      const there = await b!.follow("=ana");
+      await raise(a!, "ana", "lobby", "e1", 7);
+      expect(marks(here)).toEqual({ lobby: "e1 7" });
+      await Promise.all([
+        raise(b!, "ana", "lobby", "e1", 9),
+        raise(a!, "ana", "lobby", "e1", 8),
+        raise(b!, "ana", "ops", "e1", 3),
+        raise(a!, "bob", "lobby", "e1", 99),
+      ]);
+      await raise(a!, "ana", "lobby", "e1", 5);
+      await there.when(() => there.records.size === 2 && marks(there)["lobby"] === "e1 9");
+      await here.when(() => marks(here)["lobby"] === "e1 9");
+      const said = there.heard.filter((word) => word.startsWith("record lobby"));
+      const seqs = said.map((word) => Number(/"seq":(\d+)/.exec(word)?.[1]));
+      expect(seqs).toEqual(seqs.toSorted((one, other) => one - other));
+      // The room was started anew: what was read of the former log says nothing.
+      await raise(b!, "ana", "lobby", "e2", 1);
+      await here.when(() => marks(here)["lobby"] === "e2 1");
+      expect(marks(await a!.follow("=bob"))).toEqual({ lobby: "e1 99" });
+    });
+
+    promise("is kept for the rooms that were read last, and survives a server", async ([a, b], cluster) => {
+      const rooms = backplaneLimits.marks + 3;
+      for (let n = 1; n <= rooms; n += 1) await raise(a!, "ana", `room${n}`, "e1", n);
+      await raise(a!, "ana", "room4", "e1", 40);
+      await cluster.vanish(a!.plane);
+      const { records } = await b!.follow("=ana");
+      expect(records.size).toBe(backplaneLimits.marks);
+      expect(marks({ records })["room4"]).toBe("e1 40");
+      expect(marks({ records })[`room${rooms}`]).toBe(`e1 ${rooms}`);
+    });
+  });
+
   describe(`${driver}: life`, () => {
     promise("a stopped backplane answers every call with a failure and hears nothing", async ([a, b]) => {
       const follower = await a!.follow("lobby");
@@ -432,10 +479,11 @@ export function peopleConformance(driver: string, promise: Declare): void {
         answer((done) => a!.plane.enter("lobby", "s", done)),
         answer((done) => a!.plane.leave("lobby", "s", done)),
         answer((done) => a!.plane.setRecord("lobby", "k", "v", done)),
+        answer((done) => a!.plane.raiseMark("r", { room: "lobby", epoch: "e", seq: 1 }, done)),
         answer((done) => a!.plane.rooms(1, done)),
       ]);
       expect(failed.map((result) => (result.ok ? "ok" : result.code))).toEqual(
-        Array.from({ length: 10 }, () => "unavailable"),
+        Array.from({ length: 11 }, () => "unavailable"),
       );
       a!.plane.release("s");
       a!.plane.tell("s", "x");

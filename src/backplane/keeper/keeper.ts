@@ -23,6 +23,7 @@ import type {
   Done,
   HistoryPage,
   HistoryQuery,
+  Mark,
   Member,
   Publication,
   RoomSubscriber,
@@ -353,6 +354,12 @@ export class KeeperBackplane implements Backplane {
   setRecord(room: string, key: string, value: string, done: Done<object>): void {
     this.#ask(done, (writer, number) => {
       writer.begin(Op.SetRecord).u32(number).field(room).field(key).text(value).end();
+    });
+  }
+
+  raiseMark(reader: string, { room, epoch, seq }: Mark, done: Done<object>): void {
+    this.#ask(done, (writer, number) => {
+      writer.begin(Op.RaiseMark).u32(number).field(reader).field(room).field(epoch).f64(seq).end();
     });
   }
 

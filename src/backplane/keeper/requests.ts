@@ -52,6 +52,7 @@ const asked: ReadonlySet<number> = new Set([
   Op.Enter,
   Op.Leave,
   Op.SetRecord,
+  Op.RaiseMark,
   Op.Rooms,
 ]);
 
@@ -191,6 +192,12 @@ function answer(state: ClusterState<Peer>, peer: Peer, reader: FrameReader, numb
     }
     case Op.SetRecord: {
       state.setRecord(reader.field(), reader.field(), reader.text());
+      peer.answer(number, {});
+      return;
+    }
+    case Op.RaiseMark: {
+      const name = reader.field();
+      state.raiseMark(name, { room: reader.field(), epoch: reader.field(), seq: reader.f64() });
       peer.answer(number, {});
       return;
     }

@@ -212,6 +212,11 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     this.#statements.putRecord.run(room.id, key, value);
   }
 
+  dropRecord(room: Room<StoredServer>, key: string): void {
+    this.#rows += 1;
+    this.#statements.dropRecord.run(room.id, key);
+  }
+
   putSession({ session, nick, owner, fence, away }: Session<StoredServer>): void {
     this.#rows += 1;
     this.#statements.putSession.run(session, nick, owner, fence, away ?? null);
@@ -281,6 +286,7 @@ function prepare(db: Database) {
       "SELECT key, value FROM records WHERE room = ?",
     ),
     putRecord: statement<never, [number, string, string]>("REPLACE INTO records VALUES (?, ?, ?)"),
+    dropRecord: statement<never, [number, string]>("DELETE FROM records WHERE room = ? AND key = ?"),
     putSession: statement<never, [string, string, string, number, string | null]>(
       "REPLACE INTO sessions (session, nick, server, fence, away) VALUES (?, ?, ?, ?, ?)",
     ),

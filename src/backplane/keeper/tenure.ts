@@ -14,6 +14,7 @@ import { listen, removeSocketFile } from "../../net/listener.ts";
 import type { Listener } from "../../net/listener.ts";
 import { Checkpointer, walBytesOf } from "./checkpointer.ts";
 import { Compactor } from "./compactor.ts";
+import { MarkExpiry } from "./mark-expiry.ts";
 import { markDurable, takeOffice } from "./office.ts";
 import { problemOf } from "./problem.ts";
 import type { StoreProblem, TermLost } from "./problem.ts";
@@ -71,6 +72,7 @@ export class Tenure {
   readonly #service: KeeperService;
   readonly #compactor: Compactor;
   readonly #sweeper: Sweeper;
+  readonly #markExpiry: MarkExpiry;
   readonly #checkpointer: Checkpointer;
   readonly #upkeep: Upkeep;
   readonly #door: { listener: Listener; path: string };
@@ -145,6 +147,7 @@ export class Tenure {
     this.#store = new KeeperStore(db, { term, seed, keyWindowEntries });
     this.#compactor = new Compactor(this.#store, clock, limits, keyWindowEntries);
     this.#sweeper = new Sweeper(this.#store, clock, { keepMessages, keepDays });
+    this.#markExpiry = new MarkExpiry(this.#store, clock);
     this.#service = new KeeperService({
       store: this.#store,
       file,
@@ -193,6 +196,7 @@ export class Tenure {
   }
 
   #sweepSlice(): void {
+    if (this.#markExpiry.due) this.#work("expiry", () => this.#markExpiry.slice());
     if (!this.#sweeper.wanted) return;
     this.#work("retention", () => this.#sweeper.slice(this.#settings.limits.sliceMs));
   }

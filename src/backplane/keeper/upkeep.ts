@@ -7,12 +7,12 @@
 import type { Logger } from "../../protocol/logger.ts";
 import { problemOf, TermLost } from "./problem.ts";
 
-export type UpkeepKind = "moving" | "retention";
+export type UpkeepKind = "moving" | "retention" | "expiry";
 
 export class Upkeep {
   readonly #file: string;
   readonly #log: Logger;
-  readonly #problems: Record<UpkeepKind, string> = { moving: "", retention: "" };
+  readonly #problems: Record<UpkeepKind, string> = { moving: "", retention: "", expiry: "" };
 
   constructor(file: string, log: Logger) {
     this.#file = file;

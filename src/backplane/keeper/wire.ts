@@ -44,6 +44,8 @@ export const Op = {
   Goodbye: 14,
   /** u32 number, u8 away, field session, text. */
   SetAway: 15,
+  /** u32 number, field reader, field room, field epoch, f64 seq. */
+  RaiseMark: 16,
 
   /** JSON {@link Welcome}: the answer to Hello. */
   Welcome: 32,

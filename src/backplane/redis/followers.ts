@@ -116,6 +116,13 @@ export class Followers implements FollowerSource {
     for (const follower of this.#followers.values()) follower.catchUp();
   }
 
+  /** Runs a script that sets a record. Resolves when this server's subscriber has heard of it. */
+  async record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
+    const [epoch, v] = await this.#parts.scripts.room(script, room, args);
+    await new Promise<void>((heard) => this.changed(room, String(epoch), Number(v), heard));
+    return {};
+  }
+
   /** Runs `then` when this server's subscriber, if there is one, has heard of a change. */
   changed(room: string, epoch: string, v: number, then: () => void): void {
     const follower = this.#followers.get(room);

@@ -21,6 +21,7 @@ import type {
   Done,
   HistoryPage,
   HistoryQuery,
+  Mark,
   Member,
   Publication,
   RoomSubscriber,
@@ -28,6 +29,7 @@ import type {
   Snapshot,
 } from "../backplane.ts";
 import { checkPublication, unavailable } from "../failures.ts";
+import { markLog } from "../marks.ts";
 import type { RedisAddress } from "./address.ts";
 import { isFinal, messageOf, RedisStore } from "./client.ts";
 import { Comparison } from "./comparison.ts";
@@ -365,11 +367,12 @@ export class RedisBackplane implements Backplane {
   }
 
   setRecord(room: string, key: string, value: string, done: Done<object>): void {
-    this.#ask<object>(done, async () => {
-      const [epoch, v] = await this.#scripts.room("record", room, [key, value]);
-      await new Promise<void>((heard) => this.#followers.changed(room, String(epoch), Number(v), heard));
-      return {};
-    });
+    this.#ask<object>(done, () => this.#followers.record("record", room, [key, value]));
+  }
+
+  raiseMark(reader: string, { room, epoch, seq }: Mark, done: Done<object>): void {
+    const args = [room, epoch, ...[seq, backplaneLimits.marks, backplaneLimits.markMs].map(String)];
+    this.#ask<object>(done, () => this.#followers.record("mark", markLog(reader), args));
   }
 
   rooms(limit: number, done: Done<{ rooms: readonly RoomSummary[] }>): void {

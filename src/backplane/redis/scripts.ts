@@ -17,6 +17,7 @@
  * time, then its body), `p` presence and `r` a record (v, then JSON), `x` a new epoch.
  */
 import { createHash } from "node:crypto";
+import { raiseMark } from "./mark-script.ts";
 
 /** Keys of a room, in the order in which room scripts expect them. */
 export const roomParts = ["meta", "log", "keys", "members", "records"] as const;
@@ -215,6 +216,10 @@ return {epoch, v}`,
 redis.call('HSET', RECORDS, ARGV[6], ARGV[7])
 changed('r', cjson.encode({key = ARGV[6], value = ARGV[7]}))
 return {epoch, v}`,
+
+  /** ARGV: room, epoch, seq, marks kept, ms kept. Raises how far a room was read → epoch, v. */
+  mark: `${room}
+${raiseMark}`,
 
   /** ARGV: session, nick, nick's key, fence, server → ok, born, rooms, `:` and what is said while away | taken | stale. */
   claim: `${people}

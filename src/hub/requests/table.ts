@@ -6,6 +6,7 @@ import { history } from "./history.ts";
 import { introduce, relay } from "./introduce.ts";
 import { join, leave } from "./join.ts";
 import { members, nick, rooms, typing, whois } from "./people.ts";
+import { identify, read } from "./read.ts";
 import { search } from "./search.ts";
 import { send } from "./send.ts";
 import { bye, ping } from "./simple.ts";
@@ -27,6 +28,8 @@ export const requestHandlers: RequestHandlers = {
   introduce,
   relay,
   away,
+  identify,
+  read,
   ping,
   bye,
 };

@@ -52,7 +52,12 @@ export function makeClient(addresses: readonly Address[], nick: string, memory?:
       count += 1;
       return `${run}-${count}`;
     },
-    ...(memory === undefined ? {} : { author: (cluster: string) => memory.author(cluster) }),
+    ...(memory === undefined
+      ? {}
+      : {
+          author: (cluster: string) => memory.author(cluster),
+          reader: (cluster: string) => memory.reader(cluster),
+        }),
   });
 }
 

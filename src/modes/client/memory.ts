@@ -71,11 +71,31 @@ export class Memory {
    * what proves authorship elsewhere.
    */
   author(cluster: string): Author {
-    this.#data.author ??= Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
-    const proof = createHmac("sha256", Buffer.from(this.#data.author, "hex"))
-      .update(`rtchat author 1\n${cluster}`)
-      .digest("base64url");
+    const proof = this.#derived("author", cluster);
     return { proof, by: createHash("sha256").update(proof).digest("base64url") };
+  }
+
+  /**
+   * The secret by which the person's devices agree on what was read. Another one than what proves authorship, because
+   * every server of the cluster is told it.
+   */
+  reader(cluster: string): string {
+    return this.#derived("reader", cluster);
+  }
+
+  #derived(purpose: "author" | "reader", cluster: string): string {
+    return createHmac("sha256", this.secret).update(`rtchat ${purpose} 1\n${cluster}`).digest("base64url");
+  }
+
+  /** What makes this person the same one on another device: 32 bytes, made when they are first needed. */
+  get secret(): Uint8Array {
+    this.#data.author ??= Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
+    return Buffer.from(this.#data.author, "hex");
+  }
+
+  /** This device is one of the person who has this secret. */
+  set secret(secret: Uint8Array) {
+    this.#data.author = Buffer.from(secret).toString("hex");
   }
 
   /** How far a room was read. */

@@ -106,6 +106,10 @@ export const english = {
   whoisHere: (nick: string, rooms: string) =>
     rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,
   whoisGone: (nick: string) => `nobody called ${nick} is connected`,
+  deviceHow: "write this on your other device, in the chat of rtchat client:",
+  deviceSecret: "then both know what you have read. Who has this code is you: show it to nobody",
+  deviceBad: "that is no device code, or has a typing mistake; /device on the other device shows it",
+  deviceSame: "this device is yours like the other: what you read on one is read on both",
   youAway: (text: string) =>
     text === ""
       ? "you are away; /back or a message ends it"
@@ -293,6 +297,7 @@ export const english = {
     jump: ["/jump NUMBER", "show a message that was found, with what was said around it"],
     whois: ["/whois NICK", "whether somebody is connected, and where you meet"],
     away: ["/away [TEXT]", "be away, with something to tell others; a message of yours ends it"],
+    device: ["/device [CODE]", "make another device yours too, so that both know what you have read"],
     back: ["/back", "be back"],
     ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],
     mute: ["/mute [ROOM]", "let a room be silent, or not any more"],

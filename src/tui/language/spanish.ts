@@ -106,6 +106,11 @@ export const spanish: Words = {
       ? `${nick} está conectado; no compartís ninguna sala`
       : `${nick} está conectado; coincidís en ${rooms}`,
   whoisGone: (nick) => `no hay nadie conectado que se llame ${nick}`,
+  deviceHow: "escribe esto en tu otro dispositivo, en el chat de rtchat client:",
+  deviceSecret: "entonces ambos saben qué has leído. Quien tiene este código eres tú: no lo enseñes a nadie",
+  deviceBad:
+    "eso no es un código de dispositivo, o tiene una errata; /device en el otro dispositivo lo muestra",
+  deviceSame: "este dispositivo es tuyo como el otro: lo que lees en uno está leído en ambos",
   youAway: (text) =>
     text === ""
       ? "estás ausente; /back o un mensaje lo termina"
@@ -293,6 +298,7 @@ export const spanish: Words = {
     jump: ["/jump NÚMERO", "ver un mensaje encontrado, con lo que se dijo alrededor"],
     whois: ["/whois NOMBRE", "si alguien está conectado, y dónde coincidís"],
     away: ["/away [TEXTO]", "estar ausente, con algo que decir a los demás; un mensaje tuyo lo termina"],
+    device: ["/device [CÓDIGO]", "hacer tuyo otro dispositivo, para que ambos sepan qué has leído"],
     back: ["/back", "estar de vuelta"],
     ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
     mute: ["/mute [SALA]", "callar una sala, o volver a oírla"],

@@ -336,6 +336,7 @@ export class LineChat {
       this.#spoken.push(message);
       if (this.#spoken.length > screenLimits.mentions) this.#spoken.shift();
     }
+    if (!room.startsWith("@")) this.#options.backend.session.markRead?.(room, seq);
     if (this.#people.ignores(from) || this.#muted.has(room)) return;
     this.#print(...this.#format.message(message, me, this.#target));
   }

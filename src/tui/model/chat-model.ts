@@ -15,13 +15,15 @@ import { INBOX } from "../../protocol/messages.ts";
 import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 import type { RoomView, SendExtras } from "../backend.ts";
-import { reasonIn } from "../language/words.ts";
 import { Absences } from "./absences.ts";
 import { isChange } from "./changes.ts";
+import { ConnectionNotes } from "./connection-notes.ts";
 import { itemOf } from "./log.ts";
 import { mentions } from "./mentions.ts";
 import { presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
+import { further, Reading, readElsewhere } from "./reading.ts";
+import type { Weight } from "./reading.ts";
 import type { ChatModelOptions } from "./options.ts";
 import { RoomModel, trimFullest } from "./room-model.ts";
 
@@ -38,18 +40,19 @@ export class ChatModel {
   #active: string;
   /** The person looks at the end of the room in front. */
   #looking = true;
-  #wasOnline = false;
-  /** The person knows that the nick is tried again. */
-  #nickHeld = false;
+  readonly #connectionNotes: ConnectionNotes;
   #messages = 0;
+  readonly #reading = new Reading();
   #closed: string | undefined;
 
   constructor(options: ChatModelOptions, room: string) {
     this.#options = options;
+    this.#connectionNotes = new ConnectionNotes(options.words);
     this.#active = options.backend.session.join(room).name;
     this.#open(this.#active);
     options.backend.on((event) => {
       this.#hear(event);
+      this.#tellRead();
       options.changed();
     });
   }
@@ -110,6 +113,7 @@ export class ChatModel {
     if (room.name === this.#active) return;
     const before = this.#rooms.get(this.#active);
     if (before !== undefined) before.markerSeq = undefined;
+    this.#tellRead(true);
     this.#active = room.name;
     room.markerSeq = room.unread > 0 ? room.readSeq : undefined;
     this.#read(room);
@@ -144,6 +148,21 @@ export class ChatModel {
     room.unread = 0;
     room.mentions = 0;
     room.readSeq = room.log.newestSeq ?? room.readSeq;
+    this.#tellRead();
+  }
+
+  /** The person's other devices are to know how far the room in front was read. */
+  #tellRead(leaving = false): void {
+    const room = this.#rooms.get(this.#active);
+    if (room?.readSeq === undefined || room.isDirect) return;
+    this.#options.backend.session.markRead?.(room.name, room.readSeq, leaving);
+  }
+
+  /** How a message counts, if it is not read. */
+  #weigh(message: Message, isDirect: boolean): Weight {
+    if (isChange(message) || this.people.ignores(message.from)) return "nothing";
+    if (nameKey(message.from) === nameKey(this.me)) return "nothing";
+    return isDirect || mentions(message.text, this.me) ? "spoken" : "unread";
   }
 
   /** Sends to a room or `@nick`, and shows it as on its way. */
@@ -163,16 +182,14 @@ export class ChatModel {
 
   /** Sends again what failed in a room. @returns how many */
   retry(room: RoomModel): number {
-    const failed = room.pending.filter(({ state }) => state === "failed");
-    room.pending = room.pending.filter(({ state }) => state !== "failed");
+    const failed = room.takeFailed();
     for (const { text, extras } of failed) this.send(room.name, text, extras);
     return failed.length;
   }
 
   /** Gives up what failed in a room. @returns the texts */
   dropFailed(room: RoomModel): string[] {
-    const failed = room.pending.filter(({ state }) => state === "failed");
-    room.pending = room.pending.filter(({ state }) => state !== "failed");
+    const failed = room.takeFailed();
     this.#options.changed();
     return failed.map(({ text }) => text);
   }
@@ -255,30 +272,8 @@ export class ChatModel {
   }
 
   #connected(connection: ConnectionState): void {
-    const { words } = this.#options;
-    switch (connection.state) {
-      case "online":
-        if (connection.first) this.note(words.online(connection.server, connection.nick));
-        this.#wasOnline = true;
-        break;
-      case "waiting":
-        if (connection.code === "nick-taken") {
-          if (!this.#nickHeld) this.note(`${words.nickHeld(connection.reason)}; ${words.nickOther}`, true);
-          this.#nickHeld = true;
-        } else if (!this.#wasOnline && connection.attempt === 1) {
-          this.note(words.waiting(connection.address, reasonIn(words, connection), words.seconds("1")), true);
-          if (connection.code === "ECONNREFUSED") this.note(words.startOne);
-        }
-        break;
-      case "needs-nick":
-        this.#nickHeld = false;
-        this.note(words.nickRefused(connection.message), true);
-        break;
-      case "closed":
-        if (connection.code !== "closed") this.#closed = connection.message;
-        break;
-      default:
-    }
+    for (const { text, warning } of this.#connectionNotes.news(connection)) this.note(text, warning);
+    if (connection.state === "closed" && connection.code !== "closed") this.#closed = connection.message;
   }
 
   #sent(outcome: SendOutcome): void {
@@ -322,6 +317,13 @@ export class ChatModel {
       case "away":
         if (message.room === undefined && message.id === undefined && !message.away) this.note(words.youBack);
         break;
+      case "read":
+        this.#reading.hear(message.positions);
+        for (const room of this.#rooms.values()) {
+          const seq = this.#reading.of(room.name, this.view(room)?.position?.epoch);
+          readElsewhere(room, seq ?? 0, (one) => this.#weigh(one, false));
+        }
+        break;
       case "typing":
         if (nameKey(message.nick) === nameKey(this.me)) break;
         this.#rooms.get(message.room)?.typing.set(message.nick, this.#options.now() + screenLimits.typingMs);
@@ -348,7 +350,8 @@ export class ChatModel {
     }
     const room = this.#open(joined.room);
     if (!rejoined) {
-      room.readSeq = this.#options.remembered?.(joined.room, joined.epoch) ?? room.readSeq;
+      const remembered = this.#options.remembered?.(joined.room, joined.epoch) ?? room.readSeq;
+      room.readSeq = further(remembered, this.#reading.of(joined.room, joined.epoch));
       room.more = (joined.messages[0]?.seq ?? 1) > 1;
     }
     for (const message of joined.messages) this.#message(message, rejoined);
@@ -373,11 +376,11 @@ export class ChatModel {
       room.readSeq = message.seq;
       return;
     }
-    const quiet = isChange(message) || this.people.ignores(message.from);
-    const spoken = !quiet && (room.isDirect || mentions(message.text, this.me));
+    const weight = this.#weigh(message, room.isDirect);
+    const spoken = weight === "spoken";
     const beyond = room.readSeq === undefined ? live : message.seq > room.readSeq;
     if (room.name === this.#active && this.#looking && live) room.readSeq = message.seq;
-    else if (beyond && !quiet) {
+    else if (beyond && weight !== "nothing") {
       room.unread += 1;
       if (spoken) room.mentions += 1;
     }

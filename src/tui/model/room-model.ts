@@ -38,6 +38,13 @@ export class RoomModel {
     this.name = name;
   }
 
+  /** Takes away what was not sent. */
+  takeFailed(): readonly Pending[] {
+    const failed = this.pending.filter(({ state }) => state === "failed");
+    this.pending = this.pending.filter(({ state }) => state !== "failed");
+    return failed;
+  }
+
   get isDirect(): boolean {
     return this.name.startsWith("@");
   }

@@ -14,6 +14,7 @@ import type {
   Done,
   HistoryPage,
   HistoryQuery,
+  Mark,
   LogEntry,
   Member,
   PresenceEvent,
@@ -22,6 +23,7 @@ import type {
   RoomSummary,
   Snapshot,
 } from "../../../src/backplane/backplane.ts";
+import { markLog, raisedMark } from "../../../src/backplane/marks.ts";
 import type { Clock, Random } from "../../../src/protocol/clock.ts";
 import { nameKey } from "../../../src/protocol/names.ts";
 
@@ -373,6 +375,13 @@ export class FakeBackplane implements Backplane {
       }
       return { ok: true };
     });
+  }
+
+  raiseMark(reader: string, mark: Mark, done: Done<object>): void {
+    const log = markLog(reader);
+    const value = raisedMark(this.#cluster.log(log).records.get(mark.room), mark, this.#cluster.clock.now());
+    if (value === undefined) this.#answer("raiseMark", reader, "ordered", done, () => ({ ok: true }));
+    else this.setRecord(log, mark.room, value, done);
   }
 
   rooms(limit: number, done: Done<{ rooms: readonly RoomSummary[] }>): void {

@@ -193,6 +193,7 @@ export class SimClient {
       case "introduction":
       case "relay":
       case "away":
+      case "read":
       case "pong":
       case "going-away":
       case "notice":

@@ -33,6 +33,8 @@ export interface DirectBackendOptions {
   readonly mode: "auto" | "relay" | "off";
   readonly newId: () => string;
   readonly load: () => Promise<DirectParts>;
+  /** Commands beside those of direct paths. */
+  readonly commands?: readonly Command[];
 }
 
 /** See the head of this file. */
@@ -73,7 +75,8 @@ export class DirectBackend implements ChatBackend, ChatSession {
     });
     this.#files = new DirectFiles(this.#paths, words, () => this.nick);
     this.#fileTeller = new FileTeller({ words, nameOf: (peer) => this.#files.nameOf(peer), emit });
-    this.commands = [...directCommands(this.#paths, mode !== "off"), ...fileCommands(this.#files)];
+    const own = [...directCommands(this.#paths, mode !== "off"), ...fileCommands(this.#files)];
+    this.commands = [...own, ...(options.commands ?? [])];
     client.on((event) => this.#hear(event));
   }
 
@@ -152,6 +155,10 @@ export class DirectBackend implements ChatBackend, ChatSession {
 
   get unacknowledged(): number {
     return this.#client.session.unacknowledged + this.#paths.pending;
+  }
+
+  markRead(room: string, seq: number, leaving?: boolean): void {
+    this.#client.session.markRead(room, seq, leaving);
   }
 
   join(room: string, history?: number, since?: Position): RoomView {
