@@ -9,6 +9,7 @@
  * comes by here once, is logged, and has its consequences: who waits is tried again, trunks of removed backends end.
  */
 import { Edge } from "../edge/edge.ts";
+import type { EdgeTls } from "../edge/newcomer.ts";
 import type { Listener } from "../net/listener.ts";
 import { connectionsOpen, descriptorLimit } from "../net/descriptors.ts";
 import type { Address } from "../protocol/address.ts";
@@ -52,7 +53,7 @@ export interface BalancerOptions {
   readonly door: Omit<DoorOptions, "clock" | "freeDescriptors">;
   /** Sources whose connections begin with a PROXY header. */
   readonly isProxy?: ((ip: string) => boolean) | undefined;
-  readonly tls?: Bun.TLSOptions | undefined;
+  readonly tls?: EdgeTls | undefined;
   /** Which worker this is, from 0; its rotation begins there. */
   readonly worker?: number;
 }

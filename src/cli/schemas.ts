@@ -7,6 +7,7 @@ import {
   parseAddressList,
   parseHost,
   parsePort,
+  parseServerList,
   parseWeightedList,
 } from "../protocol/address.ts";
 import { parseNick, parseRoom, quote } from "../protocol/names.ts";
@@ -36,6 +37,10 @@ export const addressSchema = (defaults: AddressDefaults = {}) =>
 /** Addresses separated by commas. */
 export const addressListSchema = (defaults: AddressDefaults = {}) =>
   parsedBy((text) => parseAddressList(text, defaults));
+
+/** Addresses of servers separated by commas, each with `tls://` before it or not. */
+export const serverListSchema = (defaults: AddressDefaults = {}) =>
+  parsedBy((text) => parseServerList(text, defaults));
 
 /** Addresses separated by commas, each with an optional weight: `8001*3,8002`. */
 export const weightedListSchema = parsedBy((text) => parseWeightedList(text));

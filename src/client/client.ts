@@ -9,8 +9,8 @@
  * Invariant: at most one link exists; every state but `closed` and `needs-nick` has a timer or a link that leads out
  * of it, so a client that is wanted comes back without being asked.
  */
-import { formatAddress } from "../protocol/address.ts";
-import type { Address } from "../protocol/address.ts";
+import { formatServer } from "../protocol/address.ts";
+import type { ServerAddress } from "../protocol/address.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import { chatClientLimits } from "../protocol/limits.client.ts";
 import { LineSplitter, eachLine } from "../protocol/lines.ts";
@@ -26,7 +26,7 @@ import type { SessionOptions } from "./session.ts";
 
 export interface ClientOptions {
   /** Tried in this order; at least one. */
-  readonly addresses: readonly Address[];
+  readonly addresses: readonly ServerAddress[];
   readonly nick: string;
   /** The program and its version, for operators. */
   readonly client: string;
@@ -105,7 +105,7 @@ export class Client {
     this.#emit({ kind: "connection", connection });
   }
 
-  get #address(): Address {
+  get #address(): ServerAddress {
     const address = this.#options.addresses[this.#next];
     if (address === undefined) throw new RangeError("a client needs at least one address");
     return address;
@@ -182,7 +182,7 @@ export class Client {
     this.#left -= 1;
     this.#attempt += 1;
     this.#splitter = new LineSplitter(chatClientLimits.lineBytes);
-    this.#become({ state: "connecting", address: formatAddress(address), attempt: this.#attempt });
+    this.#become({ state: "connecting", address: formatServer(address), attempt: this.#attempt });
     // A listener may have closed the client.
     if (this.#connection.state !== "connecting") return;
     const link = this.#options.dial(address, {
@@ -242,7 +242,7 @@ export class Client {
     this.#pinged = false;
     this.#timers.keepAlive = clock.every(chatClientLimits.pingMs / 4, () => this.#keepAlive());
     const { nick } = this.#session;
-    const address = formatAddress(this.#address);
+    const address = formatServer(this.#address);
     this.#become({ state: "online", address, server, nick, first, resumed });
   }
 
@@ -260,7 +260,7 @@ export class Client {
   /** The link failed or is given up: the next address, or wait. */
   #lost(reason: string, code: string, mostMs: number = chatClientLimits.backoffMostMs): void {
     const { clock, random, addresses } = this.#options;
-    const address = formatAddress(this.#address);
+    const address = formatServer(this.#address);
     const wasOnline = this.#onlineSince !== undefined;
     if (this.#onlineSince !== undefined) {
       const good = clock.monotonic() - this.#onlineSince >= chatClientLimits.stableMs;

@@ -1,7 +1,7 @@
 /**
  * What the client needs of a network: one way to dial. net/ has the real one; tests have one that breaks on purpose.
  */
-import type { Address } from "../protocol/address.ts";
+import type { ServerAddress } from "../protocol/address.ts";
 
 /** What a connection tells. Called synchronously; after `closed` nothing more. */
 export interface LinkHandlers {
@@ -26,4 +26,4 @@ export interface Link {
 }
 
 /** Starts connecting. Never calls a handler before it returns. */
-export type Dial = (address: Address, handlers: LinkHandlers) => Link;
+export type Dial = (address: ServerAddress, handlers: LinkHandlers) => Link;

@@ -5,7 +5,8 @@ import type { Connection } from "../net/connection.ts";
 import type { Clock } from "../protocol/clock.ts";
 import { chatClientLimits } from "../protocol/limits.client.ts";
 import type { Dial, Link, LinkHandlers } from "./link.ts";
-import type { Address } from "../protocol/address.ts";
+import type { TlsTrust } from "../net/tls-trust.ts";
+import type { ServerAddress } from "../protocol/address.ts";
 
 const encoder = new TextEncoder();
 
@@ -16,11 +17,12 @@ class NetLink implements Link {
   /** Nothing more is told. */
   #silent = false;
 
-  constructor(clock: Clock, to: Address, handlers: LinkHandlers) {
+  constructor(clock: Clock, to: ServerAddress, trust: TlsTrust, handlers: LinkHandlers) {
     this.#handlers = handlers;
     const { outboxBytes, lineBytes: highWaterBytes, byeMs: lingerMs } = chatClientLimits;
     dial({
       to,
+      ...(to.tls === true ? { tls: trust } : {}),
       settings: { clock, limits: { outboxBytes, highWaterBytes, lingerMs } },
       // A backstop: the client's own deadline comes first.
       timeoutMs: chatClientLimits.dialMs * 2,
@@ -67,7 +69,7 @@ class NetLink implements Link {
   }
 }
 
-/** Dials over TCP. */
-export function netDial(clock: Clock): Dial {
-  return (address, handlers) => new NetLink(clock, address, handlers);
+/** Dials over TCP, with TLS where an address asks for it. @param trust whom to believe then; by default the system */
+export function netDial(clock: Clock, trust: TlsTrust = {}): Dial {
+  return (address, handlers) => new NetLink(clock, address, trust, handlers);
 }

@@ -18,7 +18,7 @@ import type { Gate } from "./gate.ts";
 import { TrunkLink } from "./link.ts";
 import type { LinkOwner } from "./link.ts";
 import { Newcomer } from "./newcomer.ts";
-import type { NewcomerOwner } from "./newcomer.ts";
+import type { EdgeTls, NewcomerOwner } from "./newcomer.ts";
 import { Placement } from "./placement.ts";
 import type { EdgeObserver, Router } from "./router.ts";
 import { Session } from "./session.ts";
@@ -47,7 +47,7 @@ export interface EdgeOptions {
   readonly gate?: Gate;
   readonly limits?: Partial<EdgeLimits>;
   /** Clients may come with TLS; without it a TLS handshake is refused. */
-  readonly tls?: Bun.TLSOptions;
+  readonly tls?: EdgeTls;
   /**
    * Takes connections that begin as a trunk over: a server's (see TrunkAcceptor.accept).
    * @param first what they began with

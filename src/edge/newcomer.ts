@@ -12,10 +12,18 @@ import type { Gate } from "./gate.ts";
 import { answerToStranger, trunkFirstByte } from "./stranger.ts";
 import { errorLine } from "./words.ts";
 
+/** TLS at an edge. */
+export interface EdgeTls {
+  /** Certificate and key for a client that comes now. Must not throw. */
+  options(): Bun.TLSOptions;
+  /** Clients without TLS are refused. */
+  readonly required: boolean;
+}
+
 /** What a newcomer needs of its edge. */
 export interface NewcomerOwner {
   readonly gate: Gate | undefined;
-  readonly tls: Bun.TLSOptions | undefined;
+  readonly tls: EdgeTls | undefined;
   /** Whether trunks are taken here. */
   readonly takesTrunks: boolean;
   /** Counts a connection of `ip` in. @returns why not */
@@ -26,6 +34,10 @@ export interface NewcomerOwner {
   newcomerIsTrunk(newcomer: Newcomer, first: Uint8Array): void;
   /** It is gone, or will be. */
   newcomerLeft(newcomer: Newcomer): void;
+}
+
+function needsTls(): Uint8Array {
+  return errorLine("not-a-client", "this port takes TLS only; connect with rtchat client --tls");
 }
 
 /** See the head of this file. */
@@ -112,14 +124,14 @@ export class Newcomer implements ConnectionHandlers {
     const { tls } = this.#owner;
     if (first[0] === tlsFirstByte && tls !== undefined && !this.#encrypted) {
       this.#encrypted = true;
-      this.connection.upgrade(tls, first);
+      this.connection.upgrade(tls.options(), first);
       return;
     }
     if (first[0] === trunkFirstByte && this.#owner.takesTrunks) {
       this.#owner.newcomerIsTrunk(this, first);
       return;
     }
-    const answer = answerToStranger(first);
+    const answer = tls?.required === true && !this.#encrypted ? needsTls() : answerToStranger(first);
     if (answer === undefined) this.#owner.newcomerIsClient(this, first);
     else this.#dismiss(answer);
   }

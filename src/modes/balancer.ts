@@ -14,6 +14,7 @@ import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { balancerOptions, type BalancerConfig, readAdminToken, readBackends } from "./balancer/parts.ts";
+import { type ClientTls, readClientTls } from "./client-tls.ts";
 import { answerParent, workerPlace, workerVariable } from "./balancer/worker-door.ts";
 import { startWorkers } from "./balancer/workers.ts";
 import { balancerMode } from "./flags/balancer.ts";
@@ -23,22 +24,27 @@ export const start: StartMode = modeStarter(balancerMode, async (config, context
   if (place !== undefined) return runWorker(config, context, place);
   const token = readAdminToken(config);
   const backends = readBackends(config);
+  const tls = readClientTls(config, context.log);
   return config.workers > 1
-    ? runWorkers(config, context, token)
-    : runAlone(config, context, { token, backends });
+    ? runWorkers(config, context, token, tls)
+    : runAlone(config, context, { token, backends, tls });
 });
 
 /** One process that does everything. */
 async function runAlone(
   config: BalancerConfig,
   context: ModeContext,
-  { token, backends }: { token: string | undefined; backends: readonly BackendSpec[] },
+  {
+    token,
+    backends,
+    tls,
+  }: { token: string | undefined; backends: readonly BackendSpec[]; tls: ClientTls | undefined },
 ): Promise<void> {
-  const balancer = new Balancer(balancerOptions(config, context.log, 0));
+  const balancer = new Balancer(balancerOptions(config, context.log, 0, tls));
   const at = { host: config.host, port: config.port };
   const listen = await open(() => balancer.start(at, backends));
   const admin = openAdmin(config, { view: balancer, control: balancer.control, token, logger: context.log });
-  ready(config, context, { listen, admin, control: balancer.control });
+  ready(config, context, { listen, admin, tls, control: balancer.control });
   context.log.info("stopping", { reason: await context.stopped() });
   await balancer.stop();
   await admin?.stop();
@@ -49,13 +55,14 @@ async function runWorkers(
   config: BalancerConfig,
   context: ModeContext,
   token: string | undefined,
+  tls: ClientTls | undefined,
 ): Promise<void> {
   const workers = await startWorkers(config, context);
   const { group, listen } = workers;
   let admin: AdminServer | undefined;
   try {
     admin = openAdmin(config, { view: group, control: group, token, logger: context.log });
-    ready(config, context, { listen, admin, control: group });
+    ready(config, context, { listen, admin, tls, control: group });
     const reason = await Promise.race([context.stopped(), workers.gaveUp]);
     context.log.info("stopping", { reason: typeof reason === "string" ? reason : reason.message });
     if (typeof reason !== "string") {
@@ -70,7 +77,8 @@ async function runWorkers(
 /** One of several workers: no admin endpoint, but an answer for its parent. */
 async function runWorker(config: BalancerConfig, context: ModeContext, json: string): Promise<void> {
   const { index, port, socket } = workerPlace.parse(JSON.parse(json));
-  const balancer = new Balancer(balancerOptions(config, context.log, index));
+  const tls = readClientTls(config, context.log);
+  const balancer = new Balancer(balancerOptions(config, context.log, index, tls));
   const backends = readBackends(config);
   const stopAnswering = answerParent(socket, balancer);
   const listen = await open(() => balancer.start({ host: config.host, port }, backends, true));
@@ -110,10 +118,19 @@ function openAdmin(
 function ready(
   config: BalancerConfig,
   context: ModeContext,
-  parts: { listen: string; admin: AdminServer | undefined; control: BalancerControl },
+  parts: {
+    listen: string;
+    admin: AdminServer | undefined;
+    tls: ClientTls | undefined;
+    control: BalancerControl;
+  },
 ): void {
-  const { listen, admin, control } = parts;
-  const facts = { listen, ...(admin === undefined ? {} : { admin: admin.address }) };
+  const { listen, admin, tls, control } = parts;
+  const facts = {
+    listen,
+    ...(admin === undefined ? {} : { admin: admin.address }),
+    ...(tls === undefined ? {} : { certificateUntil: tls.until }),
+  };
   context.ready(facts, () => void reload(config, control, context.log));
 }
 

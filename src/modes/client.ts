@@ -14,7 +14,7 @@ import { clientLimits } from "../protocol/limits.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
 import type { Words } from "../tui/language/words.ts";
-import { addressesOf, makeClient, wordsOf, writeAddresses } from "./client/connect.ts";
+import { makeClient, wayTo, wordsOf, writeAddresses } from "./client/connect.ts";
 import { deviceCommand } from "./client/device.ts";
 import { DirectBackend } from "./client/direct/backend.ts";
 import { Memory } from "./client/memory.ts";
@@ -38,7 +38,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   const { environment } = context;
   const words = wordsOf(config.lang, environment);
   const memory = new Memory(environment);
-  const addresses = addressesOf(config.connect, memory);
+  const way = wayTo(config, memory);
   const { stdin, stdout } = process;
   const person = !config.json && stdin.isTTY && stdout.isTTY;
   const login = loginNick(environment);
@@ -47,7 +47,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     memory.nick ??
     (person ? await (await import("./client/ask-nick.ts")).askNick(words, login) : login);
   if (nick === undefined) return;
-  const client = makeClient(addresses, nick, person ? memory : undefined);
+  const client = makeClient(way, nick, person ? memory : undefined);
   const backend = new DirectBackend({
     client,
     clock: systemClock,
@@ -66,7 +66,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   client.on((event) => {
     if (event.kind !== "connection" || event.connection.state !== "online") return;
     memory.nick = event.connection.nick;
-    memory.connect = writeAddresses(addresses);
+    memory.connect = writeAddresses(way.addresses);
     memory.save();
   });
   if (config.plain || environment["TERM"] === "dumb") await runLines(chat);

@@ -9,7 +9,7 @@ import { systemClock } from "../protocol/clock.ts";
 import { archiveFormats } from "../tui/archive/formats.ts";
 import type { ArchiveFormat } from "../tui/archive/formats.ts";
 import { ArchiveError, pagesUp } from "../tui/archive/pages.ts";
-import { addressesOf, makeClient, nickWithSuffix, untilConnected, wordsOf } from "./client/connect.ts";
+import { makeClient, nickWithSuffix, untilConnected, wayTo, wordsOf } from "./client/connect.ts";
 import { Memory } from "./client/memory.ts";
 import { exportMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -88,7 +88,7 @@ export const start: StartMode = modeStarter(exportMode, async (config, context) 
   const { environment } = context;
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? nickWithSuffix(loginNick(environment));
-  const client = makeClient(addressesOf(config.connect, new Memory(environment)), nick);
+  const client = makeClient(wayTo(config, new Memory(environment)), nick);
   const { room, out } = config;
   const format = archiveFormats[config.format];
   try {

@@ -4,7 +4,7 @@ import { modeStarter, type StartMode } from "../cli/run.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
 import { runPipe } from "../tui/line/pipe.ts";
-import { addressesOf, makeClient, nickWithSuffix, wordsOf } from "./client/connect.ts";
+import { makeClient, nickWithSuffix, wayTo, wordsOf } from "./client/connect.ts";
 import { Memory } from "./client/memory.ts";
 import { sendMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -14,7 +14,7 @@ export const start: StartMode = modeStarter(sendMode, async (config, context) =>
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? loginNick(environment);
   const result = await runPipe({
-    backend: makeClient(addressesOf(config.connect, new Memory(environment)), nick),
+    backend: makeClient(wayTo(config, new Memory(environment)), nick),
     words,
     clock: systemClock,
     room: config.room,

@@ -25,6 +25,7 @@ import { systemClock } from "../protocol/clock.ts";
 import { shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
+import { readClientTls } from "./client-tls.ts";
 import { readClusterSecret } from "./secret.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
@@ -36,6 +37,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     config.name ?? (at.port === 0 ? `server-${randomBytes(3).toString("hex")}` : formatAddress(at));
   const secret = readClusterSecret(config);
   const { log } = context;
+  const tls = readClientTls(config, log);
   const backplane = await openBackplane(config, log);
   const hub = new Hub({
     backplane,
@@ -65,6 +67,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     clock: systemClock,
     logger: log,
     router,
+    ...(tls === undefined ? {} : { tls: tls.edge }),
     takeTrunk(connection, first) {
       acceptor.accept(connection, first);
       return connection.handlers;
@@ -72,7 +75,11 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   });
   router.link = edge.attach(new InProcessTrunk(hub, name), name);
   const listener = listenOn(edge, config);
-  context.ready({ listen: listener.address, cluster: backplane.cluster });
+  context.ready({
+    listen: listener.address,
+    cluster: backplane.cluster,
+    ...(tls === undefined ? {} : { certificateUntil: tls.until }),
+  });
   log.info("stopping", { reason: await context.stopped() });
   await stop(edge, hub, acceptor);
 });

@@ -8,7 +8,7 @@ import type { Message } from "../protocol/messages.ts";
 import { ArchiveError, newest } from "../tui/archive/pages.ts";
 import { noPaint } from "../tui/colours.ts";
 import { LineFormat, jsonLine } from "../tui/line/format.ts";
-import { addressesOf, makeClient, nickWithSuffix, untilConnected, wordsOf } from "./client/connect.ts";
+import { makeClient, nickWithSuffix, untilConnected, wayTo, wordsOf } from "./client/connect.ts";
 import { Memory } from "./client/memory.ts";
 import { tailMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
@@ -20,7 +20,7 @@ export const start: StartMode = modeStarter(tailMode, async (config, context) =>
   const { environment } = context;
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? nickWithSuffix(loginNick(environment));
-  const client = makeClient(addressesOf(config.connect, new Memory(environment)), nick);
+  const client = makeClient(wayTo(config, new Memory(environment)), nick);
   const format = new LineFormat(words, noPaint);
   const reader = new BoundedLines(process.stdout, pipeLimits.stdoutBytes);
   const print = (message: Message): void => {

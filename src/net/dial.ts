@@ -10,11 +10,12 @@ import { Connection, socketHandlers } from "./connection.ts";
 import type { ConnectionHandlers, ConnectionSettings } from "./connection.ts";
 import { descriptorsExhausted } from "./descriptors.ts";
 import { describeEndpoint, type Endpoint } from "./listener.ts";
+import { Handshake, tlsOptionsOf, type TlsTrust } from "./tls-trust.ts";
 
 /** Why there is no connection. The peer is to blame unless the code is `EMFILE`, `ENOTFOUND` or `ABORTED`. */
 export class DialError extends Error {
   override readonly name = "DialError";
-  /** `TIMEOUT`, `ABORTED`, `EMFILE` (our own descriptors), or the system's: `ECONNREFUSED`, `ENOTFOUND`, … */
+  /** `TIMEOUT`, `ABORTED`, `EMFILE` (our own descriptors), one of tls-trust.ts, or the system's: `ECONNREFUSED`, … */
   readonly code: string;
   /** The part of the message that says why, without naming the endpoint. */
   readonly reason: string;
@@ -35,12 +36,13 @@ export interface DialOptions {
   readonly timeoutMs?: number;
   /** Gives up when aborted. */
   readonly signal?: AbortSignal;
-  readonly tls?: Bun.TLSOptions;
+  /** With TLS: what proves that the other side is who was dialled. */
+  readonly tls?: TlsTrust;
 }
 
 /**
  * Connects.
- * @returns the open connection, after `opened` was called with it (for TLS: before its handshake)
+ * @returns the open connection, after `opened` was called with it (for TLS: when the other side has proved who it is)
  * @throws DialError (as a rejection); `opened` is not called then
  */
 export function dial(options: DialOptions): Promise<Connection> {
@@ -70,7 +72,7 @@ export function dial(options: DialOptions): Promise<Connection> {
     signal?.addEventListener("abort", abort);
     const shared = {
       allowHalfOpen: true,
-      ...(options.tls === undefined ? {} : { tls: options.tls }),
+      ...(options.tls === undefined ? {} : { tls: tlsOptionsOf(options.tls, to) }),
       socket: {
         ...socketHandlers,
         open(socket: Socket<Connection>): void {
@@ -80,9 +82,20 @@ export function dial(options: DialOptions): Promise<Connection> {
             connection.terminate();
             return;
           }
-          settle();
-          connection.handlers = options.opened(connection);
-          resolve(connection);
+          const open = (): void => {
+            settle();
+            connection.handlers = options.opened(connection);
+            resolve(connection);
+          };
+          const { tls } = options;
+          if (tls === undefined) open();
+          else {
+            const refuse = (code: string, reason: string) => fail(new DialError(where, reason, code));
+            connection.handlers = new Handshake(connection, tls, {
+              open: () => (settled ? connection.terminate() : open()),
+              refuse,
+            });
+          }
         },
         connectError: () => {}, // The promise rejects too.
       },

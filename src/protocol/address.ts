@@ -101,6 +101,31 @@ export function parseAddressList(text: string, defaults: AddressDefaults = {}): 
   });
 }
 
+/** Where a client connects: an address, with TLS or without. */
+export interface ServerAddress extends Address {
+  readonly tls?: true;
+}
+
+const TLS_SCHEME = /^tls:\/\//i;
+
+/**
+ * Addresses of servers separated by commas; `tls://` before one asks for TLS.
+ * @throws AddressError
+ */
+export function parseServerList(text: string, defaults: AddressDefaults = {}): readonly ServerAddress[] {
+  const seen = new Set<string>();
+  return splitList(text).map((part) => {
+    const address = parseAddress(part.replace(TLS_SCHEME, ""), defaults);
+    refuseTwice(seen, address, text);
+    return TLS_SCHEME.test(part) ? { ...address, tls: true } : address;
+  });
+}
+
+/** What {@link parseServerList} reads back. */
+export function formatServer(address: ServerAddress): string {
+  return `${address.tls === true ? "tls://" : ""}${formatAddress(address)}`;
+}
+
 /** A backend with its share: of weight 2 it gets twice as many sessions as one of weight 1. */
 export interface WeightedAddress extends Address {
   /** 1 to 256, as in HAProxy. */

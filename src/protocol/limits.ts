@@ -337,6 +337,12 @@ export const superviseLimits = {
   logLineBytes: 16 * KiB,
 } as const;
 
+/** TLS for clients. */
+export const tlsLimits = {
+  /** Between two looks whether the certificate's files have changed: two calls to the system, while clients come. */
+  lookMs: 1_000,
+} as const;
+
 /** The log of a running mode. */
 export const logLimits = {
   /** Lines that whoever reads stderr has not taken. Ten thousand lines are more than a pause for a page in `less`

@@ -170,7 +170,10 @@ describe("TLS", () => {
 
   test("and plain clients share the port, and 2 MB go both ways", async () => {
     const hub = new FakeHub();
-    const { client, at } = start({ tls, limits: { outboxBytes: 1 << 23 } }, [hub]);
+    const { client, at } = start(
+      { tls: { options: () => tls, required: false }, limits: { outboxBytes: 1 << 23 } },
+      [hub],
+    );
     let text = "";
     const ends: string[] = [];
     const line = `${"t".repeat(9_999)}\n`;

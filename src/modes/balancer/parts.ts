@@ -13,6 +13,7 @@ import { AddressError } from "../../protocol/address.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { balancerMode } from "../flags/balancer.ts";
+import type { ClientTls } from "../client-tls.ts";
 import { readClusterSecret } from "../secret.ts";
 
 /** The flags of `rtchat balancer`, read. */
@@ -82,7 +83,12 @@ function readProxies(config: BalancerConfig): ((ip: string) => boolean) | undefi
  * @param worker which of several processes this is
  * @throws Failure, UsageError
  */
-export function balancerOptions(config: BalancerConfig, log: Logger, worker: number): BalancerOptions {
+export function balancerOptions(
+  config: BalancerConfig,
+  log: Logger,
+  worker: number,
+  tls: ClientTls | undefined,
+): BalancerOptions {
   const { maxPerAddress, newPerSecond } = config;
   return {
     name: `${hostname()}:${config.port}${config.workers > 1 ? `#${worker + 1}` : ""}`,
@@ -104,6 +110,7 @@ export function balancerOptions(config: BalancerConfig, log: Logger, worker: num
       limitLoopback: maxPerAddress !== undefined || newPerSecond !== undefined,
     },
     isProxy: readProxies(config),
+    tls: tls?.edge,
     worker,
   };
 }

@@ -1,11 +1,14 @@
 /** What the modes that talk to a server have in common: a client as the flags say, and its language. */
 import { version } from "../../../package.json";
-import { Failure } from "../../cli/errors.ts";
+import { X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { explainSystemError, Failure, UsageError } from "../../cli/errors.ts";
 import type { Environment } from "../../cli/flag.ts";
 import { Client } from "../../client/client.ts";
 import { netDial } from "../../client/net-dial.ts";
-import { formatAddress, parseAddressList } from "../../protocol/address.ts";
-import type { Address } from "../../protocol/address.ts";
+import { formatServer, parseServerList } from "../../protocol/address.ts";
+import type { ServerAddress } from "../../protocol/address.ts";
+import type { TlsTrust } from "../../net/tls-trust.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
 import { untilJoined } from "../../tui/archive/pages.ts";
@@ -20,24 +23,67 @@ export function wordsOf(lang: string | undefined, environment: Environment): Wor
   return wordsFor(lang ?? named);
 }
 
-/** Where to connect: as said, else as last time, else this machine. */
-export function addressesOf(said: readonly Address[] | undefined, memory: Memory): readonly Address[] {
-  if (said !== undefined) return said;
-  try {
-    if (memory.connect !== undefined) return parseAddressList(memory.connect);
-  } catch {
-    // Written by another version, or by hand.
-  }
-  return [{ host: "127.0.0.1", port: chatPort }];
+/** What the flags say of where to connect. */
+interface Wanted {
+  readonly connect: readonly ServerAddress[] | undefined;
+  readonly tls: boolean;
+  readonly tlsCa: string | undefined;
+  readonly tlsPin: string | undefined;
 }
 
-/** Addresses as {@link addressesOf} reads them again. */
-export function writeAddresses(addresses: readonly Address[]): string {
-  return addresses.map((address) => formatAddress(address)).join(",");
+/** Where to connect, and whom to believe there. */
+export interface Way {
+  readonly addresses: readonly ServerAddress[];
+  readonly trust: TlsTrust;
+}
+
+/**
+ * The way to a server: as said, else as last time, else this machine.
+ * @throws UsageError, Failure
+ */
+export function wayTo(wanted: Wanted, memory: Memory): Way {
+  const said = wanted.connect ?? remembered(memory) ?? [{ host: "127.0.0.1", port: chatPort }];
+  const addresses = wanted.tls ? said.map((address) => ({ ...address, tls: true as const })) : said;
+  return { addresses, trust: trustOf(wanted, addresses) };
+}
+
+function remembered(memory: Memory): readonly ServerAddress[] | undefined {
+  try {
+    return memory.connect === undefined ? undefined : parseServerList(memory.connect);
+  } catch {
+    // Written by another version, or by hand.
+    return undefined;
+  }
+}
+
+/** Who names an authority or a fingerprint wants it to be looked at: without TLS that is a mistake. */
+function trustOf({ tlsCa, tlsPin }: Wanted, addresses: readonly ServerAddress[]): TlsTrust {
+  const given = tlsCa === undefined ? (tlsPin === undefined ? undefined : "--tls-pin") : "--tls-ca";
+  if (given === undefined) return {};
+  const plain = addresses.find(({ tls }) => tls !== true);
+  if (plain !== undefined) {
+    throw new UsageError(`${given} is given, and ${formatServer(plain)} is without TLS`, "add --tls");
+  }
+  if (tlsCa === undefined) return { pin: tlsPin };
+  try {
+    const ca = readFileSync(tlsCa, "utf8");
+    // Throws for what is none.
+    void new X509Certificate(ca);
+    return { ca, pin: tlsPin };
+  } catch (error) {
+    const known = explainSystemError(error, tlsCa);
+    const what = known?.message ?? `${tlsCa} is not a certificate; give a PEM file`;
+    throw new Failure(`--tls-ca: ${what}`, "", { cause: error });
+  }
+}
+
+/** Addresses as {@link wayTo} reads them again. */
+export function writeAddresses(addresses: readonly ServerAddress[]): string {
+  return addresses.map((address) => formatServer(address)).join(",");
 }
 
 /** A client, not connected yet. @param memory whose messages these are, so that they can be edited later */
-export function makeClient(addresses: readonly Address[], nick: string, memory?: Memory): Client {
+export function makeClient({ addresses, trust }: Way, nick: string, memory?: Memory): Client {
   // Unique over all runs of all programs of this session: 40 random bits, then a count.
   const run = Buffer.from(crypto.getRandomValues(new Uint8Array(5))).toString("hex");
   let count = 0;
@@ -45,7 +91,7 @@ export function makeClient(addresses: readonly Address[], nick: string, memory?:
     addresses,
     nick,
     client: `rtchat/${version}`,
-    dial: netDial(systemClock),
+    dial: netDial(systemClock, trust),
     clock: systemClock,
     random: Math.random,
     newId: () => {

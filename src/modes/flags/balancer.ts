@@ -12,7 +12,7 @@ import {
   weightedListSchema,
 } from "../../cli/schemas.ts";
 import { balancerLimits, edgeLimits } from "../../protocol/limits.ts";
-import { adminFlag, chatPort, clusterSecretFlag, dataFlag, hostFlag } from "./common.ts";
+import { adminFlag, chatPort, clusterSecretFlag, dataFlag, hostFlag, tlsFlags } from "./common.ts";
 import { z } from "zod";
 
 /** Anything; what it must be is checked where it is used, with a message that does not show it. */
@@ -41,6 +41,7 @@ export const balancerMode = defineMode({
       fallback: String(chatPort),
     }),
     host: hostFlag,
+    ...tlsFlags,
     admin: adminFlag,
     adminHost: flag(hostListSchema, {
       hint: "NAMES",
@@ -114,6 +115,10 @@ export const balancerMode = defineMode({
     {
       command: "rtchat balancer --backends 10.0.0.5:8001,[fd00::6]:8001 --host 0.0.0.0",
       does: "open to the network",
+    },
+    {
+      command: "rtchat balancer --host 0.0.0.0 --tls-cert fullchain.pem --tls-key privkey.pem --tls-only",
+      does: "encrypted from the client to here",
     },
     {
       command: "rtchat balancer --backends 8001*3,8002 --policy least-sessions",

@@ -1,14 +1,17 @@
 /** The command lines of the modes that talk to a server: client, send, tail, export. */
 import { defineMode, flag, toggle } from "../../cli/flag.ts";
 import {
-  addressListSchema,
   choiceSchema,
   countSchema,
   durationSchema,
   nickSchema,
+  parsedBy,
   pathSchema,
   roomSchema,
+  serverListSchema,
 } from "../../cli/schemas.ts";
+import { parsePin } from "../../net/tls-trust.ts";
+import { quote } from "../../protocol/names.ts";
 import { chatPort, defaultDataFolder, downloadsFlag } from "./common.ts";
 
 /** Languages of the screens, by their codes. */
@@ -24,11 +27,19 @@ export const langFlag = flag(choiceSchema(languages), {
   choices: languages,
 });
 
-const connectFlag = flag(addressListSchema({ port: chatPort }), {
+const connectFlag = flag(serverListSchema({ port: chatPort }), {
   hint: "LIST",
-  summary: `connect to the first of these addresses that answers (default: the last one used, else 127.0.0.1:${chatPort})`,
+  summary: `connect to the first of these addresses that answers, with TLS to tls://HOST:PORT (default: the last one used, else 127.0.0.1:${chatPort})`,
   short: "c",
 });
+
+function requirePin(text: string): string {
+  const pin = parsePin(text);
+  if (pin === undefined) {
+    throw new RangeError(`${quote(text)} is no SHA-256 fingerprint; write its 64 hex digits`);
+  }
+  return pin;
+}
 
 const nickFlag = flag(nickSchema, {
   hint: "NICK",
@@ -43,7 +54,21 @@ const roomFlag = flag(roomSchema, {
   short: "r",
 });
 
-const shared = { connect: connectFlag, nick: nickFlag, room: roomFlag, lang: langFlag };
+const tlsFlags = {
+  tls: toggle({ summary: "connect with TLS, whatever the addresses say" }),
+  tlsCa: flag(pathSchema, {
+    hint: "FILE",
+    summary:
+      "with TLS: trust this authority, or this very certificate (PEM), instead of the system's authorities",
+    completes: "file",
+  }),
+  tlsPin: flag(parsedBy(requirePin), {
+    hint: "SHA256",
+    summary: "with TLS: trust the certificate with this fingerprint and no other",
+  }),
+};
+
+const shared = { connect: connectFlag, ...tlsFlags, nick: nickFlag, room: roomFlag, lang: langFlag };
 
 export const clientMode = defineMode({
   name: "client",
@@ -78,6 +103,7 @@ export const clientMode = defineMode({
   examples: [
     { command: "rtchat client --nick ana", does: "chat in the lobby of this machine's cluster" },
     { command: "rtchat client --connect chat.example.org --room garden", does: "somewhere else" },
+    { command: "rtchat client --connect tls://chat.example.org", does: "encrypted, if it has a certificate" },
     {
       command: "echo 'backup done' | rtchat client --nick bot",
       does: "send a line, exit 0 when it is safe in the log",

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
-import { type Environment, flag } from "../../cli/flag.ts";
+import { type Environment, flag, toggle } from "../../cli/flag.ts";
 import { addressSchema, hostSchema, pathSchema } from "../../cli/schemas.ts";
 import { parseNick } from "../../protocol/names.ts";
 
@@ -73,6 +73,22 @@ export const clusterSecretFlag = flag(pathSchema, {
     "take the secret of balancers and servers from this file, copied to every machine (default: one made in the data folder)",
   completes: "file",
 });
+
+/** TLS for clients. */
+export const tlsFlags = {
+  tlsCert: flag(pathSchema, {
+    hint: "FILE",
+    summary:
+      "take clients with TLS too, with this certificate (PEM, with its chain); read again when it changes",
+    completes: "file",
+  }),
+  tlsKey: flag(pathSchema, {
+    hint: "FILE",
+    summary: "the certificate's private key (PEM)",
+    completes: "file",
+  }),
+  tlsOnly: toggle({ summary: "refuse clients without TLS" }),
+};
 
 /** The network interface to listen on. */
 export const hostFlag = flag(hostSchema, {

@@ -4,7 +4,7 @@ import { logFlags } from "../../cli/log.ts";
 import { choiceSchema, countSchema, nickSchema, parsedBy, portSchema } from "../../cli/schemas.ts";
 import { type RedisAddress, parseRedisAddress } from "../../backplane/redis/address.ts";
 import { quote } from "../../protocol/names.ts";
-import { clusterSecretFlag, dataFlag, hostFlag } from "./common.ts";
+import { clusterSecretFlag, dataFlag, hostFlag, tlsFlags } from "./common.ts";
 
 const backplanes = ["keeper", "memory"] as const;
 const durabilities = ["process", "power"] as const;
@@ -33,6 +33,7 @@ export const serverMode = defineMode({
       hint: "NAME",
       summary: "be called this in logs and health reports (default: made from the address)",
     }),
+    ...tlsFlags,
     data: dataFlag,
     backplane: flag(parsedBy(parseBackplane), {
       hint: "KIND",

@@ -1,0 +1,46 @@
+/** TLS for the clients of a server or a balancer, as the flags say. */
+import { Failure, UsageError } from "../cli/errors.ts";
+import type { EdgeTls } from "../edge/newcomer.ts";
+import { TlsFiles, TlsFilesError } from "../identity/tls-files.ts";
+import { systemClock } from "../protocol/clock.ts";
+import type { Logger } from "../protocol/logger.ts";
+
+/** TLS 1.2 as Bun wants it: what every system of the last ten years speaks. */
+const tls12 = 0x0303;
+
+/** The rows of tlsFlags, read. */
+interface TlsConfig {
+  readonly tlsCert: string | undefined;
+  readonly tlsKey: string | undefined;
+  readonly tlsOnly: boolean;
+}
+
+/** TLS as an edge wants it, and until when the certificate is good. */
+export interface ClientTls {
+  readonly edge: EdgeTls;
+  readonly until: string;
+}
+
+/**
+ * Reads the certificate; undefined when none is named.
+ * @throws UsageError for half a pair, Failure for files that will not do
+ */
+export function readClientTls(config: TlsConfig, log: Logger): ClientTls | undefined {
+  const { tlsCert: cert, tlsKey: key, tlsOnly: required } = config;
+  if (cert === undefined && key === undefined) {
+    if (required) throw new UsageError("--tls-only without a certificate", "give --tls-cert and --tls-key");
+    return undefined;
+  }
+  if (cert === undefined || key === undefined) {
+    const [given, missing] = cert === undefined ? ["--tls-key", "--tls-cert"] : ["--tls-cert", "--tls-key"];
+    throw new UsageError(`${given} without ${missing}`, "give both files");
+  }
+  try {
+    const files = new TlsFiles({ cert, key }, systemClock, log);
+    const options = () => ({ ...files.current, minVersion: tls12 });
+    return { edge: { options, required }, until: files.notAfter.toISOString().slice(0, 10) };
+  } catch (error) {
+    if (error instanceof TlsFilesError) throw new Failure(error.message, "", { cause: error });
+    throw error;
+  }
+}

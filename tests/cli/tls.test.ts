@@ -1,0 +1,130 @@
+/** TLS from the client to the balancer and to a server, through the binary. */
+import { beforeAll, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
+import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
+import { openLab } from "../support/lab.ts";
+
+const lab = openLab();
+let authority: Authority;
+let issued: Issued;
+let files: { ca: string; cert: string; key: string };
+let doors: { balancer: string; server: string };
+
+beforeAll(async () => {
+  authority = await newAuthority();
+  issued = await authority.issue(["localhost"]);
+  const folder = await lab.folder();
+  files = { ca: join(folder, "ca.pem"), cert: join(folder, "tls.pem"), key: join(folder, "tls.key") };
+  writeFileSync(files.ca, authority.cert);
+  put(issued);
+  const pair = ["--tls-cert", files.cert, "--tls-key", files.key];
+  const server = await lab.start("server", "--port", "0", ...pair);
+  const { listen = "", certificateUntil } = await server.ready();
+  expect(certificateUntil).toMatch(/^\d{4}-\d\d-\d\d$/);
+  const balancer = await lab.start(
+    "balancer",
+    "--backends",
+    listen,
+    "--port",
+    "0",
+    "--no-admin",
+    ...pair,
+    "--tls-only",
+  );
+  const { listen: door = "" } = await balancer.ready();
+  doors = {
+    server: listen.replace("127.0.0.1", "localhost"),
+    balancer: door.replace("127.0.0.1", "localhost"),
+  };
+});
+
+function put({ cert, key }: Issued): void {
+  writeFileSync(files.key, key);
+  writeFileSync(files.cert, cert);
+}
+
+const send = async (...args: string[]) => {
+  const client = await lab.startWith({ input: "" }, "send", ...args, "hello");
+  return client.ended();
+};
+
+test("messages go through when the certificate is vouched for, or is the pinned one", async () => {
+  const ways = [
+    ["--nick", "ana", "--connect", `tls://${doors.balancer}`, "--tls-ca", files.ca],
+    ["--nick", "bob", "--connect", doors.balancer, "--tls", "--tls-pin", issued.fingerprint],
+    ["--nick", "cyd", "--connect", `tls://${doors.server}`, "--tls-ca", files.ca],
+    // This one takes both.
+    ["--nick", "dan", "--connect", doors.server],
+  ];
+  for (const { code, stderr } of await Promise.all(ways.map((way) => send(...way)))) {
+    expect(stderr).toBe("");
+    expect(code).toBe(0);
+  }
+});
+
+test("nothing is said to whoever is not believed, and nothing is taken without TLS where it is required", async () => {
+  const untrusted = await lab.startWith(
+    { input: "" },
+    "send",
+    "--connect",
+    `tls://${doors.balancer}`,
+    "secret words",
+  );
+  await untrusted.line(
+    /nobody we trust vouches for its certificate; name its authority with --tls-ca/,
+    "stderr",
+  );
+  await untrusted.stop("SIGTERM");
+  const { code, stderr } = await send("--connect", doors.balancer);
+  expect(code).toBe(1);
+  expect(stderr).toContain("this port takes TLS only");
+});
+
+/** The fingerprint that the balancer shows to whoever comes now, and the version of TLS it agrees to. */
+function shown(versions: {
+  minVersion: "TLSv1" | "TLSv1.2";
+  maxVersion: "TLSv1.1" | "TLSv1.3";
+}): Promise<string> {
+  const [host = "", port] = doors.balancer.split(":");
+  return new Promise((resolve) => {
+    const socket = connectTls({ host, port: Number(port), rejectUnauthorized: false, ...versions }, () => {
+      resolve(socket.getPeerCertificate().fingerprint256.replaceAll(":", "").toLowerCase());
+      socket.destroy();
+    });
+    socket.on("error", () => resolve("refused"));
+  });
+}
+
+test("TLS below 1.2 is refused", async () => {
+  expect(await shown({ minVersion: "TLSv1", maxVersion: "TLSv1.1" })).toBe("refused");
+  expect(await shown({ minVersion: "TLSv1.2", maxVersion: "TLSv1.3" })).toBe(issued.fingerprint);
+});
+
+test("a renewed certificate is shown to new clients, without a restart", async () => {
+  const renewed = await authority.issue(["localhost"]);
+  put(renewed);
+  const deadline = performance.now() + 10_000;
+  let now = "";
+  while (now !== renewed.fingerprint) {
+    expect(performance.now()).toBeLessThan(deadline);
+    now = await shown({ minVersion: "TLSv1.2", maxVersion: "TLSv1.3" });
+  }
+});
+
+test.each([
+  [["--tls-only"], 2, "--tls-only without a certificate"],
+  [["--tls-cert", "x.pem"], 2, "--tls-cert without --tls-key"],
+  [["--tls-key", "x.key"], 2, "--tls-key without --tls-cert"],
+  [
+    ["--tls-cert", "missing.pem", "--tls-key", "missing.key"],
+    1,
+    "cannot read missing.pem: there is no such file",
+  ],
+] as const)("a server with %p does not start", async (flags, code, message) => {
+  const server = await lab.startWith({ input: "" }, "server", "--port", "0", ...flags);
+  const ended = await server.ended();
+  expect(ended.code).toBe(code);
+  expect(ended.stderr).toContain(message);
+});

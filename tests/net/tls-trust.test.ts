@@ -1,0 +1,91 @@
+/** Whom a client believes. */
+import { afterAll, beforeAll, expect, test } from "bun:test";
+import { dial, DialError } from "../../src/net/dial.ts";
+import { parsePin, type TlsTrust } from "../../src/net/tls-trust.ts";
+import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
+import { Recorder, settingsOf, until } from "./helpers.ts";
+
+let authority: Authority;
+let good: Issued;
+const ports: Record<string, number> = {};
+const listeners: { stop(force: boolean): void }[] = [];
+
+beforeAll(async () => {
+  authority = await newAuthority();
+  good = await authority.issue(["localhost"]);
+  const ended = await authority.issue(["localhost"], -1_000);
+  const elsewhere = await authority.issue(["chat.example.org"]);
+  const echo = {
+    data: (socket: { write(data: Uint8Array): number }, chunk: Uint8Array) => void socket.write(chunk),
+  };
+  for (const [name, { cert, key }] of Object.entries({ good, ended, elsewhere })) {
+    const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, tls: { cert, key }, socket: echo });
+    ports[name] = listener.port;
+    listeners.push(listener);
+  }
+  const plain = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: (socket) => void socket.write('{"type":"error"}\n') },
+  });
+  ports["plain"] = plain.port;
+  listeners.push(plain);
+  const mute = Bun.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    socket: { data: (socket) => void socket.end() },
+  });
+  ports["mute"] = mute.port;
+  listeners.push(mute);
+});
+afterAll(() => listeners.forEach((listener) => listener.stop(true)));
+
+async function attempt(server: string, tls: TlsTrust, host = "localhost"): Promise<string> {
+  const recorder = new Recorder();
+  try {
+    const connection = await dial({
+      to: { host, port: ports[server] ?? 0 },
+      settings: settingsOf(),
+      opened: recorder.take,
+      tls,
+    });
+    connection.write(Buffer.from("hello"));
+    await until(() => recorder.text === "hello");
+    connection.terminate();
+    return "believed";
+  } catch (error) {
+    if (!(error instanceof DialError)) throw error;
+    expect(recorder.connection).toBeUndefined();
+    return error.code;
+  }
+}
+
+test("a certificate of a trusted authority for the host that was dialled is believed, and nothing else", async () => {
+  const { cert: ca } = authority;
+  expect(await attempt("good", { ca })).toBe("believed");
+  expect(await attempt("good", {})).toBe("TLS_UNTRUSTED");
+  expect(await attempt("good", { ca }, "127.0.0.1")).toBe("TLS_HOST");
+  expect(await attempt("elsewhere", { ca })).toBe("TLS_HOST");
+  expect(await attempt("ended", { ca })).toBe("TLS_EXPIRED");
+  expect(await attempt("good", { ca: (await newAuthority()).cert })).toBe("TLS_UNTRUSTED");
+});
+
+test("a pinned certificate is believed whatever it says of itself, and no other is", async () => {
+  expect(await attempt("good", { pin: good.fingerprint }, "127.0.0.1")).toBe("believed");
+  expect(await attempt("elsewhere", { pin: good.fingerprint })).toBe("TLS_PIN");
+  expect(await attempt("good", { pin: "0".repeat(64), ca: authority.cert })).toBe("TLS_PIN");
+});
+
+test("whoever speaks no TLS is told apart from whoever is not believed", async () => {
+  expect(await attempt("plain", {})).toBe("TLS_NONE");
+  expect(await attempt("mute", {})).toBe("TLS_FAILED");
+});
+
+test("a fingerprint is read with colons or without, in either case", () => {
+  const colons = good.fingerprint.toUpperCase().replaceAll(/(..)(?=.)/g, "$1:");
+  expect(parsePin(colons)).toBe(good.fingerprint);
+  expect(parsePin(good.fingerprint)).toBe(good.fingerprint);
+  for (const wrong of ["", "zz", good.fingerprint.slice(1), `${good.fingerprint}0`]) {
+    expect(parsePin(wrong)).toBeUndefined();
+  }
+});
