@@ -10,6 +10,9 @@ import { colourNames } from "../tui/colours.ts";
 import { configurable } from "./flags/all.ts";
 import { configMode } from "./flags/small.ts";
 
+/** The password of an address: what people paste into a report of a fault. */
+const PASSWORD = /^([a-z]+:\/\/[^:@/]*):[^@]*@/;
+
 type Row = readonly [name: string, value: string, source: string];
 
 function rowsOf(mode: ModeDefinition, environment: Environment, settings: Settings): Row[] {
@@ -17,7 +20,7 @@ function rowsOf(mode: ModeDefinition, environment: Environment, settings: Settin
     const name = flagName(key);
     const variable = environment[variableName(key)] ?? "";
     const hide = row.kind === "value" && row.secret === true;
-    const shown = (text: string) => (hide ? "(secret)" : text);
+    const shown = (text: string) => (hide ? "(secret)" : text.replace(PASSWORD, "$1:(secret)@"));
     if (variable !== "") return [name, shown(variable), variableName(key)];
     const setting = settings.flag(mode.name, name);
     if (setting !== undefined) return [name, shown(setting.text), "rtchat.toml"];

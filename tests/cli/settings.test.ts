@@ -36,6 +36,19 @@ describe("the file of settings", () => {
     expect(stdout).toContain('"type":"connection"');
   }, 15_000);
 
+  test("config shows no password and no token, wherever they are from", async () => {
+    const env = await withFile(`[up]\nbackplane = "rediss://chat:hunter2@store.lan:6380/2"\n`);
+    const variables = {
+      RTCHAT_BACKPLANE: "redis://:hunter2@10.0.0.9",
+      RTCHAT_ADMIN_TOKEN: "hunter2hunter2hunter2",
+    };
+    const [file, both] = [await run(env, "config", "up"), await run({ ...env, ...variables }, "config")];
+    expect([file.code, both.code]).toEqual([0, 0]);
+    expect(file.stdout).toContain("rediss://chat:(secret)@store.lan:6380/2");
+    expect(both.stdout).toContain("redis://:(secret)@10.0.0.9");
+    expect(file.stdout + both.stdout).not.toContain("hunter2");
+  });
+
   test("names itself in the error when a value cannot be used", async () => {
     const wrong = await run(await withFile(`[up]\nservers = 0\n`), "up");
     expect(wrong.code).toBe(2);
