@@ -1,5 +1,6 @@
 /** Introductions and the relay, by hubs of one cluster: who learns what, and whom a flood hurts. */
 import { describe, expect, test } from "bun:test";
+import type { HubLimits } from "../../src/hub/options.ts";
 import { makePass, pairOf, readPass } from "../../src/hub/pass.ts";
 import type { Introduction, ServerMessage } from "../../src/protocol/messages.ts";
 import { secret, World } from "./support/world.ts";
@@ -13,16 +14,16 @@ function introductions(heard: readonly ServerMessage[]): Introduction[] {
 const codes = (heard: readonly ServerMessage[]) => heard.flatMap((one) => ("code" in one ? [one.code] : []));
 
 /** Two people at two servers, or at one. */
-function couple(servers: 1 | 2) {
-  const world = new World();
+function couple(servers: 1 | 2, limits: Partial<HubLimits> = {}) {
+  const world = new World(limits);
   const one = world.site();
   const two = servers === 1 ? one : world.site();
   return { world, one, two, ana: world.person(one, "ana"), bob: world.person(two, "bob") };
 }
 
 /** Both have given their keys; each has a pass to the other. */
-function introduced(servers: 1 | 2) {
-  const setting = couple(servers);
+function introduced(servers: 1 | 2, limits: Partial<HubLimits> = {}) {
+  const setting = couple(servers, limits);
   const { world, ana, bob } = setting;
   world.ask(bob, { type: "introduce", to: "ana", key: keyOfBob });
   const [toBob] = introductions(ana.heard());
@@ -114,6 +115,16 @@ test("a flood of frames and of introductions is refused, and nobody else's frame
   expect(codes(world.ask(eve, ...rings))).toHaveLength(10);
   world.clock.advance(2_000);
   expect(codes(world.ask(eve, ...rings))).toHaveLength(29);
+});
+
+test("all sessions of a server together relay no more than it has to spare", () => {
+  const { world, ana, bob, fromAna, fromBob } = introduced(1, { relayPerSecondServer: 10 * 1024 });
+  const data = "A".repeat(4 * 1024);
+  expect(codes(world.ask(ana, fromAna({ seq: 0, data }), fromAna({ seq: 1, data })))).toEqual([]);
+  // Bob has relayed nothing yet, and there is nothing left for him all the same.
+  expect(codes(world.ask(bob, fromBob({ seq: 0, data })))).toEqual(["rate-limited"]);
+  world.clock.advance(1_000);
+  expect(codes(world.ask(bob, fromBob({ seq: 0, data })))).toEqual([]);
 });
 
 test("a pass is good for its holder alone, for an hour, on every server", () => {

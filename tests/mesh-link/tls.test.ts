@@ -195,6 +195,17 @@ describe("the port refuses, names and quickly closes", () => {
     expect(await dial(cleanup, ana, port.port)).toBeInstanceOf(Recorder);
   });
 
+  test("more strangers in all than may wait, wherever they come from", async () => {
+    const ana = await cleanup.person();
+    const port = new Port(cleanup, await cleanup.person(), { pendingMost: 1, pendingPerAddress: 9 });
+    expect(await dial(cleanup, ana, port.port)).toBeInstanceOf(Recorder);
+    await until(() => port.accepted.length === 1, "one is in");
+    expect(await dial(cleanup, ana, port.port)).toMatchObject({ code: "closed-early" });
+    expect(port.refusals.map(({ code }) => code)).toEqual(["too-many-pending"]);
+    port.accepted[0]!.admitted();
+    expect(await dial(cleanup, ana, port.port)).toBeInstanceOf(Recorder);
+  });
+
   test("300 handshakes at once all succeed", async () => {
     const ana = await cleanup.person();
     const port = new Port(cleanup, await cleanup.person(), { pendingMost: 300, pendingPerAddress: 300 });
