@@ -16,6 +16,7 @@ import { StateFileError } from "../mesh/pairing/json-file.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { wordsOf } from "./client/connect.ts";
+import type { Words } from "../tui/language/words.ts";
 import { loginNick, peerPort } from "./flags/common.ts";
 import { peerMode } from "./flags/peer.ts";
 import { MeshBackend } from "./peer/backend.ts";
@@ -42,7 +43,7 @@ export const start: StartMode = modeStarter(peerMode, async (config, context) =>
       config,
       environment: context.environment,
       words: wordsOf(config.lang, context.environment),
-      greeting: greeting(peer.node, config, invite),
+      greeting: greeting(peer.node, config, invite, wordsOf(config.lang, context.environment)),
       isPipe: peer.isPipe,
       stopped: context.stopped(),
     });
@@ -127,12 +128,13 @@ function readInvite(text: string): Invite {
 }
 
 /** What a person sees first: who they are, and how somebody else comes in. */
-function greeting(node: MeshNode, config: PeerConfig, invite: Invite | undefined): readonly string[] {
-  const lines = [`your ID is ${formatPeerId(node.self)}`];
+function greeting(
+  node: MeshNode,
+  config: PeerConfig,
+  invite: Invite | undefined,
+  { peers }: Words,
+): readonly string[] {
+  const lines = [peers.yourId(formatPeerId(node.self))];
   if (invite !== undefined || config.connect !== undefined) return lines;
-  return [
-    ...lines,
-    "to let one person in, give them this, good for a day:",
-    `rtchat peer '${node.invite()}'`,
-  ];
+  return [...lines, peers.letIn, `rtchat peer '${node.invite()}'`];
 }

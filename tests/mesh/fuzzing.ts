@@ -11,7 +11,7 @@ import * as fc from "fast-check";
 const tests = 9;
 
 /** What one of them gets. */
-export const fuzzMs = (Number(process.env["RTCHAT_FUZZ_SECONDS"] ?? 20) * 1_000) / tests;
+const fuzzMs = (Number(process.env["RTCHAT_FUZZ_SECONDS"] ?? 20) * 1_000) / tests;
 
 /** For `fc.assert`: as many runs as the time allows. */
 export const forAWhile = { numRuns: 1e9, interruptAfterTimeLimit: fuzzMs, markInterruptAsFailure: false };

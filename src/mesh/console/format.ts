@@ -11,15 +11,14 @@ import type { Attempts } from "../node/dial-plan.ts";
 import type { NodeEvent } from "../node/events.ts";
 import type { PeerView, TurnedAway, Why } from "../node/views.ts";
 import { isTrusted, plainName, shownName } from "./names.ts";
+import type { PeerWords } from "./words.ts";
 
 /** Finds a member for a name; a key that is no member has none. */
 export type Look = (peerId: PeerId) => PeerView | undefined;
 
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-
 /** `12:03`. */
-function timeOfDay(at: number): string {
-  return clock.format(at);
+function timeOfDay(at: number, { locale }: PeerWords): string {
+  return new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit" }).format(at);
 }
 
 /** A name, or the head of the ID of somebody unknown. */
@@ -29,42 +28,40 @@ function nameOf(peerId: PeerId, look: Look): string {
 }
 
 /** Lines about the mesh itself; none for events that are not told in words. */
-export function eventLines(event: NodeEvent, look: Look): string[] {
+export function eventLines(event: NodeEvent, look: Look, words: PeerWords): string[] {
+  const name = (peerId: PeerId): string => nameOf(peerId, look);
   switch (event.type) {
     case "listening":
       return [
-        `listening on port ${event.port}${event.host === undefined || event.host === "::" ? ", all addresses" : ` of ${event.host}`}`,
+        event.host === undefined || event.host === "::"
+          ? words.listening(event.port)
+          : words.listeningOn(event.port, event.host),
       ];
     case "mesh":
-      return event.how === "joined" && event.by !== undefined
-        ? [`you are in the mesh of ${nameOf(event.by, look)} now; /peers shows who is there`]
-        : [];
+      return event.how === "joined" && event.by !== undefined ? [words.inMesh(name(event.by))] : [];
     case "admitted":
-      return admittedLines(event.peerId, event.learned === "invite", look);
+      return admittedLines(event.peerId, event.learned === "invite", look, words);
     case "linked":
-      return [`connected to ${nameOf(event.peerId, look)} (${pathWords[event.path]})`];
+      return [words.linked(name(event.peerId), words.paths[event.path])];
     case "unlinked":
-      return [`connection to ${nameOf(event.peerId, look)} ended: ${failureWords(event.failure)}`];
+      return [words.unlinked(name(event.peerId), failureWords(event.failure, words))];
     case "dial-failed":
-      return [`no connection to ${formatAddress(event.address)}: ${failureWords(event.failure)}`];
+      return [words.dialFailed(formatAddress(event.address), failureWords(event.failure, words))];
     case "key-changed":
-      return keyChangedLines(event.address, event.known, event.found);
+      return keyChangedLines(event.address, event.known, event.found, words);
     case "forked":
-      return event.self
-        ? ["your key is used elsewhere too, or an old copy of its folder was put back: others see two of you"]
-        : [
-            `${nameOf(event.peerId, look)} has signed two different messages under one number: somebody may have a copy of that key`,
-          ];
-    case "clock-skew":
-      return [`the clock of ${nameOf(event.peerId, look)} is ${skewWords(event.aheadMs)} yours`];
-    case "nearby": {
-      const address = formatAddress(event.address);
-      return [`somebody else has rtchat running at ${address}; /connect ${address} joins or asks to`];
+      return [event.self ? words.ownFork : words.fork(name(event.peerId))];
+    case "clock-skew": {
+      const minutes = Math.max(1, Math.round(Math.abs(event.aheadMs) / 60_000));
+      const tell = event.aheadMs > 0 ? words.clockAhead : words.clockBehind;
+      return [tell(name(event.peerId), minutes)];
     }
+    case "nearby":
+      return [words.nearby(formatAddress(event.address))];
     case "lan-failed":
-      return [`not looking for members on this network any more: ${sanitizeLine(event.message)}`];
+      return [words.lanFailed(sanitizeLine(event.message))];
     case "store-failed":
-      return [`not saved: ${sanitizeLine(event.message)}`];
+      return [words.notSaved(sanitizeLine(event.message))];
     case "turned-away":
     case "inserted":
     case "members":
@@ -76,63 +73,49 @@ export function eventLines(event: NodeEvent, look: Look): string[] {
   }
 }
 
-const pathWords = {
-  local: "on this machine",
-  vpn: "over a VPN",
-  direct: "directly",
-  relay: "through a relay",
-} as const;
-
-function skewWords(aheadMs: number): string {
-  const minutes = Math.max(1, Math.round(Math.abs(aheadMs) / 60_000));
-  return `${minutes} min ${aheadMs > 0 ? "ahead of" : "behind"}`;
-}
-
-function admittedLines(peerId: PeerId, invited: boolean, look: Look): string[] {
+function admittedLines(peerId: PeerId, invited: boolean, look: Look, words: PeerWords): string[] {
   const name = nameOf(peerId, look);
-  if (invited) return [`${name} came in with an invite`];
-  return [
-    `${name} came in without an invite: trusted on first use, not verified`,
-    `  ID ${formatPeerId(peerId)}`,
-    "  /verify NAME compares words, /remove NAME puts out, /lock asks for invites from now on",
-  ];
+  if (invited) return [words.invited(name)];
+  const id = words.admittedId(formatPeerId(peerId));
+  return [words.admitted(name), `  ${id}`, `  ${words.admittedHint(name.replace(/\?$/, ""))}`];
 }
 
-function keyChangedLines(address: Address, known: PeerId, found: PeerId): string[] {
+function keyChangedLines(address: Address, known: PeerId, found: PeerId, words: PeerWords): string[] {
   return [
-    `REFUSED: the key of ${formatAddress(address)} has changed. Somebody may be pretending to be your peer`,
-    `  known ${formatPeerId(known)}`,
-    `  now   ${formatPeerId(found)}`,
-    `  if you know why (a new device, a new address), start once with --forget ${formatAddress(address)}`,
+    words.keyChanged(formatAddress(address)),
+    `  ${words.keyKnown(formatPeerId(known))}`,
+    `  ${words.keyNow(formatPeerId(found))}`,
+    `  ${words.keyForget(formatAddress(address))}`,
   ];
 }
 
 /** A failure in words: our sentence, and what they said or the system said where it adds something. */
-function failureWords({ code, detail }: LinkFailure): string {
-  const sentence = explainFailure(code);
+export function failureWords({ code, detail }: LinkFailure, { failures }: PeerWords): string {
+  const english = explainFailure(code);
+  const sentence = Object.hasOwn(failures, code) ? (failures[code] ?? english) : english;
   const more = sanitizeLine(detail);
-  return more === "" || more.includes(sentence) || sentence === more ? sentence : `${sentence} (${more})`;
+  return more === "" || more.includes(english) || english === more ? sentence : `${sentence} (${more})`;
 }
 
 /** `/peers`. */
-export function peerLines(peers: readonly PeerView[], look: Look): string[] {
+export function peerLines(peers: readonly PeerView[], look: Look, words: PeerWords): string[] {
   const present = peers.filter(({ removedBy }) => removedBy === undefined);
   const rows = present.map((peer) => [
     plainName(peer),
-    peer.presence === "self" ? "you" : trustWords(peer),
-    reachWords(peer, look),
+    peer.presence === "self" ? words.you : trustWords(peer, words),
+    reachWords(peer, look, words),
     formatPeerId(peer.peerId),
   ]);
   const widths = [0, 1, 2].map((column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
   return rows.map((cells) => cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join("  "));
 }
 
-function trustWords(peer: PeerView): string {
-  if (peer.known?.verifiedAt !== undefined) return "verified";
-  return isTrusted(peer) ? "by invite" : "not verified";
+function trustWords(peer: PeerView, words: PeerWords): string {
+  if (peer.known?.verifiedAt !== undefined) return words.verified;
+  return isTrusted(peer) ? words.byInvite : words.notVerified;
 }
 
-function reachWords(peer: PeerView, look: Look): string {
+function reachWords(peer: PeerView, look: Look, words: PeerWords): string {
   switch (peer.presence) {
     case "self":
       return "";
@@ -141,35 +124,35 @@ function reachWords(peer: PeerView, look: Look): string {
         peer.roundTripMs === undefined
           ? ""
           : `, ${peer.roundTripMs.toFixed(peer.roundTripMs < 10 ? 1 : 0)} ms`;
-      return `${peer.path === undefined ? "connected" : pathWords[peer.path]}${roundTrip}`;
+      return `${peer.path === undefined ? words.connected : words.paths[peer.path]}${roundTrip}`;
     }
     case "via":
-      return `through ${peer.via.map((id) => nameOf(id, look)).join(", ")}`;
+      return words.through(peer.via.map((id) => nameOf(id, look)).join(", "));
     case "away":
-      return "away";
+      return words.away;
   }
 }
 
 /** `/why`. */
-export function whyLines(why: Why): string[] {
+export function whyLines(why: Why, words: PeerWords): string[] {
   const tried = why.attempts.filter(({ lastFailure }) => lastFailure !== undefined);
   const lines = [
-    ...tried.map(attemptLine),
-    ...why.turnedAway.map(turnedAwayLine),
+    ...tried.map((attempts) => attemptLine(attempts, words)),
+    ...why.turnedAway.map((one) => turnedAwayLine(one, words)),
     ...why.faults.map(
       ({ detail, at, times }) =>
-        `  ${timeOfDay(at)} ${sanitizeLine(detail)}${times > 1 ? ` (${times} times)` : ""}`,
+        `  ${timeOfDay(at, words)} ${sanitizeLine(detail)}${times > 1 ? ` (${words.times(times)})` : ""}`,
     ),
   ];
-  return lines.length === 0 ? ["nothing has gone wrong so far"] : lines;
+  return lines.length === 0 ? [words.nothingWrong] : lines;
 }
 
-function attemptLine({ target, lastFailure, lastAt, failures }: Attempts): string {
-  const again = failures === 0 ? "worked since" : `${failures} in a row`;
-  const why = lastFailure === undefined ? "" : failureWords(lastFailure);
-  return `  ${timeOfDay(lastAt ?? 0)} ${formatAddress(target.address)}: ${why} [${again}]`;
+function attemptLine({ target, lastFailure, lastAt, failures }: Attempts, words: PeerWords): string {
+  const again = failures === 0 ? words.workedSince : words.failuresInARow(failures);
+  const why = lastFailure === undefined ? "" : failureWords(lastFailure, words);
+  return `  ${timeOfDay(lastAt ?? 0, words)} ${formatAddress(target.address)}: ${why} [${again}]`;
 }
 
-function turnedAwayLine({ remote, failure, at }: TurnedAway): string {
-  return `  ${timeOfDay(at)} from ${formatAddress(remote)}: ${failureWords(failure)}`;
+function turnedAwayLine({ remote, failure, at }: TurnedAway, words: PeerWords): string {
+  return `  ${timeOfDay(at, words)} ${words.from(formatAddress(remote))}: ${failureWords(failure, words)}`;
 }

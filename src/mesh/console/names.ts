@@ -10,6 +10,7 @@ import { nameKey } from "../../protocol/names.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
 import type { PeerId } from "../core/api.ts";
 import type { PeerView } from "../node/views.ts";
+import type { PeerWords } from "./words.ts";
 
 /** The head of an ID that tells namesakes apart: the first group. */
 function idHead(peerId: PeerId): string {
@@ -34,14 +35,16 @@ export function shownName(peer: PeerView): string {
 }
 
 /** Whom `text` means: a nick, `nick~head`, `~head`, or a whole peer ID; a trailing `?` and a leading `@` are ignored. */
-export function findPeer(text: string, peers: readonly PeerView[]): PeerView | { readonly problem: string } {
+export function findPeer(
+  text: string,
+  peers: readonly PeerView[],
+  words: Pick<PeerWords, "idUnknown" | "nobodyCalled" | "severalCalled">,
+): PeerView | { readonly problem: string } {
   const name = text.replace(/^@/, "").replace(/\?$/, "");
   if (/^rt1/i.test(name)) {
     try {
       const peerId = parsePeerId(name);
-      return (
-        peers.find((peer) => peer.peerId === peerId) ?? { problem: "nobody with this ID is in the mesh" }
-      );
+      return peers.find((peer) => peer.peerId === peerId) ?? { problem: words.idUnknown };
     } catch (error) {
       return { problem: error instanceof Error ? error.message : String(error) };
     }
@@ -54,9 +57,8 @@ export function findPeer(text: string, peers: readonly PeerView[]): PeerView | {
     ({ peerId }) => head === undefined || idHead(peerId).startsWith(head.toLowerCase()),
   );
   const [first, second] = found;
-  if (first === undefined)
-    return { problem: `nobody is called ${sanitizeLine(name)}; /peers shows who is there` };
+  if (first === undefined) return { problem: words.nobodyCalled(sanitizeLine(name)) };
   if (second === undefined) return first;
-  const choices = found.map((peer) => `${plainName(peer).split("~")[0]}~${idHead(peer.peerId)}`).join(" or ");
-  return { problem: `${sanitizeLine(name)} could be several people: write ${choices}` };
+  const choices = found.map((peer) => `${plainName(peer).split("~")[0]}~${idHead(peer.peerId)}`);
+  return { problem: words.severalCalled(sanitizeLine(name), choices) };
 }

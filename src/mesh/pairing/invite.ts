@@ -64,7 +64,8 @@ export function looksLikeInvite(text: string): boolean {
  * @throws InviteError
  */
 export function parseInvite(text: string): Invite {
-  const compact = text.replaceAll(/\s/g, "");
+  // The bars are those of the chat's own panels, when it is copied from beside them.
+  const compact = text.replaceAll(/[\s│]/g, "");
   const parts = /^rtchat:\/\/([^/]+)\/([^/]+)\/([\w-]+)$/i.exec(compact);
   if (parts === null)
     throw new InviteError(`${quote(text)} is not a whole invite: ask for it again, or copy all of it`);

@@ -96,15 +96,18 @@ export class FileExchange {
     return number;
   }
 
-  /** Takes what was offered; it begins at once or when it is its turn. */
-  accept(number: number): Refusal | undefined {
+  /**
+   * Takes what was offered.
+   * @returns `later` when its turn, or the sender, has yet to come
+   */
+  accept(number: number): Refusal | "later" | undefined {
     const entry = this.#table.byNumber(number);
     if (entry === undefined) return "no-such-transfer";
     if (entry.direction === "out" || entry.transfer.state !== "offered") return "not-offered";
     entry.transfer.accept();
     this.#save();
     this.#nextTurn(entry.peer);
-    return undefined;
+    return entry.transfer.isBegun ? undefined : "later";
   }
 
   /** Refuses an offer, or ends whatever is under way, on both sides. */

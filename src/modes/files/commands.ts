@@ -102,9 +102,11 @@ function numbered(
 ): void {
   const { files } = context.words;
   const number = Number(rest.replace(/\.$/, ""));
-  const refusal: Refusal | undefined = exchange[how](number);
-  if (refusal === "no-such-transfer") context.complain(files.noSuch(rest));
-  else if (refusal === "not-offered") context.complain(files.notOffered(rest));
+  const name = exchange.list().find((view) => view.number === number)?.name ?? "";
+  const result: Refusal | "later" | undefined = exchange[how](number);
+  if (result === "later") context.say(files.youAccepted(name));
+  else if (result === "no-such-transfer") context.complain(files.noSuch(rest));
+  else if (result === "not-offered") context.complain(files.notOffered(rest));
 }
 
 function list(parties: FileParties, context: CommandContext): void {

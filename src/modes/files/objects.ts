@@ -39,8 +39,9 @@ export function doFileObject(parties: FileParties, object: unknown): Taken | und
   const id = data.id ?? "";
   if (data.type !== "file-offer") {
     const how = data.type === "file-accept" ? "accept" : "cancel";
-    const refusal = parties.exchange[how](data.number);
-    return refusal === undefined ? { ok: true, id } : refused(refusal, refusals[refusal]);
+    const result = parties.exchange[how](data.number);
+    const isDone = result === undefined || result === "later";
+    return isDone ? { ok: true, id } : refused(result, refusals[result]);
   }
   const found = parties.find(data.to);
   if ("problem" in found) return refused("no-such-nick", found.problem);

@@ -67,8 +67,7 @@ export class FileTeller {
             : files.youOffer(nick, name, size, number),
         ];
       case "waiting":
-        if (before === "running") return [files.cut(nick, name)];
-        return direction === "in" ? [files.youAccepted(name)] : [];
+        return before === "running" ? [files.cut(nick, name)] : [];
       case "running": {
         const isBegun = this.#begun.has(number) || view.done > 0;
         this.#begun.add(number);

@@ -10,12 +10,13 @@ import type { AnswerHandler } from "../../client/answers.ts";
 import type { ClientEvent, ClientListener, ConnectionState, Failure } from "../../client/events.ts";
 import type { Taken } from "../../client/sender.ts";
 import type { PlainRequest } from "../../client/session.ts";
-import { eventLines } from "../../mesh/console/format.ts";
+import { eventLines, failureWords } from "../../mesh/console/format.ts";
 import { eventObjects } from "../../mesh/console/json.ts";
 import { plainName } from "../../mesh/console/names.ts";
 import type { PeerId, TimelineItem } from "../../mesh/core/api.ts";
 import type { NodeEvent } from "../../mesh/node/events.ts";
 import type { MeshNode } from "../../mesh/node/node.ts";
+import type { PeerView } from "../../mesh/node/views.ts";
 import { formatAddress } from "../../protocol/address.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
@@ -59,9 +60,12 @@ export class MeshBackend implements ChatBackend, ChatSession {
   readonly #rooms: MeshRooms;
   readonly #sends: MeshSends;
   readonly #listeners = new Set<ClientListener>();
-  readonly #presence = new Map<PeerId, { readonly name: string; readonly isHere: boolean }>();
-  /** People we let in, of whom nothing was told yet. */
-  readonly #guests = new Map<PeerId, NodeEvent>();
+  readonly #presence = new Map<
+    PeerId,
+    { readonly name: string; readonly isHere: boolean; readonly isRemoved: boolean }
+  >();
+  /** What is told as soon as a peer has a name: whom we let in, or who let us in. */
+  readonly #unnamed = new Map<PeerId, NodeEvent>();
   readonly #files: FileTeller;
   readonly #fileParties: FileParties;
   readonly #look = (peerId: PeerId) => this.#rooms.peer(peerId);
@@ -73,9 +77,15 @@ export class MeshBackend implements ChatBackend, ChatSession {
     this.#options = options;
     this.#node = node;
     const emit = (event: ClientEvent): void => this.#emit(event);
-    this.#fileParties = fileParties(node);
-    this.#sends = new MeshSends({ clock, untilHeld, holding: (hash) => node.core.holding(hash), emit });
-    this.#rooms = new MeshRooms(node, options.nick, (hash) => this.#sends.idOf(hash));
+    this.#fileParties = fileParties(node, words);
+    this.#sends = new MeshSends({
+      clock,
+      untilHeld,
+      holding: (hash) => node.core.holding(hash),
+      emit,
+      notHeld: words.peers.notHeld,
+    });
+    this.#rooms = new MeshRooms(node, options.nick, words.peers, (hash) => this.#sends.idOf(hash));
     this.#files = new FileTeller({ words, nameOf: (peer) => this.#fileParties.nameOf(peer), emit });
     this.commands = [...peerCommands(node, defaultPort), ...fileCommands(this.#fileParties)];
   }
@@ -165,7 +175,7 @@ export class MeshBackend implements ChatBackend, ChatSession {
     const kind = extras?.re?.kind;
     // Without a word for it in the mesh's log an edit would be said as something new.
     if (kind === "edit" || kind === "delete") {
-      return { ok: false, code: "unknown-type", message: "between peers what was said stays as it was said" };
+      return { ok: false, code: "unknown-type", message: this.#options.words.peers.noEdits };
     }
     try {
       checkText(text);
@@ -218,15 +228,14 @@ export class MeshBackend implements ChatBackend, ChatSession {
         return;
       case "unlinked":
         // Who is gone for good is told as having left; /peers and /why tell the rest.
+        if (event.failure.code === "removed") this.#tellRemoved(this.#options.words.peers.youRemoved);
         return;
       case "admitted":
-        this.#guests.set(event.peerId, event);
-        // A guest's name follows its log; one that has none is told as well.
-        this.#options.clock.after(peerConsoleLimits.guestNameMs, () => this.#tellGuest(event.peerId));
-        return;
+        return this.#tellWhenNamed(event.peerId, event);
       case "mesh":
         if (event.how === "joined") this.#startAnew();
-        break;
+        if (event.by === undefined) break;
+        return this.#tellWhenNamed(event.by, event);
       case "transfer":
         this.#files.hear(event.transfer);
         return;
@@ -241,14 +250,25 @@ export class MeshBackend implements ChatBackend, ChatSession {
   }
 
   #tellEvent(event: NodeEvent): void {
-    const lines = eventLines(event, this.#look);
+    const lines = eventLines(event, this.#look, this.#options.words.peers);
     if (lines.length > 0) this.#emit({ kind: "told", lines, warning: isWarning(event) });
   }
 
-  #tellGuest(peerId: PeerId): void {
-    const event = this.#guests.get(peerId);
+  /** A name follows with the log; somebody who has none is told of after a while all the same. */
+  #tellWhenNamed(peerId: PeerId, event: NodeEvent): void {
+    if (this.#look(peerId)?.nick !== undefined) return this.#tellEvent(event);
+    this.#unnamed.set(peerId, event);
+    this.#options.clock.after(peerConsoleLimits.guestNameMs, () => this.#tellUnnamed(peerId));
+  }
+
+  #tellRemoved(line: string): void {
+    this.#emit({ kind: "told", lines: [line], warning: true });
+  }
+
+  #tellUnnamed(peerId: PeerId): void {
+    const event = this.#unnamed.get(peerId);
     if (event === undefined) return;
-    this.#guests.delete(peerId);
+    this.#unnamed.delete(peerId);
     this.#tellEvent(event);
   }
 
@@ -269,19 +289,27 @@ export class MeshBackend implements ChatBackend, ChatSession {
     if (this.#connection.state === "online" || this.#connection.state === "closed") return;
     const address = peerId === undefined ? "" : this.#rooms.nameOf(peerId);
     const { nick } = this;
-    this.#setConnection({ state: "online", address, server: "the mesh", nick, first: true, resumed: false });
+    const { words } = this.#options;
+    this.#setConnection({
+      state: "online",
+      address,
+      server: words.peers.mesh,
+      nick,
+      first: true,
+      resumed: false,
+    });
   }
 
   #waiting({ address, failure }: Extract<NodeEvent, { type: "dial-failed" }>): void {
     const retryInMs = peerConsoleLimits.retryShownMs;
-    const [line = ""] = eventLines({ type: "dial-failed", address, failure }, this.#look);
+    const reason = failureWords(failure, this.#options.words.peers);
     const { code } = failure;
     this.#setConnection({
       state: "waiting",
       address: formatAddress(address),
       attempt: 1,
       retryInMs,
-      reason: line,
+      reason,
       code,
     });
   }
@@ -311,11 +339,12 @@ export class MeshBackend implements ChatBackend, ChatSession {
       const peer = this.#rooms.peer(peerId);
       // Somebody without a name has just been let in; the name is on its way.
       if (peer?.nick === undefined || peer.presence === "self") continue;
-      this.#tellGuest(peerId);
+      this.#tellUnnamed(peerId);
       const isHere = peer.presence !== "away" && peer.removedBy === undefined;
       const before = this.#presence.get(peerId);
       const name = plainName(peer);
-      this.#presence.set(peerId, { name, isHere });
+      this.#presence.set(peerId, { name, isHere, isRemoved: peer.removedBy !== undefined });
+      this.#tellIfRemoved(peer, name, before?.isRemoved);
       if (isHere !== (before?.isHere ?? false)) {
         this.#everywhere((room) => ({
           type: "presence",
@@ -328,6 +357,13 @@ export class MeshBackend implements ChatBackend, ChatSession {
         this.#everywhere((room) => ({ type: "presence", room, nick, state: "rename", to: name }));
       }
     }
+  }
+
+  /** Of members who were known in this run: what happened before it is history. */
+  #tellIfRemoved({ peerId, removedBy }: PeerView, name: string, wasRemoved: boolean | undefined): void {
+    if (wasRemoved !== false || removedBy === undefined || removedBy === this.#node.self) return;
+    this.#tellRemoved(this.#options.words.peers.removed(name, this.#rooms.nameOf(removedBy)));
+    this.#unnamed.delete(peerId);
   }
 
   #everywhere(make: (room: string) => ServerMessage): void {

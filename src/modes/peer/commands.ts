@@ -18,11 +18,13 @@ export function peerCommands(node: MeshNode, defaultPort: number): readonly Comm
     run,
   });
   return [
-    command("peers", (context) => context.say(...listed(peerLines(node.peers(), (id) => view(node, id))))),
+    command("peers", (context) =>
+      context.say(...listed(peerLines(node.peers(), (id) => view(node, id), context.words.peers))),
+    ),
     command("why", (context, rest) => why(node, context, rest), "nick"),
     command("verify", (context, rest) => verify(node, context, rest), "nick"),
     command("invite", (context) =>
-      context.say("good for a day, for one person:", `  rtchat peer '${node.invite()}'`),
+      context.say(context.words.peers.inviteHead, `  rtchat peer '${node.invite()}'`),
     ),
     command("lock", (context) => setInviteOnly(node, context, true)),
     command("unlock", (context) => setInviteOnly(node, context, false)),
@@ -47,40 +49,41 @@ function usage(context: CommandContext, name: CommandName): void {
 
 /** Whom a name means, or undefined after saying why that is not clear. */
 function pick(node: MeshNode, context: CommandContext, name: string): PeerView | undefined {
-  const found = findPeer(name, node.peers());
+  const found = findPeer(name, node.peers(), context.words.peers);
   if (!("problem" in found)) return found;
   context.complain(found.problem);
   return undefined;
 }
 
 function why(node: MeshNode, context: CommandContext, rest: string): void {
-  if (rest === "") return context.say(...listed(whyLines(node.why())));
+  if (rest === "") return context.say(...listed(whyLines(node.why(), context.words.peers)));
   const peer = pick(node, context, rest);
-  if (peer !== undefined) context.say(...listed(whyLines(node.why(peer.peerId))));
+  if (peer !== undefined) context.say(...listed(whyLines(node.why(peer.peerId), context.words.peers)));
 }
 
 function verify(node: MeshNode, context: CommandContext, rest: string): void {
   const [name = "", answer = ""] = rest.split(/\s+/);
   if (name === "") return usage(context, "verify");
   const peer = pick(node, context, name);
+  const words = context.words.peers;
   if (peer === undefined) return;
-  if (peer.presence === "self") return context.complain("that is you");
+  if (peer.presence === "self") return context.complain(words.isYou);
   if (/^(yes|y|sí|si)$/i.test(answer)) {
     node.markVerified(peer.peerId);
-    return context.say(`${plainName(peer)} is verified on this device`);
+    return context.say(words.isVerified(plainName(peer)));
   }
-  const words = node.words(peer.peerId);
+  const twelve = node.words(peer.peerId);
   context.say(
-    `compare these words with ${plainName(peer)}, who sees the same with /verify and your name:`,
-    `  ${words.slice(0, 6).join(" ")}`,
-    `  ${words.slice(6).join(" ")}`,
-    `if all twelve are equal, type /verify ${plainName(peer)} yes; if not, somebody is between you`,
+    words.compare(plainName(peer)),
+    `  ${twelve.slice(0, 6).join(" ")}`,
+    `  ${twelve.slice(6).join(" ")}`,
+    words.ifEqual(plainName(peer)),
   );
 }
 
 function setInviteOnly(node: MeshNode, context: CommandContext, inviteOnly: boolean): void {
   node.setInviteOnly(inviteOnly);
-  context.say(inviteOnly ? "only invites let somebody in now" : "whoever knows an address may come in now");
+  context.say(inviteOnly ? context.words.peers.locked : context.words.peers.unlocked);
 }
 
 function remove(node: MeshNode, context: CommandContext, rest: string): void {
@@ -90,14 +93,14 @@ function remove(node: MeshNode, context: CommandContext, rest: string): void {
   const removed = node.remove(peer.peerId);
   if (!removed.ok) return context.complain(removed.message);
   node.setInviteOnly(true);
-  context.say(`${plainName(peer)} is out for good; only invites let somebody in now (/unlock changes that)`);
+  context.say(context.words.peers.isOut(plainName(peer)));
 }
 
 function connect(node: MeshNode, context: CommandContext, rest: string, defaultPort: number): void {
   if (rest === "") return usage(context, "connect");
   try {
     node.connect(parseAddress(rest, { port: defaultPort }));
-    context.say(`dialling ${rest}; /why tells what went wrong`);
+    context.say(context.words.peers.dialling(rest));
   } catch (error) {
     if (!(error instanceof AddressError)) throw error;
     context.complain(error.message);

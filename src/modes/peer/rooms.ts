@@ -7,6 +7,7 @@
  * the room is joined again all stand in the mesh's own order, which is the same for everybody.
  */
 import type { RoomView } from "../../client/rooms.ts";
+import type { Words } from "../../tui/language/words.ts";
 import { findPeer, isTrusted, plainName } from "../../mesh/console/names.ts";
 import type { EntryHash, PeerId, Place, TimelineItem } from "../../mesh/core/api.ts";
 import type { MeshNode } from "../../mesh/node/node.ts";
@@ -62,8 +63,15 @@ export class MeshRooms {
 
   /** What we are called until the log says. */
   readonly #ownNick: string;
+  readonly #words: Words["peers"];
 
-  constructor(node: MeshNode, ownNick: string, idOf: (hash: EntryHash) => string | undefined) {
+  constructor(
+    node: MeshNode,
+    ownNick: string,
+    words: Words["peers"],
+    idOf: (hash: EntryHash) => string | undefined,
+  ) {
+    this.#words = words;
     this.#node = node;
     this.#ownNick = ownNick;
     this.#idOf = idOf;
@@ -198,7 +206,7 @@ export class MeshRooms {
   /** The place that a room's name or `@name` means. @throws ProtocolError */
   placeOf(name: string): Place {
     if (!name.startsWith("@")) return { room: parseRoom(name) };
-    const found = findPeer(name, this.#node.peers());
+    const found = findPeer(name, this.#node.peers(), this.#words);
     if ("problem" in found) throw new ProtocolError("no-such-nick", found.problem);
     return { direct: found.peerId };
   }

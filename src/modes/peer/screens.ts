@@ -53,7 +53,9 @@ async function runFullScreen({
 }: ScreenParts): Promise<void> {
   // Ink and React are loaded by those who look at them: a pipe starts without.
   const { runScreen } = await import("../../tui/screen/run.ts");
-  queueMicrotask(() => backend.tell(greeting));
+  // More than the own ID: an invite, which no row of a terminal holds.
+  const lines = greeting.length > 1 ? [...greeting, words.peers.copying] : greeting;
+  queueMicrotask(() => backend.tell(lines));
   await runScreen({
     backend,
     words,

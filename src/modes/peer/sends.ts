@@ -29,6 +29,8 @@ export interface SendsOptions {
   readonly untilHeld: boolean;
   holding(hash: EntryHash): Holding | undefined;
   readonly emit: ClientListener;
+  /** Said of what nobody else has after a while. */
+  readonly notHeld: string;
 }
 
 /** See the head of this file. */
@@ -105,7 +107,7 @@ export class MeshSends {
       if (own.isTold || now - own.writtenAt < peerConsoleLimits.heldMs) continue;
       own.isTold = true;
       const { id, room, text } = own;
-      const message = "nobody else has it yet; it is kept, and sent when you run rtchat peer again";
+      const message = this.#options.notHeld;
       this.#options.emit({ kind: "sent", outcome: { ok: false, id, room, text, code: "not-held", message } });
     }
   }

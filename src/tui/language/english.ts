@@ -2,6 +2,8 @@
  * Everything a chat screen says, in English: the catalogue that other languages follow. Values are sentences without a
  * final full stop where they stand on a line of their own. What goes into them is sanitised by whoever shows them.
  */
+import { englishPeers } from "./english-peers.ts";
+
 export const english = {
   /** For Intl: dates, times, numbers. */
   locale: "en-GB",
@@ -196,6 +198,8 @@ export const english = {
       stopped: "stopped",
     },
   },
+
+  peers: englishPeers,
 
   about: { reply: "reply", edit: "edit", delete: "deletion", reaction: "reaction" },
 

@@ -1,4 +1,5 @@
 /** Everything a chat screen says, in Spanish; see english.ts. */
+import { spanishPeers } from "./spanish-peers.ts";
 import type { Words } from "./words.ts";
 
 const personas = (count: number) => (count === 1 ? "1 persona" : `${count} personas`);
@@ -198,6 +199,8 @@ export const spanish: Words = {
       stopped: "detenido",
     },
   },
+
+  peers: spanishPeers,
 
   about: { reply: "respuesta", edit: "corrección", delete: "borrado", reaction: "reacción" },
 

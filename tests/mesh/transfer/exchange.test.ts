@@ -251,7 +251,7 @@ test("accepted while the sender is away: it begins when they are back", async ()
   wire.a.exchange.offer("b", "/a/report.pdf");
   await wire.quiet();
   wire.cut();
-  expect(wire.b.exchange.accept(1)).toBeUndefined();
+  expect(wire.b.exchange.accept(1)).toBe("later");
   expect(wire.b.last).toMatchObject({ state: "waiting" });
   wire.up();
   await wire.quiet();

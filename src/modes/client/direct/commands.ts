@@ -130,7 +130,7 @@ function why(paths: DirectPaths, context: CommandContext, rest: string): void {
   if (partner?.path === undefined) return;
   const { relay, ...reasons } = partner.path.why();
   const { direct } = context.words;
-  const lines = (paths.parts?.whyLines(reasons) ?? []).map((line) =>
+  const lines = (paths.parts?.whyLines(reasons, context.words.peers) ?? []).map((line) =>
     line.startsWith("  ") ? line : `  ${line}`,
   );
   context.say(...lines, ...(relay === undefined ? [] : [`  ${direct.relayFailed(relay)}`]));

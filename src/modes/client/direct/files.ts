@@ -2,7 +2,6 @@
  * Files over the direct paths of a client. Each path has transfers of its own, with numbers of its own; here they get
  * numbers that are good for all, in the order in which they are first heard of.
  */
-import type { Refusal } from "../../../mesh/transfer/exchange.ts";
 import type { TransferView } from "../../../mesh/transfer/transfer.ts";
 import { nameKey } from "../../../protocol/names.ts";
 import { sanitizeLine } from "../../../protocol/sanitize.ts";
@@ -40,8 +39,8 @@ export class DirectFiles implements FileParties {
       const offered = path?.files.offer(peer, file) ?? "no-such-transfer";
       return typeof offered === "number" && path !== undefined ? this.#numberOf(path, offered) : offered;
     },
-    accept: (number) => this.#do("accept", number),
-    cancel: (number) => this.#do("cancel", number),
+    accept: (number) => this.#do(number, (files, own) => files.accept(own)),
+    cancel: (number) => this.#do(number, (files, own) => files.cancel(own)),
     list: () =>
       this.#paths.partners.flatMap(({ path, nick }) =>
         path === undefined ? [] : path.files.list().map((view) => this.hear(path, nick, view)),
@@ -77,9 +76,12 @@ export class DirectFiles implements FileParties {
     return this.#paths.partners.find(({ path }) => path?.partner === peer);
   }
 
-  #do(how: "accept" | "cancel", number: number): Refusal | undefined {
+  #do<Result>(
+    number: number,
+    act: (files: Pair["files"], own: number) => Result,
+  ): Result | "no-such-transfer" {
     const found = this.#all[number - 1];
-    return found === undefined ? "no-such-transfer" : found.path.files[how](found.number);
+    return found === undefined ? "no-such-transfer" : act(found.path.files, found.number);
   }
 
   #numberOf(path: Pair, number: number): number {
