@@ -53,7 +53,9 @@ export const errorKinds = {
   "bad-text": stays("The text is empty or has control characters"),
   "text-too-long": stays("The text or topic is over its limit"),
   "too-many-rooms": stays("The session is in as many rooms as it may be"),
-  "not-introduced": stays("The `pass` is damaged, too old, or somebody else's; `introduce` brings another"),
+  "not-introduced": stays(
+    "The `pass` or `pair` is damaged, too old, or somebody else's; `introduce` without brings another",
+  ),
   "relay-full": stays("More bytes are under way to the other than may be; an `ack` of theirs makes room"),
   "rate-limited": stays("Too many requests in a short time", true),
   unavailable: stays("The log cannot be reached now; nothing was logged, or a repeat tells", true),

@@ -88,6 +88,8 @@ export const directLimits = {
   renewMs: 20 * 60_000,
   /** The same person rings once in this time, however often they ask. */
   ringMs: 60_000,
+  /** And so many people in all: who makes a hundred nicks does not get a hundred lines. */
+  ringsMost: 8,
   /** Somebody who asked may be answered for this long. */
   rungForMs: 600_000,
   /** People who asked, remembered; beyond it the one who asked longest ago is forgotten. */

@@ -92,6 +92,8 @@ export const requestSchemas = {
     ...request,
     type: z.literal("introduce"),
     to: name,
+    /** Only if the nick still is of the session that this pair is with: for what nobody else may know. */
+    pair: z.string().max(64).optional(),
     /** With it: I agree to talk directly, and this is my key. Without: I ask. */
     key: peerKey.optional(),
     /** Where I can be reached, `ip:port`; only with `key`. */

@@ -104,6 +104,18 @@ for (const servers of [1, 2] as const) {
   });
 }
 
+test("what is for one session does not reach whoever has its nick now", () => {
+  const { world, two, ana, bob, pair } = introduced(2);
+  const card = { type: "introduce", to: "bob", key: keyOfAna, addresses: ["192.0.2.1:9"], pair };
+  expect(codes(world.ask(ana, card))).toEqual([]);
+  world.ask(bob, { type: "bye" });
+  const eve = world.person(two, "bob");
+  expect(codes(world.ask(ana, card))).toEqual(["not-introduced"]);
+  expect(introductions(eve.heard())).toEqual([]);
+  expect(codes(world.ask(ana, { ...card, pair: undefined }))).toEqual([]);
+  expect(introductions(eve.heard())).toHaveLength(1);
+});
+
 test("a flood of frames and of introductions is refused, and nobody else's frames are", () => {
   const { world, one, ana, bob, fromAna, fromBob } = introduced(2);
   const acks = Array.from({ length: 2_000 }, () => fromAna({ ack: 1 }));

@@ -17,6 +17,8 @@ export class Proxy {
   readonly #open = new Set<Socket<Side>>();
   /** While frozen, bytes are swallowed: the connections look alive and are not. */
   isFrozen = false;
+  /** While closed, whoever comes is turned away at once. */
+  isClosed = false;
 
   constructor(cleanup: Cleanup, to: Address) {
     this.#to = to;
@@ -60,6 +62,10 @@ export class Proxy {
 
   #accept(client: Socket<Side>): void {
     client.data = { other: undefined, held: [] };
+    if (this.isClosed) {
+      client.terminate();
+      return;
+    }
     this.#open.add(client);
     const data: Side = { other: client, held: [] };
     Bun.connect<Side>({

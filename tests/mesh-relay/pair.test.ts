@@ -106,6 +106,10 @@ describe("a mesh of two", () => {
     expect(ana.node.words(bob.node.self)).toEqual(bob.node.words(ana.node.self));
     expect(ana.node.addresses()).toEqual([]);
     expect(ana.node.port).toBeUndefined();
+    // Whoever hides does not dial either, whatever is told or asked.
+    ana.node.reach(bob.node.self, [{ host: "127.0.0.1", port: 1 }]);
+    ana.node.retry();
+    expect(ana.node.why().attempts).toEqual([]);
   });
 
   test("goes on directly when a direct path comes up, and over the relay when that dies", async () => {

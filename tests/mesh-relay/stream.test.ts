@@ -4,6 +4,7 @@ import { RelayPace } from "../../src/mesh/relay/pace.ts";
 import { RelayStream, type RelayFrame } from "../../src/mesh/relay/stream.ts";
 import { tlsInPipe } from "../../src/net/tls-pipe.ts";
 import type { TlsSocket } from "../../src/net/tls-socket.ts";
+import fc from "fast-check";
 import { systemClock } from "../../src/protocol/clock.ts";
 import { relayLimits } from "../../src/protocol/limits.peer.ts";
 import { withDeadline } from "../support/deadline.ts";
@@ -196,4 +197,37 @@ test("a stream that breaks ends the connection in it, on both sides", async () =
   ends[0]?.receive({ stream: "s", seq: 99, data: "aGk=" });
   expect(await withDeadline(Promise.all(closed), () => "the end")).toHaveLength(2);
   expect(sockets.map(({ isOpen }) => isOpen)).toEqual([false, false]);
+});
+
+test("whatever frames come, what is read is a beginning of what was sent, in order", () => {
+  const noise = fc.record(
+    {
+      stream: fc.constant("s"),
+      seq: fc.integer({ min: 0, max: 6 }),
+      data: fc.oneof(fc.base64String({ maxLength: 40 }), fc.string({ maxLength: 8 })),
+      ack: fc.integer({ min: 0, max: 100 }),
+      end: fc.constant(true as const),
+    },
+    { requiredKeys: ["stream"] },
+  );
+  fc.assert(
+    fc.property(fc.array(noise, { maxLength: 12 }), fc.nat({ max: 12 }), (frames, at) => {
+      const { one, two, fromOne } = streams();
+      const read: Buffer[] = [];
+      two.on("data", (chunk: Buffer) => read.push(chunk));
+      one.write("abcdefgh");
+      const mixed: readonly RelayFrame[] = [...frames.slice(0, at), ...fromOne, ...frames.slice(at)];
+      for (const frame of mixed) two.receive(frame);
+      const taken = mixed.flatMap(({ seq, data }) => (data === undefined ? [] : [{ seq, data }]));
+      // Only a run of 0, 1, 2, … is ever taken.
+      const run = taken.filter(
+        (frame, index) => frame.seq === index && taken.slice(0, index).every((one_, n) => one_.seq === n),
+      );
+      const bytes = Buffer.concat(run.map(({ data }) => Buffer.from(data, "base64")));
+      const got = Buffer.concat(read);
+      expect(bytes.subarray(0, got.length).equals(got)).toBe(true);
+      two.destroy();
+      one.destroy();
+    }),
+  );
 });

@@ -40,6 +40,11 @@ export const introduce: RequestHandler<"introduce"> = {
         exchange.refuse("no-such-nick", `nobody called ${wanted} is connected; check the nick with members`);
         return;
       }
+      const pair = pairOf(core.secret, session.name, member.session);
+      if (request.pair !== undefined && request.pair !== pair) {
+        exchange.refuse("not-introduced", `${member.nick} is somebody else now; introduce yourself again`);
+        return;
+      }
       if (end === true) session.relays.refuse(member.session, true);
       else if (key !== undefined) session.relays.refuse(member.session, false);
       sendWord(core, member.session, {
@@ -53,7 +58,6 @@ export const introduce: RequestHandler<"introduce"> = {
               : cardOf(exchange, member.session, key, addresses)),
         },
       });
-      const pair = pairOf(core.secret, session.name, member.session);
       exchange.answer({ type: "introduce", ...withId(id), nick: member.nick, pair });
     });
   },

@@ -24,6 +24,8 @@ export interface DiallerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly known: Acquaintances;
+  /** Dials nobody. */
+  readonly isHidden?: boolean;
   readonly typed: readonly Address[];
   readonly invite: Invite | undefined;
   core(): MeshCoreApi;
@@ -63,7 +65,8 @@ export class Dialler {
 
   /** Dials what is due. */
   tick(): void {
-    const { clock, known, invite } = this.#options;
+    const { clock, known, invite, isHidden } = this.#options;
+    if (isHidden === true) return;
     this.#forgetUnseen();
     const seen = [...this.#seen.values()];
     const told = [...this.#reachAt].flatMap(([peerId, addresses]) =>

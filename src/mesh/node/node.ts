@@ -377,7 +377,7 @@ export class MeshNode implements LinkOwner {
     if (this.#stopped) return;
     this.core.tick();
     this.#belonging.settle();
-    if (this.#options.isHidden !== true) this.#dialler.tick();
+    this.#dialler.tick();
   }
 
   #dialled(socket: TlsSocket, target: DialTarget): void {

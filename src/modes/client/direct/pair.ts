@@ -10,7 +10,7 @@ import type { ClientListener } from "../../../client/events.ts";
 import type { Taken } from "../../../client/sender.ts";
 import type { PeerId } from "../../../identity/peer-id.ts";
 import type { EntryHash, TimelineItem } from "../../../mesh/core/api.ts";
-import type { Path } from "../../../mesh/node/addresses.ts";
+import type { Interfaces, Path } from "../../../mesh/node/addresses.ts";
 import type { NodeEvent } from "../../../mesh/node/events.ts";
 import { MeshNode } from "../../../mesh/node/node.ts";
 import { MemoryHome, MemoryMeshes } from "../../../mesh/node/private-pair.ts";
@@ -50,6 +50,8 @@ export interface PairOptions {
   readonly files: FileStore;
   /** Only the relay: neither listen nor dial. */
   readonly isHidden: boolean;
+  /** The machine's networks; without it the system's. */
+  readonly interfaces?: () => Interfaces;
   /** Ours, now. */
   readonly ownNick: () => string;
   /** Theirs, now. */
@@ -103,6 +105,7 @@ export class Pair {
       announce: undefined,
       lan: false,
       files: options.files,
+      ...(options.interfaces === undefined ? {} : { interfaces: options.interfaces }),
       onEvent: (event) => this.#hear(event),
     });
     this.#sends = new DirectSends({
@@ -169,8 +172,9 @@ export class Pair {
     this.#relays.refused(stream, message);
   }
 
-  /** The server is there again, or they were introduced again. */
+  /** The server is there again, or they were introduced again: whatever failed is tried again now. */
   hurry(): void {
+    this.#node.retry();
     this.#relays.hurry();
   }
 

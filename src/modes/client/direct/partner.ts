@@ -62,6 +62,16 @@ export function beginAnew(partner: Partner, pair: string | undefined): void {
   Object.assign(partner, { pair, isConfirmed: false, isMet: false, pass: undefined });
 }
 
+/** What of ourselves they may know at this point. @param key ours, once it is loaded */
+export function cardFor(
+  { askedAt, key: theirs, path, pair, isConfirmed }: Partner,
+  key: PeerId | undefined,
+): { readonly key?: string; readonly addresses?: string[]; readonly pair?: string } {
+  if (key === undefined || (askedAt === undefined && theirs === undefined)) return {};
+  if (path === undefined || pair === undefined || !isConfirmed) return { key };
+  return { key, addresses: [...path.addresses()], pair };
+}
+
 /** A path in one word: two that are told alike are the same path. */
 export function pathKey(path: PairPath): string {
   return path.kind === "relay" ? "relay" : `direct ${path.address ?? ""}`;

@@ -48,7 +48,8 @@ export class Partners {
 
   /** Whether our person may be told that somebody asks; counts as told. @param now monotonic ms */
   mayRing({ pair = "" }: Partner, now: number): boolean {
-    if (now - (this.#rungAt.get(pair) ?? -Infinity) < directLimits.ringMs) return false;
+    const recent = [...this.#rungAt].filter(([, at]) => now - at < directLimits.ringMs);
+    if (recent.length >= directLimits.ringsMost || recent.some(([rung]) => rung === pair)) return false;
     this.#rungAt.delete(pair);
     this.#rungAt.set(pair, now);
     const [oldest] = this.#rungAt.keys();

@@ -14,7 +14,7 @@ import type { PlainRequest, Session } from "../../../client/session.ts";
 import type { PeerId } from "../../../identity/peer-id.ts";
 import type { TransferView } from "../../../mesh/transfer/transfer.ts";
 import { StateFileError } from "../../../mesh/pairing/json-file.ts";
-import type { Clock } from "../../../protocol/clock.ts";
+import type { Clock, Timer } from "../../../protocol/clock.ts";
 import { directLimits } from "../../../protocol/limits.peer.ts";
 import type { Introduction, Relay } from "../../../protocol/messages.ts";
 import { nameKey } from "../../../protocol/names.ts";
@@ -22,7 +22,7 @@ import type { Answer, SendExtras } from "../../../tui/backend.ts";
 import type { Words } from "../../../tui/language/words.ts";
 import type { Pair, PairPath } from "./pair.ts";
 import type { DirectParts } from "./parts.ts";
-import { beginAnew, pathKey, type Partner } from "./partner.ts";
+import { beginAnew, cardFor, pathKey, type Partner } from "./partner.ts";
 import { Partners } from "./partners.ts";
 import { PathTeller } from "./teller.ts";
 
@@ -52,11 +52,12 @@ export class DirectPaths {
   readonly #partners = new Partners();
   #parts: DirectParts | undefined;
   #loading: Promise<DirectParts> | undefined;
+  /** Runs while there is anybody: a client without direct paths sleeps. */
+  #timer: Timer | undefined;
 
   constructor(options: PathsOptions) {
     this.#options = options;
     this.#teller = new PathTeller(options);
-    options.clock.every(directLimits.tickMs, () => this.#tick());
   }
 
   /** Everybody with whom there is something, those who asked in vain too. */
@@ -98,7 +99,7 @@ export class DirectPaths {
       const message = error instanceof Error ? error.message : String(error);
       return done({ ok: false, code: "internal", message });
     }
-    const partner = this.find(nick) ?? this.#partners.add(nick);
+    const partner = this.find(nick) ?? this.#add(nick);
     if (partner.weAgree && partner.path !== undefined) {
       this.#teller.path(partner);
       partner.path.hurry();
@@ -143,7 +144,7 @@ export class DirectPaths {
       if (known !== undefined) this.#ended(known);
       return;
     }
-    const partner = known ?? this.#partners.add(said.nick);
+    const partner = known ?? this.#add(said.nick);
     partner.nick = said.nick;
     if (partner.pair !== said.pair) {
       // A program that was started again has forgotten that it agreed, and so has the person perhaps.
@@ -291,8 +292,13 @@ export class DirectPaths {
 
   /** Says to the server what comes next between the two. */
   #introduce(partner: Partner, done: (answer: Answer) => void = () => {}): void {
-    const { session, clock } = this.#options;
-    const request: PlainRequest = { type: "introduce", to: partner.nick, ...this.#card(partner) };
+    const { session, clock, words } = this.#options;
+    const request: PlainRequest = {
+      type: "introduce",
+      to: partner.nick,
+      ...cardFor(partner, this.#parts?.device.identity.peerId),
+    };
+    partner.isMet ||= request.addresses !== undefined;
     partner.saidAt = clock.monotonic();
     partner.saidTimes += 1;
     const taken = session.request(request, (answer) => {
@@ -303,22 +309,15 @@ export class DirectPaths {
         }
         partner.nick = answer.message.nick;
       }
-      done(!answer.ok && answer.code === "unknown-type" ? this.#tooOld(answer) : answer);
+      if (!answer.ok && answer.code === "not-introduced") {
+        // The nick is somebody else's now, or one of us has another session: the key first, as with anybody.
+        beginAnew(partner, undefined);
+        partner.saidAt = 0;
+      }
+      const isOld = !answer.ok && answer.code === "unknown-type";
+      done(isOld ? { ...answer, message: words.direct.tooOld } : answer);
     });
     if (!taken.ok) done(taken);
-  }
-
-  #tooOld(answer: Extract<Answer, { ok: false }>): Answer {
-    return { ...answer, message: this.#options.words.direct.tooOld };
-  }
-
-  /** What of ourselves they may know at this point. */
-  #card(partner: Partner): { key?: string; addresses?: string[] } {
-    const key = this.#parts?.device.identity.peerId;
-    if (key === undefined || (partner.askedAt === undefined && partner.key === undefined)) return {};
-    if (partner.path === undefined || !partner.isConfirmed) return { key };
-    partner.isMet = true;
-    return { key, addresses: [...partner.path.addresses()] };
   }
 
   #refuse(partner: Partner, tell: () => void): void {
@@ -354,8 +353,17 @@ export class DirectPaths {
     void path?.stop(this.#options.words.direct.notDelivered(partner.nick));
   }
 
+  #add(nick: string): Partner {
+    this.#timer ??= this.#options.clock.every(directLimits.tickMs, () => this.#tick());
+    return this.#partners.add(nick);
+  }
+
   #tick(): void {
     const now = this.#options.clock.monotonic();
+    if (this.partners.length === 0) {
+      this.#timer?.stop();
+      this.#timer = undefined;
+    }
     for (const partner of this.partners) {
       partner.path?.tick();
       if (partner.path !== undefined) this.#tickPath(partner, partner.path, now);
