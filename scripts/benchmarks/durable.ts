@@ -66,6 +66,7 @@ const bars: readonly Bar[] = [
     against: ["redis streams everysec", "jetstream"],
     called: "the better",
     least: 1.5,
+    why: "an entry costs 6.3 µs (Redis 3.6, JetStream 8.8), of which about half is the store's client in JavaScript; the keeper also checks a key that makes it once, numbers its room, and tells who follows; Redis appends in C",
   },
   {
     figure: "perSecond",
@@ -73,6 +74,7 @@ const bars: readonly Bar[] = [
     against: ["redis streams always", "jetstream always"],
     called: "the better",
     least: 1.5,
+    why: "both wait for one sync for all that is under way, so the disk decides: the keeper has more bytes to sync (whole pages, and again when entries are moved to their rooms) than a file that is only appended to",
   },
 ];
 

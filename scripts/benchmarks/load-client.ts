@@ -24,6 +24,8 @@ export interface Crew {
 const SLOW_MS = 3_000;
 /** How long a server may take to hang up after the goodbye. */
 const LEAVE_MS = 2_000;
+/** Before a client that was hung up on before it was in its room tries again. */
+const AGAIN_MS = 200;
 const NEWLINE = 10;
 
 /** One connection. Clients are dealt to rooms in turn; the first of each room sends. */
@@ -70,12 +72,21 @@ export class Client {
         data: (_, chunk) => this.#data(chunk),
         drain: () => this.#drain(),
         close: () => {
-          this.gone = true;
+          // A proxy gives up a connection that its server, busy with thousands of others, has not accepted in time.
+          if (this.ready || this.#leaving) this.gone = true;
+          else setTimeout(() => void this.#dialAgain(), AGAIN_MS);
           this.#closed();
         },
         error: () => {},
       },
     });
+  }
+
+  #dialAgain(): Promise<void> {
+    this.#held = undefined;
+    this.#unsent = undefined;
+    this.#socket = undefined;
+    return this.dial();
   }
 
   /** Writes, and keeps what the kernel did not take for the next drain. */

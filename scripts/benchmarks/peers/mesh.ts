@@ -11,7 +11,7 @@ import { cpuMs } from "../process.ts";
 import { peerCommand, portOf } from "./pair.ts";
 import { Talker } from "./talker.ts";
 
-const GIVE_UP_MS = 120_000;
+const GIVE_UP_MS = 300_000;
 
 /** How large, and how long to look. */
 export interface MeshPlan {
