@@ -15,6 +15,7 @@ import type { Clock, Timer } from "../protocol/clock.ts";
 import { FrameDecoder, Op, TRUNK_MAGIC } from "../protocol/frames.ts";
 import type { FrameReader } from "../protocol/frames.ts";
 import { edgeLimits, trunkLimits } from "../protocol/limits.ts";
+import { flushSoFar } from "../net/turn.ts";
 import { EdgeHandshake, HandshakeError } from "./handshake.ts";
 import type { EdgeIdentity, HubIdentity, TrunkRefusal } from "./handshake.ts";
 import type { EdgePort, HubPort, HubReport } from "./trunk.ts";
@@ -130,6 +131,7 @@ export class RemoteTrunk implements ConnectionHandlers {
     } catch (error) {
       this.#fail(endOf(error));
     }
+    flushSoFar();
   }
 
   pressure(): void {

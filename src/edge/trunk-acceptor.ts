@@ -13,6 +13,7 @@ import { FrameDecoder, Op, TRUNK_MAGIC } from "../protocol/frames.ts";
 import type { FrameReader } from "../protocol/frames.ts";
 import { edgeLimits, trunkLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
+import { flushSoFar } from "../net/turn.ts";
 import { HandshakeError, HubHandshake } from "./handshake.ts";
 import type { EdgeIdentity, HubIdentity } from "./handshake.ts";
 import type { HubHost } from "./trunk.ts";
@@ -141,6 +142,7 @@ class AcceptedTrunk implements ConnectionHandlers {
     } catch (error) {
       this.#refuse(error instanceof HandshakeError ? error : broken(error));
     }
+    flushSoFar();
   }
 
   overflow(): void {

@@ -5,6 +5,9 @@
  * of them have been read: a thousand frames cost one write. `setImmediate` runs after every callback of the poll, where
  * a microtask would run after each; scripts/bench/NOTES.md has the figures.
  *
+ * Where one socket brings what many others wait for (a trunk, the keeper), gathering from further sockets gains nothing
+ * and the pass of the loop costs; there the end of the chunk is the end of the turn.
+ *
  * Invariant: everything scheduled during a turn is flushed before the loop polls again, in the order scheduled, also
  * what flushing itself schedules.
  */
@@ -17,6 +20,7 @@ export interface Flushable {
 let queue: Flushable[] = [];
 let spare: Flushable[] = [];
 let scheduled = false;
+let flushing = false;
 const whenDone: (() => void)[] = [];
 
 /** Calls `flush` once at the end of this turn. The caller sees to it that it asks only once a turn. */
@@ -32,7 +36,18 @@ export function afterEachTurn(forget: () => void): void {
   whenDone.push(forget);
 }
 
+/** Flushes now what this turn has scheduled so far: for the end of a chunk of a trunk or of the keeper. */
+export function flushSoFar(): void {
+  if (queue.length > 0 && !flushing) flushQueue();
+}
+
 function flushTurn(): void {
+  scheduled = false;
+  flushQueue();
+}
+
+function flushQueue(): void {
+  flushing = true;
   while (queue.length > 0) {
     const batch = queue;
     queue = spare;
@@ -40,6 +55,6 @@ function flushTurn(): void {
     batch.length = 0;
     spare = batch;
   }
-  scheduled = false;
+  flushing = false;
   for (const forget of whenDone) forget();
 }

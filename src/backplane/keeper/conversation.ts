@@ -9,7 +9,7 @@ import { FrameDecoder, FrameWriter } from "../../protocol/frames.ts";
 import type { FrameReader } from "../../protocol/frames.ts";
 import type { Connection } from "../../net/connection.ts";
 import { dial, DialError } from "../../net/dial.ts";
-import { atEndOfTurn } from "../../net/turn.ts";
+import { atEndOfTurn, flushSoFar } from "../../net/turn.ts";
 import { StoreProblem } from "./problem.ts";
 import type { KeeperLimits } from "./tenure.ts";
 import { Op } from "./wire.ts";
@@ -100,6 +100,7 @@ export class Conversation {
       data: (chunk: Uint8Array) => {
         this.#heard = true;
         this.#decoder.push(chunk, this.#frame);
+        flushSoFar();
       },
       close: () => this.#settle("cut"),
     };
