@@ -9,11 +9,14 @@
  */
 import type { HistoryPage, LogEntry, Member, PresenceEvent, RoomSubscriber, Snapshot } from "./backplane.ts";
 
+const NO_RECORDS: ReadonlyMap<string, string> = new Map();
+
 export class RoomView {
   readonly room: string;
   readonly #subscriber: RoomSubscriber;
   readonly #members = new Map<string, Member>();
-  #records = new Map<string, string>();
+  /** Replaced, not changed. */
+  #records: ReadonlyMap<string, string> = NO_RECORDS;
   #epoch = "";
   #last = 0;
   /** Ended by its owner: says nothing more. */
@@ -46,7 +49,7 @@ export class RoomView {
     this.#last = position.seq;
     this.#members.clear();
     for (const member of members) this.#members.set(member.session, member);
-    this.#records = new Map(records);
+    this.#records = records;
   }
 
   /** Live entries, consecutive; those that were told already are passed over. */
@@ -69,7 +72,7 @@ export class RoomView {
 
   record(key: string, value: string): void {
     if (this.closed) return;
-    this.#records.set(key, value);
+    this.#records = new Map(this.#records).set(key, value);
     this.#subscriber.record(key, value);
   }
 

@@ -21,7 +21,6 @@ export class Attachment implements HubPort {
   readonly name: string;
   readonly #core: Core;
   readonly #sessions = new Map<SessionId, Session>();
-  readonly #groups = new Map<Room, Group>();
   #lastGroup: GroupId = 0;
 
   constructor(core: Core, edge: EdgePort, name: string) {
@@ -72,10 +71,10 @@ export class Attachment implements HubPort {
    * do. Takes over the caller's hold on the room (see Rooms.acquire).
    */
   enter(session: Session, room: Room, bytes: Uint8Array, done: number): void {
-    let group = this.#groups.get(room);
+    // A room has a group an edge, which are few.
+    let group = room.groups.find(({ attachment }) => attachment === this);
     if (group === undefined) {
       group = new Group(this, room);
-      this.#groups.set(room, group);
       room.addGroup(group);
     }
     group.sessions.add(session);
@@ -91,7 +90,6 @@ export class Attachment implements HubPort {
     if (!group.sessions.delete(session)) return;
     session.memberships.delete(group.room.name);
     if (group.sessions.size === 0) {
-      this.#groups.delete(group.room);
       group.room.removeGroup(group);
       this.edge.drop(group.id);
     }

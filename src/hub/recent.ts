@@ -19,9 +19,9 @@ export class RecentMessages {
   readonly #messagesMost: number;
   readonly #bytesMost: number;
   readonly #budget: CacheBudget;
-  #pieces: Uint8Array[] = [];
+  #pieces: Uint8Array[] = NO_PIECES;
   /** How many lines each piece has. */
-  #counts: number[] = [];
+  #counts: number[] = NO_COUNTS;
   /** Pieces before this index are given up: cut off when they are as many as the others. */
   #head = 0;
   #length = 0;
@@ -49,8 +49,13 @@ export class RecentMessages {
 
   /** Takes the lines of the next entries, so many. */
   push(lines: Uint8Array, count: number): void {
-    this.#pieces.push(lines);
-    this.#counts.push(count);
+    if (this.#pieces.length === 0) {
+      this.#pieces = [lines];
+      this.#counts = [count];
+    } else {
+      this.#pieces.push(lines);
+      this.#counts.push(count);
+    }
     this.#length += count;
     this.#count(lines.length);
     while (this.#bytes > this.#bytesMost || this.#length > this.#messagesMost) this.#shift();
@@ -98,8 +103,8 @@ export class RecentMessages {
   /** Forgets all; the next line is that of `position + 1`. */
   clear(position: number): void {
     this.#count(-this.#bytes);
-    this.#pieces = [];
-    this.#counts = [];
+    this.#pieces = NO_PIECES;
+    this.#counts = NO_COUNTS;
     this.#head = 0;
     this.#length = 0;
     this.#after = position;
@@ -129,6 +134,9 @@ export class RecentMessages {
 }
 
 const EMPTY = new Uint8Array(0);
+/** Shared by all that are empty, and so never changed. */
+const NO_PIECES: Uint8Array[] = [];
+const NO_COUNTS: number[] = [];
 
 /** Appends a piece's lines but the first `skip`. */
 function cut(piece: Uint8Array, skip: number, into: Uint8Array[]): void {

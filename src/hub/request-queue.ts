@@ -76,16 +76,20 @@ export class Slot<T> {
   }
 }
 
+/** Shared by all queues that are empty, as nearly all are nearly always; and so never changed. */
+const NO_LINES: Uint8Array[] = [];
+const NO_SLOTS: never[] = [];
+
 /** See above. */
 export class RequestQueue<T> {
   readonly #owner: QueueOwner<T>;
   readonly #limits: QueueLimits;
-  #waiting: Uint8Array[] = [];
+  #waiting: Uint8Array[] = NO_LINES;
   #head = 0;
   #waitingBytes = 0;
   /** The line that was read and may not start yet. */
   #next: Task<T> | undefined;
-  #slots: Slot<T>[] = [];
+  #slots: Slot<T>[] = NO_SLOTS;
   #blocker: Slot<T> | undefined;
   #done: number;
   #paused = false;
@@ -108,7 +112,8 @@ export class RequestQueue<T> {
   push(lines: Uint8Array): boolean {
     if (this.#closed) return true;
     eachLine(lines, (line) => {
-      this.#waiting.push(line);
+      if (this.#waiting.length === 0) this.#waiting = [line];
+      else this.#waiting.push(line);
       this.#waitingBytes += line.length;
     });
     this.#pump();
@@ -131,8 +136,8 @@ export class RequestQueue<T> {
   /** Starts and answers nothing more. */
   close(): void {
     this.#closed = true;
-    this.#waiting = [];
-    this.#slots = [];
+    this.#waiting = NO_LINES;
+    this.#slots = NO_SLOTS;
     this.#next = undefined;
   }
 
@@ -163,7 +168,8 @@ export class RequestQueue<T> {
         const task = this.#takeNext();
         if (task === undefined) break;
         const slot = new Slot(this, this.#done + this.#slots.length + 1);
-        this.#slots.push(slot);
+        if (this.#slots.length === 0) this.#slots = [slot];
+        else this.#slots.push(slot);
         if (task.order === "exclusive") this.#blocker = slot;
         this.#owner.start(slot, task.request);
       }
@@ -193,7 +199,7 @@ export class RequestQueue<T> {
     this.#head += 1;
     this.#waitingBytes -= line.length;
     if (this.#head === this.#waiting.length) {
-      this.#waiting = [];
+      this.#waiting = NO_LINES;
       this.#head = 0;
     } else if (this.#head > 256) {
       this.#waiting = this.#waiting.slice(this.#head);
@@ -209,7 +215,7 @@ export class RequestQueue<T> {
     if (first === undefined) return;
     if (slots.length === 1) {
       // The usual case by far, without the lists.
-      this.#slots = [];
+      this.#slots = NO_SLOTS;
       this.#done += 1;
       give(first, this.#done);
       return;

@@ -32,7 +32,6 @@ export class Room implements RoomSubscriber {
   readonly name: string;
   readonly roster = new Roster();
   readonly recent: RecentMessages;
-  readonly gatherer: Gatherer;
   readonly #core: Core;
   state: "opening" | "live" | "resetting" | "closed" = "opening";
   topic: TopicRecord | undefined;
@@ -46,18 +45,22 @@ export class Room implements RoomSubscriber {
   #seq = 0;
   #topicHash = 0;
   #resets = 0;
-  readonly #waiters: { readonly seq: number; readonly run: () => void }[] = [];
+  // Made when they are first needed: most rooms are inboxes, and most inboxes never need them.
+  #gatherer: Gatherer | undefined;
+  #waiters: { readonly seq: number; readonly run: () => void }[] | undefined;
   /** Sessions here that are setting the topic, by the record they set. */
-  readonly #setters = new Map<string, Session>();
+  #setters: Map<string, Session> | undefined;
 
   constructor(core: Core, log: string, name: string) {
     this.#core = core;
     this.log = log;
     this.name = name;
     this.recent = new RecentMessages(core.limits, core.cacheBudget);
-    this.gatherer = new Gatherer(core, this);
   }
 
+  get gatherer(): Gatherer {
+    return (this.#gatherer ??= new Gatherer(this.#core, this));
+  }
   get epoch(): string {
     return this.#epoch;
   }
@@ -97,8 +100,8 @@ export class Room implements RoomSubscriber {
   close(): void {
     this.state = "closed";
     this.recent.clear(0);
-    for (const { run } of this.#waiters.splice(0)) run();
-    this.gatherer.check();
+    for (const { run } of this.#waiters?.splice(0) ?? []) run();
+    this.#gatherer?.check();
   }
 
   appended(entries: readonly LogEntry[]): void {
@@ -118,7 +121,7 @@ export class Room implements RoomSubscriber {
       this.#deliver(end - at === fresh.length ? fresh : fresh.slice(at, end));
       at = end;
     }
-    if (this.#waiters.length > 0 && this.state === "live") this.#runWaiters();
+    if (this.#waiters !== undefined && this.state === "live") this.#runWaiters(this.#waiters);
   }
 
   /** Gives the next entries to everybody, in one frame an edge. */
@@ -182,19 +185,19 @@ export class Room implements RoomSubscriber {
     if (key !== TOPIC) return;
     this.#setTopic(value);
     if (this.topic === undefined) return;
-    const setter = this.#setters.get(value);
-    if (setter !== undefined) this.#setters.delete(value);
+    const setter = this.#setters?.get(value);
+    if (setter !== undefined) this.#setters?.delete(value);
     this.broadcast(encodeLine(topicMessage(this.name, this.topic)), setter);
   }
 
   /** A session here is about to set this record: it gets its own answer instead of what all get. */
   expectRecord(value: string, setter: Session): void {
-    this.#setters.set(value, setter);
+    (this.#setters ??= new Map()).set(value, setter);
   }
 
   /** @returns false if the record was heard meanwhile */
   forgetRecord(value: string): boolean {
-    return this.#setters.delete(value);
+    return this.#setters?.delete(value) ?? false;
   }
 
   reset(snapshot: Snapshot): void {
@@ -227,9 +230,10 @@ export class Room implements RoomSubscriber {
       run();
       return;
     }
-    let at = this.#waiters.length;
-    while (at > 0 && (this.#waiters[at - 1]?.seq ?? 0) > position.seq) at -= 1;
-    this.#waiters.splice(at, 0, { seq: position.seq, run });
+    const waiters = (this.#waiters ??= []);
+    let at = waiters.length;
+    while (at > 0 && (waiters[at - 1]?.seq ?? 0) > position.seq) at -= 1;
+    waiters.splice(at, 0, { seq: position.seq, run });
   }
 
   #take(snapshot: Snapshot): void {
@@ -250,18 +254,18 @@ export class Room implements RoomSubscriber {
     this.state = "live";
     const joined = encodeJoined(this.#core, this, { recovered: false, lines });
     for (const group of this.#groups) this.#core.renewGroup(group, joined);
-    for (const { run } of this.#waiters.splice(0)) run();
+    for (const { run } of this.#waiters?.splice(0) ?? []) run();
     this.#core.enterMissing(this);
-    this.gatherer.check();
+    this.#gatherer?.check();
   }
 
-  #runWaiters(): void {
+  #runWaiters(waiters: { readonly seq: number; readonly run: () => void }[]): void {
     let count = 0;
-    for (const { seq } of this.#waiters) {
+    for (const { seq } of waiters) {
       if (seq > this.#seq) break;
       count += 1;
     }
-    for (const { run } of this.#waiters.splice(0, count)) run();
+    for (const { run } of waiters.splice(0, count)) run();
   }
 }
 

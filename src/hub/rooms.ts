@@ -17,7 +17,8 @@ interface Entry {
   linger: Timer | undefined;
   /** Not subscribed, because the subscription was found wanting and another is on its way. */
   lost: boolean;
-  readonly waiting: ((result: Acquired) => void)[];
+  /** Until it is open. */
+  waiting: ((result: Acquired) => void)[] | undefined;
 }
 
 /** See above. */
@@ -43,7 +44,7 @@ export class Rooms {
     entry.users += 1;
     entry.linger?.stop();
     entry.linger = undefined;
-    if (entry.room.state === "opening") entry.waiting.push(done);
+    if (entry.room.state === "opening") (entry.waiting ??= []).push(done);
     else done({ ok: true, room: entry.room });
   }
 
@@ -121,23 +122,26 @@ export class Rooms {
 
   #open(log: string, name: string): Entry {
     const room = new Room(this.#core, log, name);
-    const entry: Entry = { room, users: 0, linger: undefined, lost: false, waiting: [] };
+    const entry: Entry = { room, users: 0, linger: undefined, lost: false, waiting: undefined };
     this.#entries.set(log, entry);
     this.#core.backplane.subscribe(log, room, (result) => {
       if (room.state === "closed") return;
       if (result.ok) room.open(result.snapshot);
       else this.#entries.delete(log);
-      for (const done of entry.waiting.splice(0)) done(result.ok ? { ok: true, room } : result);
+      const waiting = entry.waiting ?? [];
+      entry.waiting = undefined;
+      for (const done of waiting) done(result.ok ? { ok: true, room } : result);
     });
     return entry;
   }
 
   #close(entry: Entry): void {
-    const { room, waiting } = entry;
+    const { room, waiting = [] } = entry;
+    entry.waiting = undefined;
     this.#entries.delete(room.log);
     if (room.state !== "opening" && !entry.lost) this.#core.backplane.unsubscribe(room.log);
     room.close();
     const message = "the server is stopping; try again elsewhere";
-    for (const done of waiting.splice(0)) done({ ok: false, code: "unavailable", message });
+    for (const done of waiting) done({ ok: false, code: "unavailable", message });
   }
 }

@@ -33,10 +33,13 @@ export function hash32(text: string): number {
   return (hash ^ (hash >>> 16)) >>> 0;
 }
 
+/** Shared by all rooms that nobody is in, and so never changed. */
+const NOBODY: Place[] = [];
+
 /** The members of one room. */
 export class Roster {
   readonly #bySession = new Map<string, Place>();
-  #sorted: Place[] = [];
+  #sorted: Place[] = NOBODY;
   #digest = 0;
   /** How many are away. */
   #away = 0;
@@ -95,7 +98,7 @@ export class Roster {
       this.#bySession.set(session, place);
       this.#mix(place, 1);
     }
-    this.#sorted = [...this.#bySession.values()].sort(compare);
+    this.#sorted = members.length === 0 ? NOBODY : [...this.#bySession.values()].sort(compare);
   }
 
   /** Puts a session in, or changes its nick or whether it is away. @returns false if nothing changed */
@@ -105,7 +108,8 @@ export class Roster {
     this.remove(session);
     const place = placeOf({ session, nick, away });
     this.#bySession.set(session, place);
-    this.#sorted.splice(this.#find(place), 0, place);
+    if (this.#sorted.length === 0) this.#sorted = [place];
+    else this.#sorted.splice(this.#find(place), 0, place);
     this.#mix(place, 1);
     return true;
   }
