@@ -295,6 +295,26 @@ describe("refuses with a reason", () => {
     }
   });
 
+  test("whoever comes to the port with another protocol, and /why tells who", async () => {
+    const ana = await atTerminal("ana");
+    await ana.see(/rtchat:\/\/127\.0\.0\.1:\d+/);
+    const [, port = ""] = /rtchat:\/\/127\.0\.0\.1:(\d+)/.exec(ana.screen()) ?? [];
+    expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(400);
+    for (const bytes of ["SSH-2.0-OpenSSH_9.6\r\n", '{"type":"hello","version":1,"nick":"eve"}\n']) {
+      const ended = Promise.withResolvers<void>();
+      const socket = { data: () => {}, close: () => ended.resolve(), error: () => ended.resolve() };
+      const connection = await Bun.connect({ hostname: "127.0.0.1", port: Number(port), socket });
+      connection.write(bytes);
+      await ended.promise;
+    }
+    enter(ana, "/why");
+    await ana.see(/from 127\.0\.0\.1:\d+: a browser or another program that speaks HTTP came to this port/);
+    await ana.see(/: another program came to this port \(an SSH client\)/);
+    await ana.see(/: a chat client came to this port, which is for peers/);
+    enter(ana, "still fine");
+    await ana.see(/ana: still fine/);
+  });
+
   test("a port in use, a folder in use, a damaged file", async () => {
     const ana = await background("ana");
     const inUse = await lab.run("peer", "--listen", ana.listen, "--data", await folder());

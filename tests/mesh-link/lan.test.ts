@@ -2,6 +2,7 @@
 // what is broadcast reveals nobody.
 import { expect, test } from "bun:test";
 import { join } from "node:path";
+import { z } from "zod";
 import { publicKeyOf, parsePeerId } from "../../src/identity/peer-id.ts";
 import { beaconBytes } from "../../src/mesh/lan/beacon.ts";
 import { lanLimits } from "../../src/protocol/limits.peer.ts";
@@ -87,6 +88,57 @@ test.skipIf(!canMakeNetworks)(
     }
     expect(new Set(beacons.map((beacon) => beacon.slice(20))).size).toBe(beacons.length);
     for (const peer of [anaAgain, benAgain, eve]) expect((await peer.stop()).code).toBe(0);
+  },
+);
+
+/** What a peer answers when asked for the whole room. */
+const said = z.object({ messages: z.array(z.object({ from: z.string(), text: z.string() })) });
+
+test.skipIf(!canMakeNetworks)(
+  "five whose addresses and ports have all changed come together by beacons alone, with one transcript",
+  async () => {
+    const cable = new Cable();
+    lab.onClose(() => Promise.resolve(cable.remove()));
+    const names = ["kim", "leo", "mia", "noa", "oto"] as const;
+    const [first, ...others] = names;
+    const host = await start(cable, 0, first, "--listen", `${cable.addresses[0]}:5002`);
+    await host.ready();
+    const at = `${cable.addresses[0]}:5002`;
+    const before = [host];
+    for (const [index, name] of others.entries()) {
+      const end = index % 2 === 0 ? 1 : 0;
+      const port = `${cable.addresses[end]}:${6000 + index}`;
+      before.push(await start(cable, end, name, "--listen", port, "--connect", at));
+    }
+    for (const [index, peer] of before.entries()) peer.write(`before, from ${names[index] ?? ""}\n`);
+    const hasAll = (peers: readonly Running[], word: string) =>
+      eventually(
+        () =>
+          peers.every(({ output }) => names.every((name) => output.stdout.includes(`${word}, from ${name}`))),
+        () => peers.map(({ output }) => output.stdout + output.stderr).join("\n---\n"),
+      );
+    await hasAll(before, "before");
+    await Promise.all(before.map((peer) => peer.stop()));
+
+    cable.renumber(0, "10.77.0.21");
+    cable.renumber(1, "10.77.0.22");
+    const after: Running[] = [];
+    for (const [index, name] of names.entries())
+      after.push(
+        await start(cable, index % 2 === 0 ? 0 : 1, name, "--listen", String(7000 + index), "--lan"),
+      );
+    for (const [index, peer] of after.entries()) peer.write(`after, from ${names[index] ?? ""}\n`);
+    await hasAll(after, "after");
+    const transcripts = await Promise.all(
+      after.map(async (peer) => {
+        peer.write('{"type":"history","room":"lobby","limit":200}\n');
+        const { messages } = said.parse(JSON.parse(await peer.line(/^\{"type":"history"/)));
+        return messages.map(({ from, text }) => `${from}: ${text}`);
+      }),
+    );
+    expect(new Set(transcripts[0]).size).toBe(2 * names.length);
+    for (const transcript of transcripts) expect(transcript).toEqual(transcripts[0] ?? []);
+    await Promise.all(after.map((peer) => peer.stop()));
   },
 );
 

@@ -1,5 +1,7 @@
 // What a link lets others see, and how it notices that it is dead.
 import { afterEach, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { publicKeyOf } from "../../src/identity/peer-id.ts";
 import { peerLinkLimits } from "../../src/protocol/limits.peer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -35,7 +37,16 @@ test("nothing of texts, names, rooms, keys or the mesh crosses a link in clear",
     "ana reads the direct message",
   );
 
+  const path = join(cleanup.directory(), "map-of-the-island.txt");
+  writeFileSync(path, "the chest lies six paces north ".repeat(5_000));
+  ana.node.transfers.exchange.offer(ben.id, path);
+  await until(() => ben.of("transfer").at(-1)?.transfer.state === "offered", "ben is offered the file");
+  ben.node.transfers.exchange.accept(1);
+  await until(() => ben.of("transfer").at(-1)?.transfer.state === "done", "ben has the file");
+
   const needles = [
+    "six paces north",
+    "map-of-the-island",
     "the treasure is under the old oak",
     "bring a spade",
     "forty-two",
@@ -50,7 +61,7 @@ test("nothing of texts, names, rooms, keys or the mesh crosses a link in clear",
     ...ana.node.secrets(),
   ];
   const seen = Buffer.concat(proxy.seen);
-  expect(seen.length).toBeGreaterThan(3_000);
+  expect(seen.length).toBeGreaterThan(150_000);
   expect(findIn(seen, needles)).toEqual([]);
   // The search itself finds what is there.
   expect(findIn(Buffer.from(`GET /${ana.id} the treasure is under the old oak`), needles)).toHaveLength(2);

@@ -90,7 +90,10 @@ function keyChangedLines(address: Address, known: PeerId, found: PeerId, words: 
 }
 
 /** A failure in words: our sentence, and what they said or the system said where it adds something. */
-export function failureWords({ code, detail }: LinkFailure, { failures }: PeerWords): string {
+export function failureWords(
+  { code, detail }: LinkFailure,
+  { failures }: Pick<PeerWords, "failures">,
+): string {
   const english = explainFailure(code);
   const sentence = Object.hasOwn(failures, code) ? (failures[code] ?? english) : english;
   const more = sanitizeLine(detail);
@@ -154,5 +157,6 @@ function attemptLine({ target, lastFailure, lastAt, failures }: Attempts, words:
 }
 
 function turnedAwayLine({ remote, failure, at }: TurnedAway, words: PeerWords): string {
-  return `  ${timeOfDay(at, words)} ${words.from(formatAddress(remote))}: ${failureWords(failure, words)}`;
+  const failures = { ...words.failures, ...words.knocks };
+  return `  ${timeOfDay(at, words)} ${words.from(formatAddress(remote))}: ${failureWords(failure, { failures })}`;
 }

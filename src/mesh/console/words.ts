@@ -42,6 +42,8 @@ export interface PeerWords {
   readonly times: (count: number) => string;
   /** Sentences for failure codes; what is not here is told in the words of failures.ts and reasons.ts. */
   readonly failures: Readonly<Record<string, string>>;
+  /** The same for whoever came to our port, where that is another sentence. */
+  readonly knocks: Readonly<Record<string, string>>;
   readonly idUnknown: string;
   readonly nobodyCalled: (name: string) => string;
   readonly severalCalled: (name: string, choices: readonly string[]) => string;

@@ -51,6 +51,14 @@ export const englishPeers = {
   times: (count: number) => `${count} times`,
   /** English is the language of failures.ts and reasons.ts themselves. */
   failures: {} as Readonly<Record<string, string>>,
+  knocks: {
+    http: "a browser or another program that speaks HTTP came to this port",
+    "chat-line": "a chat client came to this port, which is for peers",
+    "not-tls": "another program came to this port",
+    refused: "they ended it",
+    version: "they run another version of rtchat",
+    "other-key": "their key is not the one expected",
+  } as Readonly<Record<string, string>>,
   idUnknown: "nobody with this ID is in the mesh",
   nobodyCalled: (name: string) => `nobody is called ${name}; /peers shows who is there`,
   severalCalled: (name: string, choices: readonly string[]) =>
