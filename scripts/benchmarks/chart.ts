@@ -1,5 +1,5 @@
 /**
- * The chart for the README: one panel a figure that a bar is about, medians as bars, the spread of the runs as whiskers,
+ * The chart for the README: one panel a figure that a bar compares with somebody else's, medians as bars, the spread of the runs as whiskers,
  * and what is asked of us as a dashed line across our bar.
  *
  * One self-contained SVG without scripts or fonts of its own. Its colours follow the reader's scheme by a media query, so
@@ -11,6 +11,7 @@ import type { Figure } from "./figures.ts";
 import type { Machine } from "./machine.ts";
 import { summary } from "./report.ts";
 import type { Judged } from "./report.ts";
+import { askedFor } from "./section.ts";
 import type { Section } from "./section.ts";
 
 const WIDTH = 912;
@@ -148,7 +149,9 @@ function draw(panel: Panel, left: number, top: number): string {
 /** The SVG's text. Panels only for what was measured; without any it says so. */
 export function chart(machine: Machine, sections: readonly Section[], judged: readonly Judged[]): string {
   const panels = sections.flatMap((section): Panel[] => {
-    const own = judged.filter((one) => one.section === section.name && one.ratio !== undefined);
+    const own = judged.filter(
+      (one) => one.section === section.name && one.ratio !== undefined && one.opponent !== askedFor,
+    );
     const wanted = new Set(own.map((one) => one.bar.figure));
     return [...wanted].flatMap((figure) => {
       const about = own.filter((one) => one.bar.figure === figure);

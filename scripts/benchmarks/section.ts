@@ -16,6 +16,9 @@ export interface Bar {
   readonly why?: string;
 }
 
+/** An entrant that nobody is: figures that are asked for themselves, not beside somebody else's. */
+export const askedFor = "asked for";
+
 /** The measured part of a scenario. */
 export interface Section {
   readonly name: string;

@@ -47,7 +47,7 @@ export class TalkingServer {
       const who = { session: "s", nick, resume: "r", resumed: false, inbox };
       this.#say({ type: "welcome", version: 1, server: "bench", cluster: "bench", ...who, id });
     } else if (type === "join") {
-      const members = [...Array.from({ length: PEOPLE }, (_, n) => `person${n}`)];
+      const members = Array.from({ length: PEOPLE }, (_, n) => `person${n}`);
       const room = { room: "lobby", epoch: "e", seq: 0, members, memberCount: members.length, topic: "" };
       this.#say({ type: "joined", ...room, messages: [], recovered: true, id });
       this.#joined.resolve();
