@@ -86,6 +86,8 @@ export interface BackplaneFailure {
   readonly code: "unavailable" | "nick-taken" | "stale" | "internal";
   /** One sentence for a person: what happened and what to do. */
   readonly message: string;
+  /** See ProtocolError. */
+  readonly value?: string;
 }
 
 /** A session as its claim found it. */

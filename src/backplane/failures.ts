@@ -15,7 +15,12 @@ function refused(message: string): BackplaneFailure {
 
 /** Another session owns this nick or an equal one. */
 export function nickTaken(nick: string): BackplaneFailure {
-  return { ok: false, code: "nick-taken", message: `the nick ${quote(nick)} is taken; choose another` };
+  return {
+    ok: false,
+    code: "nick-taken",
+    message: `the nick ${quote(nick)} is taken; choose another`,
+    value: nick,
+  };
 }
 
 /** The session has gone on over a later connection. */

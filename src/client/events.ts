@@ -55,6 +55,8 @@ export interface Failure {
   readonly ok: false;
   readonly code: ErrorCode | LocalCode | (string & {});
   readonly message: string;
+  /** The value that it is about, where there is one: to say it in another language. */
+  readonly value?: string | undefined;
   /** Of the request that failed, where there was one. */
   readonly id?: string;
 }

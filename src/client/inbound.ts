@@ -167,7 +167,13 @@ function makeSchemas() {
       code: z.enum(["holding", "restored"]),
       message: z.string(),
     }),
-    error: z.looseObject({ type: z.literal("error"), code: z.string(), message: z.string(), id }),
+    error: z.looseObject({
+      type: z.literal("error"),
+      code: z.string(),
+      message: z.string(),
+      value: z.string().exactOptional(),
+      id,
+    }),
   } as const satisfies Record<ServerMessage["type"], z.ZodType<ServerMessage>>;
 }
 

@@ -60,7 +60,10 @@ export class Sender {
     try {
       checkText(text);
     } catch (error) {
-      if (error instanceof ProtocolError) return { ok: false, code: error.code, message: error.message };
+      if (error instanceof ProtocolError) {
+        const { code, message, value } = error;
+        return { ok: false, code, message, value };
+      }
       throw error;
     }
     if (!isId(id) || this.#queue.get(id) !== undefined) {
@@ -134,12 +137,13 @@ export class Sender {
     if (send === undefined) return false;
     const mayPass = isErrorCode(error.code) && errorKinds[error.code].retry;
     send.refusals += 1;
-    if (send.refusals >= chatClientLimits.sendAttempts) this.#fail(send, error.code, error.message);
+    if (send.refusals >= chatClientLimits.sendAttempts)
+      this.#fail(send, error.code, error.message, error.value);
     else if (mayPass) this.#rest(send);
     else if (error.code === "not-in-room" && this.#host.ready(send.room)) {
       this.#queue.putBack(send, false);
       this.#host.roomLost(send.room);
-    } else this.#fail(send, error.code, error.message);
+    } else this.#fail(send, error.code, error.message, error.value);
     this.#settled();
     return true;
   }
@@ -159,11 +163,11 @@ export class Sender {
     });
   }
 
-  #fail(send: PendingSend, code: string, message: string): void {
+  #fail(send: PendingSend, code: string, message: string, value?: string): void {
     this.#queue.remove(send);
     this.#host.emit({
       kind: "sent",
-      outcome: { ok: false, id: send.id, room: send.room, text: send.text, code, message },
+      outcome: { ok: false, id: send.id, room: send.room, text: send.text, code, message, value },
     });
   }
 

@@ -26,8 +26,14 @@ export function withId(id: string | undefined): { readonly id?: string } {
 }
 
 /** An error as a line. */
-export function encodeError(code: ErrorCode, message: string, id?: string): Uint8Array {
-  return encodeLine({ type: "error", ...withId(id), code, message });
+export function encodeError(code: ErrorCode, message: string, id?: string, value?: string): Uint8Array {
+  return encodeLine({
+    type: "error",
+    ...withId(id),
+    code,
+    message,
+    ...(value === undefined ? {} : { value }),
+  });
 }
 
 /** What a message may have beside its text. */

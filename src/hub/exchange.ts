@@ -37,8 +37,8 @@ export class Exchange {
   }
 
   /** Answers with an error, and closes the connection if that is what the code means. */
-  refuse(code: ErrorCode, message: string): void {
-    this.slot.finish(encodeError(code, message, this.id));
+  refuse(code: ErrorCode, message: string, value?: string): void {
+    this.slot.finish(encodeError(code, message, this.id, value));
     if (!errorKinds[code].closes) return;
     this.session.flush();
     this.session.hangUp(code);
@@ -48,8 +48,8 @@ export class Exchange {
    * Answers with what the backplane refused. Why the log cannot be used names files, hosts and what the machine lacks:
    * that is for whoever runs the server, who has it from the health reports, and not for everybody who may connect.
    */
-  fail({ code, message }: BackplaneFailure): void {
+  fail({ code, message, value }: BackplaneFailure): void {
     if (code === "unavailable") this.refuse(code, logUnavailable);
-    else this.refuse(code === "stale" ? "replaced" : code, message);
+    else this.refuse(code === "stale" ? "replaced" : code, message, value);
   }
 }

@@ -245,7 +245,7 @@ export class Session implements QueueOwner<ReadLine> {
       handler.run(exchange, request);
     } catch (error) {
       const refusal = error instanceof ProtocolError ? error : this.#fault(error, request.id);
-      exchange.refuse(refusal.code, refusal.message);
+      exchange.refuse(refusal.code, refusal.message, refusal.value);
     }
   }
 
@@ -271,6 +271,10 @@ export class Session implements QueueOwner<ReadLine> {
         : (this.#requestBucket ??= new TokenBucket(requestsPerSecond, requestsBurst, now));
     if (bucket.take(now)) return;
     const most = cost === "message" ? `${messagesPerSecond} messages` : `${requestsPerSecond} requests`;
-    throw new ProtocolError("rate-limited", `more than ${most} a second; slow down and send this again`);
+    throw new ProtocolError(
+      "rate-limited",
+      `more than ${most} a second; slow down and send this again`,
+      most,
+    );
   }
 }

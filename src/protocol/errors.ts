@@ -86,11 +86,14 @@ export function isErrorCode(code: string): code is ErrorCode {
 export class ProtocolError extends Error {
   override readonly name = "ProtocolError";
   readonly code: ErrorCode;
+  /** The one value that it is about (a nick, a room, a limit), for whoever says it in another language. */
+  readonly value: string | undefined;
 
   /** @param message one sentence for a person: what happened, with which value, what to do next */
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, value?: string) {
     super(message);
     this.code = code;
+    this.value = value;
   }
 
   /** The row of the table for this error's code. */

@@ -253,6 +253,8 @@ export interface ErrorMessage {
   readonly type: "error";
   readonly code: string;
   readonly message: string;
+  /** The value that it is about, for clients that say it in another language. */
+  readonly value?: string;
   readonly id?: string;
 }
 

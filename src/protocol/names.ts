@@ -45,6 +45,7 @@ export function parseNick(nick: string): string {
     throw new ProtocolError(
       "bad-nick",
       `nick ${quote(nick)} is not usable; use 1 to ${clientLimits.nameLength} letters, digits, "-" or "_"`,
+      quote(nick),
     );
   }
   return shown;
@@ -60,6 +61,7 @@ export function parseRoom(room: string): string {
     throw new ProtocolError(
       "bad-room",
       `room ${quote(room)} is not usable; use 1 to ${clientLimits.nameLength} letters, digits, "-" or "_"`,
+      quote(room),
     );
   }
   return key;

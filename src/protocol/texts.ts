@@ -21,6 +21,7 @@ export function checkText(text: string): string {
     throw new ProtocolError(
       "bad-text",
       `the text has the control character U+${point}; remove it and send again`,
+      `U+${point}`,
     );
   }
   // UTF-8 takes at most three bytes a UTF-16 unit, so short texts need no measuring.
@@ -28,6 +29,7 @@ export function checkText(text: string): string {
     throw new ProtocolError(
       "text-too-long",
       `the text is over ${clientLimits.textBytes} bytes; split it into several messages`,
+      String(clientLimits.textBytes),
     );
   }
   return formed;
@@ -43,6 +45,7 @@ export function checkTopic(text: string): string {
     throw new ProtocolError(
       "text-too-long",
       `the topic is over ${clientLimits.topicLength} characters; shorten it`,
+      String(clientLimits.topicLength),
     );
   }
   const topic = checkText(text);

@@ -456,6 +456,7 @@ describe("direct messages", () => {
         id: "e",
         code: "no-such-nick",
         message: "nobody called bob is connected; check the nick with members",
+        value: "bob",
       },
     ]);
     expect(world.ask(ana, { type: "send", room: "@bob", text: "no id" })).toMatchObject([

@@ -80,11 +80,11 @@ export class Peer {
     this.writer.begin(Op.Answer).u32(number).json(result).end();
   }
 
-  fail(number: number, { code, message }: BackplaneFailure): void {
+  fail(number: number, { code, message, value }: BackplaneFailure): void {
     this.writer
       .begin(Op.Failed)
       .u32(number)
-      .json({ code, message } satisfies WireFailure)
+      .json({ code, message, ...(value === undefined ? {} : { value }) } satisfies WireFailure)
       .end();
   }
 }

@@ -109,7 +109,7 @@ export interface WireSummary {
 }
 
 /** A failure with JSON's means. */
-export type WireFailure = Pick<BackplaneFailure, "code" | "message">;
+export type WireFailure = Omit<BackplaneFailure, "ok">;
 
 export function toWire({ position, members, records }: Snapshot): WireSnapshot {
   return { seq: position.seq, members, records: [...records] };

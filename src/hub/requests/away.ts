@@ -28,7 +28,11 @@ export const away: RequestHandler<"away"> = {
 function awayText(text: string): string {
   if ([...text].length > clientLimits.awayLength) {
     const most = clientLimits.awayLength;
-    throw new ProtocolError("text-too-long", `the message is over ${most} characters; shorten it`);
+    throw new ProtocolError(
+      "text-too-long",
+      `the message is over ${most} characters; shorten it`,
+      String(most),
+    );
   }
   return checkTopic(text);
 }

@@ -37,7 +37,8 @@ export const introduce: RequestHandler<"introduce"> = {
       }
       const { member } = result;
       if (member === undefined) {
-        exchange.refuse("no-such-nick", `nobody called ${wanted} is connected; check the nick with members`);
+        const what = `nobody called ${wanted} is connected; check the nick with members`;
+        exchange.refuse("no-such-nick", what, wanted);
         return;
       }
       const pair = pairOf(core.secret, session.name, member.session);

@@ -35,6 +35,7 @@ export const join: RequestHandler<"join"> = {
       throw new ProtocolError(
         "too-many-rooms",
         `the session is in ${core.limits.rooms} rooms already; leave one before joining ${name}`,
+        String(core.limits.rooms),
       );
     }
     session.entering = name;

@@ -14,5 +14,6 @@ export function membership(session: Session, room: string): Group {
     ? undefined
     : (session.memberships.get(room) ?? session.memberships.get(parseRoom(room)));
   if (group !== undefined) return group;
-  throw new ProtocolError("not-in-room", `you are not in ${parseRoom(room)}; join it first`);
+  const name = parseRoom(room);
+  throw new ProtocolError("not-in-room", `you are not in ${name}; join it first`, name);
 }

@@ -109,9 +109,11 @@ function withOriginal(
     const changes = re.kind === "edit" || re.kind === "delete";
     // A reply is a message like others; an edit of an edit would be one of the original.
     if (original === undefined || (original.re !== undefined && original.re.kind !== "reply")) {
-      exchange.refuse("no-such-message", `there is no message ${re.seq} in ${room.name} to ${re.kind}`);
+      const what = `there is no message ${re.seq} in ${room.name} to ${re.kind}`;
+      exchange.refuse("no-such-message", what, String(re.seq));
     } else if (changes && !isAuthor(original.by, request.proof)) {
-      exchange.refuse("not-yours", `message ${re.seq} is somebody else's; one changes one's own`);
+      const what = `message ${re.seq} is somebody else's; one changes one's own`;
+      exchange.refuse("not-yours", what, String(re.seq));
     } else {
       go();
       slot.unblock();
@@ -165,7 +167,8 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
 function answerAbsent(exchange: Exchange, inbox: Room, nick: string): void {
   const { core, id } = exchange;
   const refuse = (): void => {
-    exchange.refuse("no-such-nick", `nobody called ${nick} is connected; check the nick with members`);
+    const what = `nobody called ${nick} is connected; check the nick with members`;
+    exchange.refuse("no-such-nick", what, nick);
   };
   if (id === undefined) {
     refuse();

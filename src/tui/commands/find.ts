@@ -1,4 +1,5 @@
 /** Commands that find: messages by their words, people, mentions; and those that let one hear less. */
+import { failureIn } from "../language/words.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import type { Found, Message } from "../../protocol/messages.ts";
 import { parseNick, parseRoom } from "../../protocol/names.ts";
@@ -58,10 +59,10 @@ class Search {
     const bounds = { ...(before === undefined ? {} : { before }), ...(from === undefined ? {} : { from }) };
     const request = { type: "search", room, words, limit, ...bounds } as const;
     const taken = this.#context.backend.session.request(request, (answer) => {
-      if (!answer.ok) this.#context.complain(answer.message);
+      if (!answer.ok) this.#context.complain(failureIn(this.#context.words, answer));
       else if (answer.message.type === "found") this.#take(answer.message);
     });
-    if (!taken.ok) this.#context.complain(taken.message);
+    if (!taken.ok) this.#context.complain(failureIn(this.#context.words, taken));
   }
 
   #take({ messages, looked, more, next }: Found): void {
@@ -117,7 +118,7 @@ export const whoisCommand: Command = {
     }
     const nick = parseNick(written.replace(/^@/, ""));
     const taken = context.backend.session.request({ type: "whois", nick }, (answer) => {
-      if (!answer.ok) context.complain(answer.message);
+      if (!answer.ok) context.complain(failureIn(context.words, answer));
       else if (answer.message.type === "whois") {
         const { connected, rooms, nick: shown, away } = answer.message;
         const { words } = context;
@@ -125,7 +126,7 @@ export const whoisCommand: Command = {
         if (away !== undefined) context.say(words.isAway(shown, away));
       }
     });
-    if (!taken.ok) context.complain(taken.message);
+    if (!taken.ok) context.complain(failureIn(context.words, taken));
   },
 };
 

@@ -1,4 +1,5 @@
 /** Commands that look at the chat: who is here, which rooms there are, what it is about, what was said before. */
+import { failureIn } from "../language/words.ts";
 import { clientLimits } from "../../protocol/limits.ts";
 import { parseRoom } from "../../protocol/names.ts";
 import type { AnswerHandler, PlainRequest } from "../backend.ts";
@@ -9,9 +10,9 @@ import { roomName, splitWords } from "./command.ts";
 function ask(context: CommandContext, request: PlainRequest, done: AnswerHandler): void {
   const taken = context.backend.session.request(request, (answer) => {
     if (answer.ok) done(answer);
-    else context.complain(answer.message);
+    else context.complain(failureIn(context.words, answer));
   });
-  if (!taken.ok) context.complain(taken.message);
+  if (!taken.ok) context.complain(failureIn(context.words, taken));
 }
 
 /** The room that was written, or the one in front; undefined after saying why there is none. */

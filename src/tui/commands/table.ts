@@ -1,6 +1,7 @@
 /** Every command there is, in the order of /help, and how one is found and run. */
 import { ProtocolError } from "../../protocol/errors.ts";
 import type { ChatBackend } from "../backend.ts";
+import { failureIn } from "../language/words.ts";
 import { deleteCommand, editCommand, meCommand, reactCommand, replyCommand } from "./about.ts";
 import { awayCommand, backCommand } from "./away.ts";
 import type { Command, CommandContext } from "./command.ts";
@@ -67,6 +68,6 @@ export function runCommand(context: CommandContext, name: string, rest: string):
   } catch (error) {
     // Names are checked where they are used; everything else that is thrown is our own fault.
     if (!(error instanceof ProtocolError)) throw error;
-    context.complain(error.message);
+    context.complain(failureIn(context.words, error));
   }
 }

@@ -1,4 +1,5 @@
 /** Commands that change where one is, who one is, and to whom one speaks. */
+import { failureIn } from "../language/words.ts";
 import { parseNick, parseRoom } from "../../protocol/names.ts";
 import type { Command, CommandContext, CommandName } from "./command.ts";
 import { roomName, splitWords } from "./command.ts";
@@ -87,7 +88,7 @@ export const nickCommand: Command = {
       return;
     }
     context.backend.changeNick(nick, (answer) => {
-      if (!answer.ok) context.complain(answer.message);
+      if (!answer.ok) context.complain(failureIn(context.words, answer));
       else if (answer.message.type === "nick") context.say(context.words.youRenamed(answer.message.nick));
     });
   },

@@ -43,6 +43,11 @@ export const english = {
     "too-many-connections": "the server is full",
   },
 
+  /** What was refused, by its code, with the value that it is about; others are told in the server's words. */
+  errors: {
+    "nick-taken": (nick) => (nick === undefined ? "this nick is taken" : `the nick ${nick} is taken`),
+  } as Readonly<Record<string, (value: string | undefined) => string>>,
+
   joinedRoom: (room: string, members: string) => `you are in ${room} with ${members}`,
   alone: (room: string) => `you are in ${room}, alone so far`,
   people: (count: number) => (count === 1 ? "1 person" : `${count} people`),

@@ -28,10 +28,27 @@ export function wordsFor(wanted: string | undefined): Words {
   return Object.hasOwn(languages, code) ? (languages[code] ?? english) : english;
 }
 
-/** Why there is no connection, in the person's language where the code is known. */
+/** Why something was refused, in the person's language where the code is known, else as it was said. */
+export function failureIn(
+  words: Words,
+  {
+    code,
+    message,
+    value,
+  }: { readonly code: string; readonly message: string; readonly value?: string | undefined },
+): string {
+  return Object.hasOwn(words.errors, code) ? (words.errors[code]?.(value) ?? message) : message;
+}
+
+/**
+ * Why there is no connection, in the person's language where the code is known.
+ * @param nick what the person wants to be called, for when that is why
+ */
 export function reasonIn(
   words: Words,
   { code, reason }: { readonly code: string; readonly reason: string },
+  nick?: string,
 ): string {
-  return Object.entries(words.reasons).find(([known]) => known === code)?.[1] ?? reason;
+  const known = Object.entries(words.reasons).find(([one]) => one === code)?.[1];
+  return known ?? failureIn(words, { code, message: reason, value: nick });
 }

@@ -18,7 +18,7 @@ import { parseTyped } from "../commands/parse.ts";
 import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
-import { reasonIn } from "../language/words.ts";
+import { failureIn, reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
@@ -160,18 +160,18 @@ export class LineChat {
     const taken = this.#options.backend.session.request(
       { type: "history", room, limit: screenLimits.searchShown + 1, ...bounds },
       (answer) => {
-        if (!answer.ok) this.#print(this.#format.warning(answer.message));
+        if (!answer.ok) this.#print(this.#format.warning(failureIn(this.#options.words, answer)));
         else if (answer.message.type === "history") this.#showHistory(room, answer.message.messages);
       },
     );
-    if (!taken.ok) this.#print(this.#format.warning(taken.message));
+    if (!taken.ok) this.#print(this.#format.warning(failureIn(this.#options.words, taken)));
   }
 
   #send(target: string, text: string, extras?: SendExtras): void {
     for (const piece of splitText(text)) {
       const taken = this.#options.backend.session.send(target, piece, undefined, extras);
       if (taken.ok) continue;
-      this.#notSent(target, piece, taken.message);
+      this.#notSent(target, piece, failureIn(this.#options.words, taken));
       return;
     }
   }
@@ -229,7 +229,7 @@ export class LineChat {
   }
 
   #sent(outcome: SendOutcome): void {
-    if (!outcome.ok) this.#notSent(outcome.room, outcome.text, outcome.message);
+    if (!outcome.ok) this.#notSent(outcome.room, outcome.text, failureIn(this.#options.words, outcome));
   }
 
   #connection(connection: ConnectionState): void {
@@ -251,7 +251,7 @@ export class LineChat {
         return;
       case "waiting": {
         const { address, retryInMs } = connection;
-        const reason = reasonIn(words, connection);
+        const reason = reasonIn(words, connection, this.#options.backend.session.nick);
         if (connection.code === "nick-taken") {
           if (!this.#nickHeld)
             this.#print(this.#format.warning(words.nickHeld(reason)), this.#format.info(words.nickOther));
@@ -269,11 +269,15 @@ export class LineChat {
       }
       case "needs-nick":
         this.#nickHeld = false;
-        this.#print(this.#format.warning(words.nickRefused(connection.message)));
+        this.#print(
+          this.#format.warning(
+            words.nickRefused(failureIn(words, { ...connection, value: connection.nick })),
+          ),
+        );
         return;
       case "closed":
         if (connection.code !== "closed") {
-          this.#print(this.#format.warning(words.closed(connection.message)));
+          this.#print(this.#format.warning(words.closed(failureIn(words, connection))));
           this.#options.quit();
         }
     }
@@ -299,14 +303,14 @@ export class LineChat {
       case "error":
         // What ends the connection is told by the connection's state.
         if (!isErrorCode(message.code) || !errorKinds[message.code].closes) {
-          this.#print(this.#format.warning(message.message));
+          this.#print(this.#format.warning(failureIn(words, message)));
         }
         return;
-      case "ack": {
-        const absent = this.#absences.news(message);
-        if (absent !== undefined) this.#print(this.#format.info(words.isAway(absent.nick, absent.text)));
+      case "ack":
+        for (const { nick, text } of this.#absences.news(message)) {
+          this.#print(this.#format.info(words.isAway(nick, text)));
+        }
         return;
-      }
       case "away":
         if (message.room === undefined && message.id === undefined && !message.away) {
           this.#print(this.#format.info(words.youBack));

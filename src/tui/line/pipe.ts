@@ -16,7 +16,7 @@ import { pipeLimits } from "../../protocol/limits.client.ts";
 import { clientLimits } from "../../protocol/limits.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
 import type { Answer, ChatBackend } from "../backend.ts";
-import { reasonIn } from "../language/words.ts";
+import { failureIn, reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
 import { splitText } from "../split.ts";
 import { eventObjects } from "./json-events.ts";
@@ -200,7 +200,7 @@ class PipeRun {
 
   #hear(event: ClientEvent): void {
     if (this.#ended) return;
-    const { json, follow, print, warn, format } = this.#options;
+    const { json, follow, print, warn, format, words } = this.#options;
     if (json) for (const object of eventObjects(event)) print(jsonLine(object));
     else if (follow) for (const line of format(event)) print(line);
     switch (event.kind) {
@@ -210,7 +210,7 @@ class PipeRun {
       case "sent":
         if (!event.outcome.ok) {
           this.#failed += 1;
-          if (!json) warn(this.#options.words.notSent(event.outcome.room, "", event.outcome.message));
+          if (!json) warn(words.notSent(event.outcome.room, "", failureIn(words, event.outcome)));
         }
         break;
       case "received":
@@ -241,7 +241,7 @@ class PipeRun {
       }
       case "waiting": {
         const { address, retryInMs, code } = connection;
-        const reason = reasonIn(words, connection);
+        const reason = reasonIn(words, connection, this.#options.backend.session.nick);
         if (code === "nick-taken") {
           this.#nickHeld(reason);
           return;

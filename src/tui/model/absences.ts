@@ -6,16 +6,16 @@ export class Absences {
   readonly #told = new Map<string, string>();
 
   /** What the other side of a conversation says while away, if there is anything new to tell. */
-  news({ room, away }: Ack): { readonly nick: string; readonly text: string } | undefined {
-    if (!room.startsWith("@")) return undefined;
+  news({ room, away }: Ack): readonly { readonly nick: string; readonly text: string }[] {
+    if (!room.startsWith("@")) return [];
     const nick = room.slice(1);
     const key = nameKey(nick);
     if (away === undefined) {
       this.#told.delete(key);
-      return undefined;
+      return [];
     }
-    if (this.#told.get(key) === away) return undefined;
+    if (this.#told.get(key) === away) return [];
     this.#told.set(key, away);
-    return { nick, text: away };
+    return [{ nick, text: away }];
   }
 }

@@ -19,6 +19,7 @@ import { Absences } from "./absences.ts";
 import { isChange } from "./changes.ts";
 import { ConnectionNotes } from "./connection-notes.ts";
 import { itemOf } from "./log.ts";
+import { failureIn } from "../language/words.ts";
 import { mentions } from "./mentions.ts";
 import { presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
@@ -69,7 +70,6 @@ export class ChatModel {
   get me(): string {
     return this.#options.backend.session.nick;
   }
-  /** This person is away. */
   get away(): boolean {
     return this.#options.backend.session.away !== undefined;
   }
@@ -169,13 +169,10 @@ export class ChatModel {
   send(target: string, text: string, extras?: SendExtras): void {
     const room = this.#find(target) ?? this.#open(target);
     const taken = this.#options.backend.session.send(room.name, text, undefined, extras);
-    const base = { id: taken.ok ? taken.id : `unsent-${room.pending.length}`, text, extras };
-    room.pending = [
-      ...room.pending,
-      taken.ok
-        ? { ...base, state: "sending", reason: "" }
-        : { ...base, state: "failed", reason: taken.message },
-    ];
+    const id = taken.ok ? taken.id : `unsent-${room.pending.length}`;
+    const state = taken.ok ? "sending" : "failed";
+    const reason = taken.ok ? "" : failureIn(this.#options.words, taken);
+    room.pending = [...room.pending, { id, text, extras, state, reason }];
     room.markerSeq = undefined;
     this.#options.changed();
   }
@@ -272,8 +269,9 @@ export class ChatModel {
   }
 
   #connected(connection: ConnectionState): void {
-    for (const { text, warning } of this.#connectionNotes.news(connection)) this.note(text, warning);
-    if (connection.state === "closed" && connection.code !== "closed") this.#closed = connection.message;
+    for (const { text, warning } of this.#connectionNotes.news(connection, this.me)) this.note(text, warning);
+    if (connection.state === "closed" && connection.code !== "closed")
+      this.#closed = failureIn(this.#options.words, connection);
   }
 
   #sent(outcome: SendOutcome): void {
@@ -282,7 +280,9 @@ export class ChatModel {
     room.pending = outcome.ok
       ? room.pending.filter(({ id }) => id !== outcome.id)
       : room.pending.map((one) =>
-          one.id === outcome.id ? { ...one, state: "failed", reason: outcome.message } : one,
+          one.id === outcome.id
+            ? { ...one, state: "failed", reason: failureIn(this.#options.words, outcome) }
+            : one,
         );
   }
 
@@ -307,13 +307,13 @@ export class ChatModel {
         break;
       case "error":
         // What ends the connection is told by the connection's state.
-        if (!isErrorCode(message.code) || !errorKinds[message.code].closes) this.note(message.message, true);
+        if (!isErrorCode(message.code) || !errorKinds[message.code].closes)
+          this.note(failureIn(words, message), true);
         break;
-      case "ack": {
-        const absent = this.#absences.news(message);
-        if (absent !== undefined) this.#noteIn(message.room, words.isAway(absent.nick, absent.text));
+      case "ack":
+        for (const one of this.#absences.news(message))
+          this.#noteIn(message.room, words.isAway(one.nick, one.text));
         break;
-      }
       case "away":
         if (message.room === undefined && message.id === undefined && !message.away) this.note(words.youBack);
         break;

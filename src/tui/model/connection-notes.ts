@@ -1,6 +1,6 @@
 /** What the screen says of the connection beyond its status line: at the beginning, and when the person has to act. */
 import type { ConnectionState } from "../../client/events.ts";
-import { reasonIn } from "../language/words.ts";
+import { failureIn, reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
 
 /** A line, and whether it is something that went wrong. */
@@ -20,7 +20,7 @@ export class ConnectionNotes {
   }
 
   /** What is to be said of a state that the connection has just come to. */
-  news(connection: ConnectionState): readonly ConnectionNote[] {
+  news(connection: ConnectionState, nick: string): readonly ConnectionNote[] {
     const words = this.#words;
     switch (connection.state) {
       case "online":
@@ -29,22 +29,32 @@ export class ConnectionNotes {
           ? [{ text: words.online(connection.server, connection.nick), warning: false }]
           : [];
       case "waiting":
-        return this.#waiting(connection);
+        return this.#waiting(connection, nick);
       case "needs-nick":
         this.#nickHeld = false;
-        return [{ text: words.nickRefused(connection.message), warning: true }];
+        return [
+          {
+            text: words.nickRefused(failureIn(words, { ...connection, value: connection.nick })),
+            warning: true,
+          },
+        ];
       default:
         return [];
     }
   }
 
-  #waiting(connection: Extract<ConnectionState, { state: "waiting" }>): readonly ConnectionNote[] {
+  #waiting(
+    connection: Extract<ConnectionState, { state: "waiting" }>,
+    nick: string,
+  ): readonly ConnectionNote[] {
     const words = this.#words;
     const { code, address, attempt } = connection;
     if (code === "nick-taken") {
       if (this.#nickHeld) return [];
       this.#nickHeld = true;
-      return [{ text: `${words.nickHeld(connection.reason)}; ${words.nickOther}`, warning: true }];
+      return [
+        { text: `${words.nickHeld(reasonIn(words, connection, nick))}; ${words.nickOther}`, warning: true },
+      ];
     }
     if (this.#wasOnline || attempt !== 1) return [];
     const text = words.waiting(address, reasonIn(words, connection), words.seconds("1"));
