@@ -304,6 +304,30 @@ describe("removal", () => {
     expect(cleo!.core.standing(dan.core.self)).toBe("member");
   });
 
+  test("of somebody whose admission had no effect holds against admissions by those who have not heard of it", () => {
+    const lab = new Lab();
+    const [ann, bob, cleo, eve] = lab.mesh("ann", "bob", "cleo", "eve");
+    must(ann!.core.appoint(cleo!.core.self));
+    lab.link(ann!, cleo!);
+    lab.settle();
+    lab.unlink(ann!, cleo!);
+    must(ann!.core.remove(bob!.core.self));
+    lab.now += 1_000;
+    const dan = lab.device("dan");
+    must(bob!.core.admit(dan.core.self));
+    lab.link(bob!, cleo!);
+    lab.settle();
+    must(cleo!.core.remove(dan.core.self));
+    lab.now += 1_000;
+    must(eve!.core.admit(dan.core.self));
+    for (const other of [cleo!, eve!]) lab.link(ann!, other);
+    lab.settle();
+    for (const device of [ann!, cleo!, eve!]) {
+      expect(device.core.standing(dan.core.self)).toBe("removed");
+      expect(device.core.member(dan.core.self)).toBeUndefined();
+    }
+  });
+
   test("while somebody is being admitted elsewhere: the newcomer gets the new secret as well", () => {
     const lab = new Lab();
     const [ann, bob, cleo] = lab.mesh("ann", "bob", "cleo");
