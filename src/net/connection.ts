@@ -204,8 +204,8 @@ export class Connection {
     if (this.#turnBytes > 0) this.#flush(false);
     this.resume();
     this.#state = "finishing";
-    this.#linger = this.#settings.clock.after(lingerMs, () => this.#giveUp());
-    this.#endWhenEmpty();
+    // Whoever has ended their side already is gone at once, and costs no timer.
+    if (this.#endWhenEmpty()) this.#linger = this.#settings.clock.after(lingerMs, () => this.#giveUp());
   }
 
   /** Closes at once: what the kernel has taken may arrive, the rest is lost. `close` is called before this returns. */
@@ -328,13 +328,15 @@ export class Connection {
     }
   }
 
-  #endWhenEmpty(): void {
-    if (this.outboxBytes > 0) return;
+  /** @returns true while there is something left to wait for */
+  #endWhenEmpty(): boolean {
+    if (this.outboxBytes > 0) return true;
     if (this.#peerEnded) this.#socket.end();
     else if (!this.#shutDown) {
       this.#shutDown = true;
       this.#socket.shutdown();
     }
+    return this.#state === "finishing";
   }
 
   #giveUp(): void {
