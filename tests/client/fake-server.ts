@@ -219,6 +219,12 @@ export class FakeServer {
           }
         }
         return;
+      case "identify":
+        connection.say({ type: "read", positions: {}, ...id });
+        return;
+      case "read":
+        connection.say({ type: "read", positions: { [request.room]: request.position }, ...id });
+        return;
       case "typing":
         connection.say({ type: "typing", room: nameKey(request.room), nick: session.nick, ...id });
         return;
