@@ -71,6 +71,14 @@ describe("two people on two servers", () => {
     const bob = await arrive(lab, two, "bob2", "bob2");
     await meet(ana, bob);
     await Promise.all([ana.until("bob2", "direct"), bob.until("ana2", "direct")]);
+    // Out of all rooms, so that only the introduction tells of the new name.
+    bob.do({ type: "leave", room: "lobby" });
+    bob.do({ type: "nick", nick: "robert2" });
+    await ana.until("robert2", "renamed");
+    ana.say("robert2", "under the new name");
+    await bob.hears("ana2", "under the new name");
+    bob.do({ type: "nick", nick: "bob2" });
+    await ana.until("bob2", "renamed");
     bob.do({ type: "introduce", to: "ana2", end: true });
     await Promise.all([ana.until("bob2", "over"), bob.until("ana2", "off")]);
     ana.say("bob2", "not for the server");
@@ -79,7 +87,7 @@ describe("two people on two servers", () => {
     await ana.until("bob2", "off");
     ana.say("bob2", "for the server too");
     await bob.hears("ana2", "for the server too");
-    expect(bob.texts("ana2")).toEqual(["for the server too"]);
+    expect(bob.texts("ana2")).toEqual(["under the new name", "for the server too"]);
     // And there again.
     await meet(bob, ana);
     await Promise.all([ana.until("bob2", "direct"), bob.until("ana2", "direct")]);
@@ -91,7 +99,15 @@ describe("two people on two servers", () => {
     const bob = await arrive(lab, two, "bob3", "bob3");
     ana.goDirect("bob3");
     await bob.until("ana3", "asks");
+    // Asking again does not ring again.
     ana.goDirect("bob3");
+    await eventually(
+      () => ana.states("bob3").length === 2,
+      () => "the second question",
+    );
+    ana.say("bob3", "did you see?");
+    await bob.hears("ana3", "did you see?");
+    expect(bob.states("ana3")).toEqual(["asks"]);
     bob.do({ type: "introduce", to: "ana3", end: true });
     await ana.until("bob3", "declined");
     expect(bob.states("ana3")).toEqual(["asks", "off"]);
@@ -222,4 +238,16 @@ test("files go over the path, directly and over the relay, and nowhere else", as
   expect(second.path).not.toBe(done.path);
   expect((await readFile(second.path)).equals(content)).toBe(true);
   await bothLeave(ana, bob, eve);
+});
+
+test("two who ask each other at the same moment have agreed", async () => {
+  const ana = await arrive(lab, one, "ana8", "ana8");
+  const bob = await arrive(lab, two, "bob8", "bob8");
+  ana.goDirect("bob8");
+  bob.goDirect("ana8");
+  // Whoever was asked before having asked is rung, and has agreed by asking.
+  await Promise.all([ana.until("bob8", "direct"), bob.until("ana8", "direct")]);
+  ana.say("bob8", "hello");
+  await bob.hears("ana8", "hello");
+  await bothLeave(ana, bob);
 });

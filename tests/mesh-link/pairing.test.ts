@@ -145,6 +145,40 @@ describe("known peers", () => {
     expect(readdirSync(join(path, ".."))).toEqual(["known-peers.json"]);
   });
 
+  test("remember the key that a cluster vouched for under a name, until it is forgotten", () => {
+    const path = join(cleanup.directory(), "known-peers.json");
+    const known = new KnownPeers(path);
+    for (const [cluster, name] of [
+      ["c1", "bob"],
+      ["__proto__", "constructor"],
+    ] as const) {
+      expect(known.vouchedFor(cluster, name)).toBeUndefined();
+      known.vouch(cluster, name, peer(1), 5);
+      known.vouch(cluster, name, peer(2), 6);
+      expect(new KnownPeers(path).vouchedFor(cluster, name)).toBe(peer(1));
+      expect(known.forgetName(cluster, name)).toBe(true);
+      expect(known.forgetName(cluster, name)).toBe(false);
+      expect(new KnownPeers(path).vouchedFor(cluster, name)).toBeUndefined();
+    }
+    expect(known.get(peer(1))).toMatchObject({ learned: "server", verifiedAt: undefined });
+    expect(known.vouchedFor("c2", "bob")).toBeUndefined();
+  });
+
+  test("are not lost when two programs change the same file", () => {
+    const path = join(cleanup.directory(), "known-peers.json");
+    const [one, two] = [new KnownPeers(path), new KnownPeers(path)];
+    one.vouch("c1", "bob", peer(1), 5);
+    two.meet(peer(2), "invite", 6);
+    one.verify(peer(1), 7);
+    two.pin({ host: "192.0.2.1", port: 5 }, peer(2));
+    two.verify(peer(2), 8);
+    one.vouch("c1", "eve", peer(3), 9);
+    const all = new KnownPeers(path);
+    expect([peer(1), peer(2), peer(3)].map((id) => all.get(id)?.verifiedAt)).toEqual([7, 8, undefined]);
+    expect(all.vouchedFor("c1", "bob")).toBe(peer(1));
+    expect(all.pinOf({ host: "192.0.2.1", port: 5 })).toBe(peer(2));
+  });
+
   test("refuse a damaged file and leave it as it is", () => {
     const path = join(cleanup.directory(), "known-peers.json");
     for (const damaged of [

@@ -23,8 +23,8 @@ const peerId = z.custom<PeerId>((value) => typeof value === "string" && isPeerId
 const fileSchema = z.object({
   version: z.literal(1),
   addresses: z.record(z.string().refine(isAddress, "not an address"), peerId),
-  /** By cluster, then by the key of the nick. */
-  names: z.record(z.string(), z.record(z.string(), peerId)).default({}),
+  /** A list, because clusters and nicks are foreign text, which keys of objects may not be (`__proto__`). */
+  names: z.array(z.object({ cluster: z.string(), nickKey: z.string(), peerId })).default([]),
   peers: z.array(
     z.object({
       peerId,
@@ -53,7 +53,7 @@ export class KnownPeers {
   readonly path: string;
   readonly #addresses = new Map<string, PeerId>();
   readonly #peers = new Map<PeerId, KnownPeer>();
-  #names: z.infer<typeof fileSchema>["names"] = {};
+  #names: z.infer<typeof fileSchema>["names"] = [];
 
   /** @throws StateFileError when the file is there and cannot be used */
   constructor(path: string) {
@@ -127,8 +127,7 @@ export class KnownPeers {
 
   /** The key that a cluster's servers vouched for under a name, if they ever did. @param nickKey see nameKey */
   vouchedFor(cluster: string, nickKey: string): PeerId | undefined {
-    const names = Object.hasOwn(this.#names, cluster) ? this.#names[cluster] : undefined;
-    return names !== undefined && Object.hasOwn(names, nickKey) ? names[nickKey] : undefined;
+    return this.#names.find((name) => name.cluster === cluster && name.nickKey === nickKey)?.peerId;
   }
 
   /** A cluster's servers vouch for a key under a name, when none was remembered. */
@@ -136,17 +135,17 @@ export class KnownPeers {
     this.meet(id, "server", now);
     if (this.vouchedFor(cluster, nickKey) !== undefined) return;
     this.#read();
-    const others = Object.hasOwn(this.#names, cluster) ? this.#names[cluster] : {};
-    this.#names = { ...this.#names, [cluster]: { ...others, [nickKey]: id } };
+    if (this.vouchedFor(cluster, nickKey) !== undefined) return;
+    this.#names = [...this.#names, { cluster, nickKey, peerId: id }];
     this.#write();
   }
 
   /** Forgets the key of a name, so that the next one is believed. False when none was remembered. */
   forgetName(cluster: string, nickKey: string): boolean {
     this.#read();
-    if (this.vouchedFor(cluster, nickKey) === undefined) return false;
-    const { [nickKey]: _, ...others } = this.#names[cluster] ?? {};
-    this.#names = { ...this.#names, [cluster]: others };
+    const left = this.#names.filter((name) => name.cluster !== cluster || name.nickKey !== nickKey);
+    if (left.length === this.#names.length) return false;
+    this.#names = left;
     this.#write();
     return true;
   }

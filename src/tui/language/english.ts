@@ -283,6 +283,7 @@ export const english = {
       `if all twelve are equal, write /verify ${nick} yes; if not, somebody is between you`,
     wordsLater: (nick: string) => `there are no words yet: ${nick} was not reached so far`,
     relayFailed: (reason: string) => `the relay: ${reason}`,
+    renamed: (nick: string, to: string) => `${nick} is now called ${to}; the direct path is the same`,
     filesFirst: (nick: string) => `files go directly or not at all: ask ${nick} with /p2p ${nick} first`,
     titleDirect: (address: string) => `directly to ${address}`,
     titleRelayed: "sealed, through the server's relay",

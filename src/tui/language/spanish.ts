@@ -327,6 +327,7 @@ export const spanish: Words = {
       `si las doce son iguales, escribe /verify ${nick} yes; si no, hay alguien entre vosotros`,
     wordsLater: (nick) => `todavía no hay palabras: aún no se ha llegado a ${nick}`,
     relayFailed: (reason) => `el relé: ${reason}`,
+    renamed: (nick, to) => `${nick} se llama ahora ${to}; el camino directo es el mismo`,
     filesFirst: (nick) => `los archivos van directamente o no van: pídeselo antes a ${nick} con /p2p ${nick}`,
     titleDirect: (address) => `directamente a ${address}`,
     titleRelayed: "sellado, por el relé del servidor",

@@ -244,6 +244,9 @@ export class DirectBackend implements ChatBackend, ChatSession {
         if (message.state === "rename" && message.to !== undefined)
           this.#paths.renamed(message.nick, message.to);
         break;
+      case "nick":
+        this.#paths.sayAgain();
+        break;
       case "message":
         if (message.room.startsWith("@")) this.#shown(message.seq);
         break;

@@ -8,39 +8,21 @@
  * Invariant: somebody for whom a path was agreed is written to over it, or not at all, until this person says otherwise:
  * what was meant for nobody else never goes through the server because something else broke.
  */
-import type { ClientListener } from "../../../client/events.ts";
 import type { Taken } from "../../../client/sender.ts";
-import type { PlainRequest, Session } from "../../../client/session.ts";
+import type { PlainRequest } from "../../../client/session.ts";
 import type { PeerId } from "../../../identity/peer-id.ts";
-import type { TransferView } from "../../../mesh/transfer/transfer.ts";
 import { StateFileError } from "../../../mesh/pairing/json-file.ts";
-import type { Clock, Timer } from "../../../protocol/clock.ts";
+import type { Timer } from "../../../protocol/clock.ts";
 import { directLimits } from "../../../protocol/limits.peer.ts";
 import type { Introduction, Relay } from "../../../protocol/messages.ts";
 import { nameKey } from "../../../protocol/names.ts";
 import type { Answer, SendExtras } from "../../../tui/backend.ts";
-import type { Words } from "../../../tui/language/words.ts";
 import type { Pair, PairPath } from "./pair.ts";
 import type { DirectParts } from "./parts.ts";
 import { beginAnew, cardFor, pathKey, type Partner } from "./partner.ts";
 import { Partners } from "./partners.ts";
+import type { PathsOptions } from "./options.ts";
 import { PathTeller } from "./teller.ts";
-
-/** What direct paths need. */
-export interface PathsOptions {
-  readonly session: Session;
-  readonly clock: Clock;
-  readonly words: Words;
-  /** Only the relay: this machine's addresses are told to nobody. */
-  readonly isHidden: boolean;
-  /** May fail: with IdentityError, StateFileError. */
-  readonly load: () => Promise<DirectParts>;
-  readonly cluster: () => string;
-  readonly nextSeq: () => number;
-  readonly emit: ClientListener;
-  /** A file to or from somebody goes on, or ends. */
-  readonly transfer: (pair: Pair, nick: string, view: TransferView) => void;
-}
 
 /** How errors of relayed frames are known from others. */
 const relayId = "relay:";
@@ -145,7 +127,7 @@ export class DirectPaths {
       return;
     }
     const partner = known ?? this.#add(said.nick);
-    partner.nick = said.nick;
+    this.#name(partner, said.nick);
     if (partner.pair !== said.pair) {
       // A program that was started again has forgotten that it agreed, and so has the person perhaps.
       if (partner.pair !== undefined && said.key === undefined) partner.weAgree = false;
@@ -175,10 +157,21 @@ export class DirectPaths {
     return true;
   }
 
+  /** We are called otherwise: those with a path must not take the new name for somebody else. */
+  sayAgain(): void {
+    for (const partner of this.partners) partner.saidAt = 0;
+  }
+
   /** Somebody is called otherwise. */
   renamed(nick: string, to: string): void {
     const partner = this.find(nick);
-    if (partner !== undefined) partner.nick = to;
+    if (partner !== undefined) this.#name(partner, to);
+  }
+
+  #name(partner: Partner, nick: string): void {
+    const before = partner.nick;
+    partner.nick = nick;
+    if (partner.path !== undefined && before !== nick) this.#teller.renamed(partner, before);
   }
 
   /** The server is there again. @param resumed as the same session */
@@ -186,9 +179,9 @@ export class DirectPaths {
     for (const partner of this.partners) {
       if (!resumed) beginAnew(partner, undefined);
       partner.saidTimes = 0;
-      partner.saidAt = 0;
       partner.path?.hurry();
     }
+    this.sayAgain();
   }
 
   /** Ends everything; the others are told if the server is still there. */

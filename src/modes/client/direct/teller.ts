@@ -65,6 +65,12 @@ export class PathTeller {
     );
   }
 
+  /** They are called otherwise, and the path is still to them. */
+  renamed(partner: Partner, before: string): void {
+    this.#object(partner, "renamed", { before });
+    this.#say(this.#words.renamed(before, partner.nick));
+  }
+
   keyChanged(partner: Partner, format: (peerId: PeerId) => string, known: PeerId, found: PeerId): void {
     const { nick } = partner;
     this.#object(partner, "key-changed", { known, found });
