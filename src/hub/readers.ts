@@ -41,6 +41,11 @@ export class Reader implements RoomSubscriber {
     return Object.fromEntries(this.#marks);
   }
 
+  /** The mark of one room. */
+  mark(room: string): Position | undefined {
+    return this.#marks.get(room);
+  }
+
   take({ records }: Snapshot): void {
     this.#marks.clear();
     for (const [room, value] of records) this.#set(room, value);

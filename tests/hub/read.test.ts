@@ -52,6 +52,16 @@ test("nobody goes back, beyond the room, into another epoch, or anywhere without
   expect(JSON.stringify([...world.cluster.logs.keys()])).not.toContain(secret);
 });
 
+test("a room may be named like what every object has", () => {
+  const { world, one } = devices();
+  const reader = world.person(one, "eva", "__proto__", "constructor");
+  world.ask(reader, identify);
+  for (const room of ["__proto__", "constructor"]) {
+    const [answer] = world.ask(reader, { type: "read", room, position: { epoch: "another", seq: 1 } });
+    expect(JSON.stringify(answer)).toBe('{"type":"read","positions":{}}');
+  }
+});
+
 test("a busy reader is written now and then, and at the end as it was last", () => {
   const { world, one, desk } = devices();
   world.ask(desk, identify);

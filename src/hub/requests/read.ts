@@ -39,7 +39,7 @@ export const read: RequestHandler<"read"> = {
     // Of another epoch: the room was started anew since, and what was read of the former one says nothing.
     const further =
       epoch === room.epoch ? { room: room.name, epoch, seq: Math.min(seq, room.seq) } : undefined;
-    const now = further === undefined ? reader.marks[room.name] : reader.raise(further);
+    const now = further === undefined ? reader.mark(room.name) : reader.raise(further);
     const positions = now === undefined ? {} : { [room.name]: now };
     exchange.answer({ type: "read", ...withId(id), positions });
   },
