@@ -141,12 +141,14 @@ export function bars(judged: readonly Judged[]): string {
     verdict(one),
   ]);
   const lines = aligned([["", "ratio", "bar", ""], ...rows], "  ");
-  const missed = judged.filter((one) => one.met !== true);
-  if (missed.length > 0) lines.push("", "Why bars are not met:");
-  for (const one of missed) {
+  const reasons = new Map<string, string[]>();
+  for (const one of judged) {
+    if (one.met === true) continue;
     const why = one.met === undefined ? "not measured in this run" : (one.bar.why ?? "not known");
-    lines.push(`  ${one.section} ${compared(one)}: ${why}`);
+    reasons.set(why, [...(reasons.get(why) ?? []), `${one.section} ${compared(one)}`]);
   }
+  if (reasons.size > 0) lines.push("", "Why bars are not met:");
+  for (const [why, which] of reasons) lines.push(`  ${which.join("; ")}:`, `    ${why}`);
   const count = (met: boolean | undefined): number => judged.filter((one) => one.met === met).length;
   lines.push("", `${count(true)} bars met, ${count(false)} not met, ${count(undefined)} not measured`);
   return lines.join("\n");

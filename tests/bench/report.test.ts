@@ -120,8 +120,8 @@ describe("the table", () => {
 
   test("of all bars tells why those that are not met are not", () => {
     const all = bars(judge(measured));
-    expect(all).toContain("S1 rtchat, CPU each against light (irc): because of the moon");
-    expect(all).toContain("S1 rtchat, p99 against equal: not measured in this run");
+    expect(all).toContain("S1 rtchat, CPU each against light (irc):\n    because of the moon");
+    expect(all).toContain("S1 rtchat, p99 against equal:\n    not measured in this run");
     expect(all).toEndWith("1 bars met, 1 not met, 1 not measured");
   });
 });
