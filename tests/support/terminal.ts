@@ -14,6 +14,20 @@ export interface TerminalSize {
   readonly rows: number;
 }
 
+/** One cluster on the screen, with its looks. */
+export interface ShownCell {
+  readonly text: string;
+  /** Columns: 1 or 2. */
+  readonly width: number;
+  /** xterm colour, 0 to 255; undefined for the terminal's own. */
+  readonly colour: number | undefined;
+  readonly bold: boolean;
+  readonly dim: boolean;
+  readonly italic: boolean;
+  readonly underline: boolean;
+  readonly inverse: boolean;
+}
+
 /** What keys send. */
 const keys = {
   enter: "\r",
@@ -97,7 +111,7 @@ export class TerminalScreen {
     const buffer = this.#emulator.buffer.active;
     return Array.from(
       { length: count },
-      (_, index) => buffer.getLine(first + index)?.translateToString(true) ?? "",
+      (_, index) => buffer.getLine(first + index)?.translateToString(true, 0, this.#emulator.cols) ?? "",
     );
   }
 
@@ -114,6 +128,28 @@ export class TerminalScreen {
   /** All lines that scrolled away and those on the screen. */
   history(): string {
     return this.#lines(0, this.#emulator.buffer.active.length).join("\n").trimEnd();
+  }
+
+  /** The screen row by row, cell by cell, empty ones too. */
+  cells(): ShownCell[][] {
+    const buffer = this.#emulator.buffer.active;
+    return Array.from({ length: this.#emulator.rows }, (_, y) => {
+      const line = buffer.getLine(buffer.baseY + y);
+      return Array.from({ length: this.#emulator.cols }, (__, x) => line?.getCell(x)).flatMap((cell) =>
+        cell === undefined || cell.getWidth() === 0
+          ? []
+          : {
+              text: cell.getChars() || " ",
+              width: cell.getWidth(),
+              colour: cell.isFgPalette() ? cell.getFgColor() : undefined,
+              bold: cell.isBold() !== 0,
+              dim: cell.isDim() !== 0,
+              italic: cell.isItalic() !== 0,
+              underline: cell.isUnderline() !== 0,
+              inverse: cell.isInverse() !== 0,
+            },
+      );
+    });
   }
 
   /** The cursor, from 0, as [column, row]. */

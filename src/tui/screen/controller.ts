@@ -73,7 +73,7 @@ export class ScreenController {
   #retryTimer: Timer | undefined;
   #quitAsked = false;
   #membersVersion = 0;
-  /** When `typing` may be told again (monotonic). */
+  /** When `typing` may be told again (monotonic): at once after a line was sent. */
   #typingTold = 0;
 
   constructor(options: ControllerOptions) {
@@ -302,6 +302,7 @@ export class ScreenController {
 
   #say(text: string): void {
     const room = this.model.active;
+    this.#typingTold = 0;
     this.#scroll.end();
     for (const piece of splitText(text)) this.model.send(room.name, piece);
   }
@@ -331,7 +332,7 @@ export class ScreenController {
         return room?.muted;
       },
       spoken: model.spoken,
-      // The screen has its own way to older messages: they come where they belong.
+      // Older messages come where they belong, by scrolling.
       showHistory: () => {},
       oldest: () => undefined,
       suggest,

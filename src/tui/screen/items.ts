@@ -95,13 +95,13 @@ export class ItemRows {
         return [ruled(sanitizeLine(text), columns, { colour: this.#theme.mention })];
       }
       case "note": {
-        const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
+        // What belongs to the line before it begins with two spaces, where that has its mark.
+        const follows = item.text.startsWith("  ");
+        const mark = follows ? "  " : item.warning ? "! " : "· ";
         const style: Style = item.warning ? { colour: this.#theme.mention } : DIM;
-        return indented(
-          [plain("      "), { text: lead, style }],
-          [{ text: sanitizeLine(item.text), style }],
-          columns,
-        );
+        const text = sanitizeLine(follows ? item.text.slice(2) : item.text);
+        const lead: Row = [plain("      "), { text: mark, style }];
+        return indented(lead, [{ text, style }], columns, INDENT + 2);
       }
     }
   }
@@ -174,10 +174,10 @@ function textSpans(text: string, style: Style): Span[] {
 }
 
 /** Text behind a lead, its further rows indented below the lead's nick. */
-function indented(lead: Row, text: Row, columns: number): Row[] {
+function indented(lead: Row, text: Row, columns: number, under = INDENT): Row[] {
   let leadWidth = 0;
   for (const span of lead) leadWidth += widthOf(span.text);
-  const indent = columns >= 40 ? INDENT : 0;
+  const indent = columns >= 40 ? under : 0;
   // The first row is shorter by what the lead takes beyond the indent: a space-less stand-in keeps its place.
   const room = Math.max(8, columns - indent);
   const standIn = Math.max(0, leadWidth - indent);
