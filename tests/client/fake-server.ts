@@ -232,7 +232,8 @@ export class FakeServer {
         connection.end();
         return;
       default:
-        throw new Error(`the fake server has no ${JSON.stringify(request)}`);
+        // A server that is older than the client: what it does not know it refuses.
+        connection.say({ type: "error", code: "unknown-type", message: `no ${request.type} here`, ...id });
     }
   }
 

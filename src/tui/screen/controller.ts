@@ -162,8 +162,7 @@ export class ScreenController {
 
   /** Stops timers. */
   stop(): void {
-    this.#pace.stop();
-    this.#retryTimer?.stop();
+    for (const timer of [this.#pace, this.#retryTimer]) timer?.stop();
   }
 
   /** Something was typed. */

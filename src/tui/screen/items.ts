@@ -95,13 +95,14 @@ export class ItemRows {
         return [ruled(sanitizeLine(text), columns, { colour: this.#theme.mention })];
       }
       case "note": {
-        // What belongs to the line before it begins with two spaces, where that has its mark.
-        const follows = item.text.startsWith("  ");
-        const mark = follows ? "  " : item.warning ? "! " : "· ";
+        const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
         const style: Style = item.warning ? { colour: this.#theme.mention } : DIM;
-        const text = sanitizeLine(follows ? item.text.slice(2) : item.text);
-        const lead: Row = [plain("      "), { text: mark, style }];
-        return indented(lead, [{ text, style }], columns, INDENT + 2);
+        // Further rows are not moved under the text: an ID has to stay in one row of 80 columns, to be copied.
+        return indented(
+          [plain("      "), { text: lead, style }],
+          [{ text: sanitizeLine(item.text), style }],
+          columns,
+        );
       }
     }
   }
@@ -174,10 +175,10 @@ function textSpans(text: string, style: Style): Span[] {
 }
 
 /** Text behind a lead, its further rows indented below the lead's nick. */
-function indented(lead: Row, text: Row, columns: number, under = INDENT): Row[] {
+function indented(lead: Row, text: Row, columns: number): Row[] {
   let leadWidth = 0;
   for (const span of lead) leadWidth += widthOf(span.text);
-  const indent = columns >= 40 ? under : 0;
+  const indent = columns >= 40 ? INDENT : 0;
   // The first row is shorter by what the lead takes beyond the indent: a space-less stand-in keeps its place.
   const room = Math.max(8, columns - indent);
   const standIn = Math.max(0, leadWidth - indent);
