@@ -252,7 +252,9 @@ export class Outgoing {
       await run(() => this.#epoch === epoch && !this.isEnded);
     } catch (error) {
       if (!(error instanceof FileStoreError)) throw error;
-      if (!this.isEnded) this.stop(stopCodeOf(error), error.message);
+      // Nothing that was never offered can have changed.
+      const code = this.#offered === undefined ? "disk" : stopCodeOf(error);
+      if (!this.isEnded) this.stop(code, error.message);
     }
   }
 

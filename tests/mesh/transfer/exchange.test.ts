@@ -238,7 +238,7 @@ test("a file that cannot be read is told here and offered to nobody", async () =
   await wire.quiet();
   expect(wire.a.last).toMatchObject({
     state: "stopped",
-    stopped: { by: "us", detail: "/nowhere does not exist" },
+    stopped: { code: "disk", by: "us", detail: "/nowhere does not exist" },
   });
   expect(wire.b.shown).toEqual([]);
 });
