@@ -174,13 +174,18 @@ function takePositional(mode: ModeDefinition, words: readonly string[]): string 
   }
   if (positional.choices.length > 0 && !positional.choices.includes(first)) {
     const near = suggest(first, positional.choices);
-    throw new UsageError(
-      `${quote(first)} is not a ${positional.hint}`,
-      near === undefined ? `write one of ${positional.choices.join(", ")}` : `did you mean ${near}?`,
-    );
+    const all = `write one of ${positional.choices.join(", ")}`;
+    // Of a few, the nearest may be near by chance, as bash to tcsh: all of them are as quickly read.
+    const isLong = positional.choices.length > FEW_CHOICES;
+    const hint =
+      near === undefined ? all : isLong ? `did you mean ${near}?` : `did you mean ${near}? Else ${all}`;
+    throw new UsageError(`${quote(first)} is not a ${positional.hint}`, hint);
   }
   return first;
 }
+
+/** So many choices are listed also where one of them is near. */
+const FEW_CHOICES = 5;
 
 const on = new Set(["1", "true", "yes", "on"]);
 const off = new Set(["0", "false", "no", "off"]);

@@ -28,6 +28,10 @@ describe("rtchat", () => {
   test.each([
     [["srver"], `rtchat: there is no mode "srver"\nhint: did you mean rtchat server?\n`],
     [["--prot"], `rtchat: there is no flag "--prot" before a mode\nhint: rtchat help lists the modes: `],
+    [
+      ["completions", "tcsh"],
+      `rtchat completions: "tcsh" is not a SHELL\nhint: did you mean bash? Else write one of bash, zsh, fish\n`,
+    ],
     [["help", "servr"], `rtchat help: "servr" is not a MODE\nhint: did you mean server?\n`],
     [["completions"], `rtchat completions: SHELL is missing\nhint: write one of bash, zsh, fish\n`],
     [["id", "--dta", "x"], `rtchat id: unknown flag --dta\nhint: did you mean --data?\n`],
