@@ -76,3 +76,8 @@ export function cardFor(
 export function pathKey(path: PairPath): string {
   return path.kind === "relay" ? "relay" : `direct ${path.address ?? ""}`;
 }
+
+/** What went wrong, in its own words. */
+export function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -19,7 +19,7 @@ import { nameKey } from "../../../protocol/names.ts";
 import type { Answer, SendExtras } from "../../../tui/backend.ts";
 import type { Pair, PairPath } from "./pair.ts";
 import type { DirectParts } from "./parts.ts";
-import { beginAnew, cardFor, pathKey, type Partner } from "./partner.ts";
+import { beginAnew, cardFor, pathKey, reasonOf, type Partner } from "./partner.ts";
 import { Partners } from "./partners.ts";
 import type { PathsOptions } from "./options.ts";
 import { PathTeller } from "./teller.ts";
@@ -78,8 +78,7 @@ export class DirectPaths {
     try {
       await this.#load();
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      return done({ ok: false, code: "internal", message });
+      return done({ ok: false, code: "internal", message: reasonOf(error) });
     }
     const partner = this.find(nick) ?? this.#add(nick);
     if (partner.weAgree && partner.path !== undefined) {
@@ -218,7 +217,7 @@ export class DirectPaths {
       known.vouch(cluster(), nameKey(partner.nick), key, clock.now());
     } catch (error) {
       if (!(error instanceof StateFileError)) throw error;
-      return this.#refuse(partner, () => this.#teller.failed(partner, error.message));
+      return this.#refuse(partner, () => this.#teller.failed(partner, reasonOf(error)));
     }
     partner.key = key;
     partner.isConfirmed = true;
@@ -265,8 +264,7 @@ export class DirectPaths {
         partner.shown,
       );
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      this.#refuse(partner, () => this.#teller.failed(partner, reason));
+      this.#refuse(partner, () => this.#teller.failed(partner, reasonOf(error)));
       return undefined;
     }
   }
@@ -320,12 +318,21 @@ export class DirectPaths {
   }
 
   async #end(partner: Partner): Promise<void> {
-    const { session, words } = this.#options;
+    const { session } = this.#options;
     if (partner.weAgree || partner.isOver || partner.askedAt !== undefined) {
       session.request({ type: "introduce", to: partner.nick, end: true });
     }
     partner.weAgree = false;
-    await partner.path?.stop(words.direct.notDelivered(partner.nick));
+    await this.#stopPath(partner, partner.path);
+  }
+
+  /** Never rejects: a file that cannot be closed is told, and no reason to end the program. */
+  async #stopPath(partner: Partner, path: Pair | undefined): Promise<void> {
+    try {
+      await path?.stop(this.#options.words.direct.notDelivered(partner.nick));
+    } catch (error) {
+      this.#teller.failed(partner, reasonOf(error));
+    }
   }
 
   /** They want it no longer, or never did. */
@@ -343,7 +350,7 @@ export class DirectPaths {
     // A new path begins anew, with introductions and keys.
     Object.assign(partner, { path: undefined, isOver: true, isMet: false, pass: undefined, told: undefined });
     this.#teller.state(partner, "over");
-    void path?.stop(this.#options.words.direct.notDelivered(partner.nick));
+    void this.#stopPath(partner, path);
   }
 
   #add(nick: string): Partner {
