@@ -44,7 +44,7 @@ export const commands: readonly Command[] = [
 ];
 
 /** Those every chat has, and those of this kind of chat before the last two, help and quit. */
-export function commandsOf(backend: ChatBackend): readonly Command[] {
+export function commandsOf(backend: Pick<ChatBackend, "commands" | "lacks">): readonly Command[] {
   const { commands: own = [], lacks = [] } = backend;
   const all = [...commands.slice(0, -2), ...own, ...commands.slice(-2)];
   return all.filter(({ name }) => !lacks.includes(name));
