@@ -72,6 +72,9 @@ export const pipeLimits = {
 export const screenLimits = {
   /** Messages kept in memory over all rooms; older ones are fetched again by scrolling up. Packed they take some 15 MB. */
   messages: 100_000,
+  /** So many messages within this time are a flood, which leaves garbage to collect at once: five times the busiest room. */
+  floodMessages: 10_000,
+  floodMs: 10_000,
   /** Items of a packed page of a log: one is unpacked in a fifth of a millisecond. */
   logPage: 256,
   /** Pages a room that are not packed: what the screen shows, and what it may show at the next key. */

@@ -1,6 +1,7 @@
 /** The full screen from its start to its end: the pieces put together. */
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Clock } from "../../protocol/clock.ts";
+import { screenLimits } from "../../protocol/limits.client.ts";
 import type { ChatBackend } from "../backend.ts";
 import type { CommandContext } from "../commands/command.ts";
 import { themeFrom } from "../colours.ts";
@@ -38,6 +39,24 @@ export interface ScreenResult {
   readonly unacknowledged: number;
 }
 
+/**
+ * A flood of messages (a room that is caught up on after a day) leaves the heap several times as large as what is kept of
+ * it, and the engine would give that back only when it is needed. Nobody types meanwhile, so it is collected at once.
+ */
+function collectAfterFloods(backend: ChatBackend, clock: Clock): void {
+  let messages = 0;
+  let since = clock.monotonic();
+  backend.on((event) => {
+    if (event.kind !== "received" || event.message.type !== "message") return;
+    messages += 1;
+    if (messages < screenLimits.floodMessages) return;
+    const now = clock.monotonic();
+    if (now - since < screenLimits.floodMs) Bun.gc(true);
+    messages = 0;
+    since = now;
+  });
+}
+
 /** Shows the chat until the person quits, the chat is over, or the program is told to end. */
 export async function runScreen(options: RunScreenOptions): Promise<ScreenResult> {
   const { backend, words, clock, room, suggest, input, output, environment, abilities } = options;
@@ -68,6 +87,7 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     alert: ({ from, text }) => terminal.notify(from, text),
     ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
   });
+  collectAfterFloods(backend, clock);
   terminal.open();
   controller.open();
   controller.subscribe(() => {
