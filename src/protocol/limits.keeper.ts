@@ -53,7 +53,8 @@ export const keeperLimits = {
    * found all the same, by looking at it.
    */
   indexRest: 19,
-  /** With nothing left to do: until it looks again. What came meanwhile is found without the index. */
+  /** From an election to the indexing, and with nothing left to do until it looks again. What came meanwhile is found
+   * without the index. */
   indexEveryMs: 2_000,
   /** Messages that a search looks at one by one, where the index does not help; its answer says where to go on. */
   searchEntries: 10_000,

@@ -30,6 +30,8 @@ export class SearchThread implements Searcher {
   #number = 0;
   #indexing = false;
   #idle: Timer | undefined;
+  /** Until the indexing begins. */
+  #begin: Timer | undefined;
   #stopped: PromiseWithResolvers<void> | undefined;
   #closed = false;
 
@@ -53,8 +55,16 @@ export class SearchThread implements Searcher {
   index(on: boolean): void {
     if (this.#closed || on === this.#indexing) return;
     this.#indexing = on;
-    if (on || this.#worker !== undefined) this.#tell({ kind: "index", on });
-    if (!on) this.#rest();
+    this.#begin?.stop();
+    if (on) {
+      // Not while everybody waits for the new keeper: a thread that starts takes a core for a moment.
+      this.#begin = this.#clock.after(this.#settings.limits.indexEveryMs, () => {
+        if (this.#indexing && !this.#closed) this.#tell({ kind: "index", on: true });
+      });
+      return;
+    }
+    if (this.#worker !== undefined) this.#tell({ kind: "index", on });
+    this.#rest();
   }
 
   #tell(message: ToSearch): void {
@@ -135,6 +145,7 @@ export class SearchThread implements Searcher {
     if (this.#closed) return;
     this.#closed = true;
     this.#idle?.stop();
+    this.#begin?.stop();
     this.#failAll();
     await this.#end();
   }

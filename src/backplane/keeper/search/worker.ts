@@ -81,7 +81,7 @@ class SearchWorker {
 
   index(on: boolean): void {
     clearTimeout(this.#timer);
-    if (on) this.#again(this.#settings.limits.indexEveryMs);
+    if (on) this.#again(0);
     else this.#closeIndexer();
   }
 
