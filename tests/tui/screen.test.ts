@@ -199,8 +199,11 @@ describe("the screen", () => {
     await ana.see(/ana> x/);
     server.post("lobby", "bob", "ana: are you there?");
     await ana.see(/new from here/);
-    expect(ana.raw).toContain("\u0007");
-    expect(ana.raw).toContain("\u001b]2;(1) lobby – rtchat");
+    // The bell and the title follow the picture.
+    await eventually(
+      () => ana.raw.includes("\u0007") && ana.raw.includes("\u001b]2;(1) lobby – rtchat"),
+      () => "the bell and the title",
+    );
     ana.type("\u001b[I");
     const screen = await ana.see(/new from here/);
     expect(written(screen).slice(-4, -2)).toEqual([
