@@ -41,6 +41,7 @@ interface ServerLine {
   readonly nick?: string;
   readonly resume?: string;
   readonly recovered?: boolean;
+  readonly memberCount?: number;
   readonly messages?: readonly { readonly seq: number; readonly id?: string; readonly text: string }[];
 }
 
@@ -50,6 +51,7 @@ export class Witness {
   readonly #positions = new Map<string, { epoch: string; seq: number }>();
   readonly #unacked = new Map<string, string>();
   readonly #joined = new Set<string>();
+  readonly #members = new Map<string, number>();
   #socket: Socket | undefined;
   #pending: Buffer[] = [];
   #unsent: Buffer[] = [];
@@ -65,9 +67,18 @@ export class Witness {
     this.#run = run;
   }
 
+  get rooms(): readonly string[] {
+    return this.#run.rooms;
+  }
+
   /** In all its rooms on a live connection. */
   get ready(): boolean {
     return this.#welcomed && this.#joined.size === this.#run.rooms.length;
+  }
+
+  /** How many people it has been told to be in a room. */
+  membersOf(room: string): number {
+    return this.#members.get(room) ?? 0;
   }
 
   /** Messages sent but not acknowledged. */
@@ -197,12 +208,18 @@ export class Witness {
         return;
       case "presence":
         this.#run.record({ e: "presence", t, c, room, nick: line.nick ?? "", state: line.state ?? "" });
+        this.#counted(room, line.state);
         return;
       case "error":
         this.#error(line);
         break;
       default:
     }
+  }
+
+  #counted(room: string, state: string | undefined): void {
+    const by = { join: 1, leave: -1 }[state ?? ""] ?? 0;
+    this.#members.set(room, this.membersOf(room) + by);
   }
 
   #rejoined(line: ServerLine, room: string, t: number): void {
@@ -221,6 +238,7 @@ export class Witness {
     for (const message of messages) this.#message(room, message.seq, message.id ?? "", message.text, t);
     this.#positions.set(room, { epoch, seq: line.seq ?? 0 });
     this.#joined.add(room);
+    this.#members.set(room, line.memberCount ?? 0);
     if (this.ready) for (const unacked of this.#unacked.values()) this.#write(unacked);
   }
 

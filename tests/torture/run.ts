@@ -59,7 +59,7 @@ export async function torture(
   });
   try {
     for (const witness of witnesses) witness.connect();
-    const missing = await until(() => witnesses.every((witness) => witness.ready), JOIN_MS);
+    const missing = await until(() => isSteady(witnesses), JOIN_MS);
     if (missing)
       throw new Error(`not everybody could join in ${JOIN_MS / 1000} s; the logs are in ${folder}`);
     say(`${options.clients} clients in ${options.rooms} rooms after ${elapsed()} ms, seed ${seed}`);
@@ -77,6 +77,20 @@ export async function torture(
     await history.end();
   }
   return checker.verdict();
+}
+
+/**
+ * Everybody is in their rooms and has been told of everybody else there. Who comes last is answered before the others
+ * hear of it, and those words must not be taken for noise.
+ */
+function isSteady(witnesses: readonly Witness[]): boolean {
+  if (!witnesses.every((witness) => witness.ready)) return false;
+  const expected = new Map<string, number>();
+  for (const { rooms } of witnesses)
+    for (const room of rooms) expected.set(room, (expected.get(room) ?? 0) + 1);
+  return witnesses.every((witness) =>
+    witness.rooms.every((room) => witness.membersOf(room) === expected.get(room)),
+  );
 }
 
 /** Sends at the asked rate while the schedule is carried out. */
