@@ -36,9 +36,16 @@ export class Reader implements RoomSubscriber {
     this.name = name;
   }
 
-  /** All marks, by room. */
+  /** All marks, by room, those that wait to be written too: a device that comes in between must not start behind. */
   get marks(): Record<string, Position> {
-    return Object.fromEntries(this.#marks);
+    const marks = new Map(this.#marks);
+    for (const { next } of this.#resting.values()) {
+      if (next === undefined) continue;
+      const { room, epoch, seq } = next;
+      const known = marks.get(room);
+      if (known?.epoch !== epoch || known.seq < seq) marks.set(room, { epoch, seq });
+    }
+    return Object.fromEntries(marks);
   }
 
   /** The mark of one room. */

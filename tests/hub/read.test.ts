@@ -79,6 +79,14 @@ test("a busy reader is written now and then, and at the end as it was last", () 
   expect(world.ask(again, identify).at(-1)).toMatchObject({ positions: { lobby: { seq: 7 } } });
 });
 
+test("a device that comes while marks wait to be written is told the furthest", () => {
+  const { world, one, desk } = devices();
+  world.ask(desk, identify);
+  for (const seq of [1, 5, 4]) world.ask(desk, read(seq));
+  const tablet = world.person(one, "ana-tablet");
+  expect(world.ask(tablet, identify)).toMatchObject([{ positions: { lobby: { epoch: "e1", seq: 5 } } }]);
+});
+
 test("a session that comes over from another hub is still that person", () => {
   const { world, two, desk, phone } = devices();
   world.ask(desk, identify);

@@ -145,9 +145,7 @@ export class ChatModel {
 
   #read(room: RoomModel): void {
     if (!this.#looking) return;
-    room.unread = 0;
-    room.mentions = 0;
-    room.readSeq = room.log.newestSeq ?? room.readSeq;
+    room.readAll();
     this.#tellRead();
   }
 

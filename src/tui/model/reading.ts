@@ -29,8 +29,17 @@ export function further(a: number | undefined, b: number | undefined): number | 
   return a === undefined || (b !== undefined && b > a) ? b : a;
 }
 
-/** Another device has read a room up to a seq: what is left is counted anew. */
+/**
+ * Another device has read a room up to a seq: what is left is counted anew, and the line "new from here" follows.
+ *
+ * What this device tells comes back too, and must not push the line from under the eyes of its reader. It told nothing
+ * between the line and `caughtUpSeq`, so a seq there is another device's, which came after the room was shown.
+ */
 export function readElsewhere(room: RoomModel, seq: number, weigh: (message: Message) => Weight): void {
+  const marker = room.markerSeq;
+  if (marker !== undefined && seq > marker && (seq < room.caughtUpSeq || marker === room.readSeq)) {
+    room.markerSeq = seq;
+  }
   if (seq <= (room.readSeq ?? 0)) return;
   room.readSeq = seq;
   if (room.unread === 0) return;

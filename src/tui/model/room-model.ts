@@ -28,6 +28,8 @@ export class RoomModel {
   readSeq: number | undefined;
   /** Where the line "new from here" stands: after this seq. */
   markerSeq: number | undefined;
+  /** What this device had read when last it showed more than it had read: all it tells of since is as far. */
+  caughtUpSeq = 0;
   /** The server may have older messages than the log's oldest. */
   more = true;
   /** A page of older messages is on its way. */
@@ -43,6 +45,16 @@ export class RoomModel {
     const failed = this.pending.filter(({ state }) => state === "failed");
     this.pending = this.pending.filter(({ state }) => state !== "failed");
     return failed;
+  }
+
+  /** The person looks at the end: all that is there is read. */
+  readAll(): void {
+    this.unread = 0;
+    this.mentions = 0;
+    const newest = this.log.newestSeq;
+    if (newest === undefined || newest === this.readSeq) return;
+    this.readSeq = newest;
+    this.caughtUpSeq = newest;
   }
 
   get isDirect(): boolean {
