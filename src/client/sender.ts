@@ -27,7 +27,7 @@ export interface SenderHost {
   readonly newId: () => string;
   write(object: { readonly type: "send"; readonly [field: string]: unknown }): void;
   /** Extras with the author's mark, and the proof where it is needed. */
-  signed(room: string, extras: SendExtras): SendExtras;
+  signed(extras: SendExtras): SendExtras;
   /** May a message for this room be written now? */
   ready(room: string): boolean;
   /** The server says that this session is not in a room where it should be: join again. */
@@ -89,14 +89,24 @@ export class Sender {
     if (this.#session === undefined) return;
     const taken = this.#queue.take((name) => this.#host.ready(name), this.#session);
     for (const { id, room, text, extras } of taken) {
-      this.#host.write({ type: "send", room, id, text, ...this.#host.signed(room, extras) });
+      this.#host.write({ type: "send", room, id, text, ...this.#host.signed(extras) });
     }
   }
 
-  /** A connection was welcomed in this session: messages of a former one have an unknown fate. */
-  welcomed(session: string): void {
+  /**
+   * A connection was welcomed in this session: messages of a former one have an unknown fate.
+   * @param freshInbox the inbox is another one than before: what counts in the former one names nothing now
+   */
+  welcomed(session: string, freshInbox: boolean): void {
     this.#session = session;
     for (const send of this.#queue.all()) {
+      if (
+        freshInbox &&
+        (send.session ?? session) === session &&
+        send.extras.re !== undefined &&
+        send.room.startsWith("@")
+      )
+        this.#fail(send, "no-such-message", "the message that it is about was lost with the former session");
       if (send.session === undefined || send.session === session) continue;
       this.#fail(
         send,

@@ -124,7 +124,7 @@ export class Session {
     });
     this.#sender = new Sender({
       ...shared,
-      signed: (room, extras) => this.#signed(room, extras),
+      signed: (extras) => this.#signed(extras),
       ready: (room) => this.#rooms.ready(room),
       roomLost: (room) => this.#rooms.rejoin(room),
     });
@@ -228,10 +228,10 @@ export class Session {
     return this.#sender.send(key, text, id, extras);
   }
 
-  #signed(room: string, extras: SendExtras): SendExtras {
+  #signed(extras: SendExtras): SendExtras {
     const { author } = this.#options;
     const cluster = this.#welcome?.cluster;
-    if (author === undefined || cluster === undefined || room.startsWith("@")) return extras;
+    if (author === undefined || cluster === undefined) return extras;
     const { by, proof } = author(cluster);
     const changes = extras.re?.kind === "edit" || extras.re?.kind === "delete";
     return { by, ...(changes ? { proof } : {}), ...extras };
@@ -326,6 +326,8 @@ export class Session {
   #welcomed(welcome: Welcome): void {
     if (this.#online) return;
     const first = this.#welcome === undefined;
+    const inbox = this.#rooms.inbox.position;
+    const freshInbox = !first && (!welcome.resumed || inbox?.epoch !== welcome.inbox.epoch);
     this.#welcome = welcome;
     this.#nick = welcome.nick;
     this.#online = true;
@@ -337,7 +339,7 @@ export class Session {
     // A session that was given up meanwhile, and begun anew, is not away by itself.
     if (welcome.away !== undefined) this.#away = welcome.away;
     else if (this.#away !== undefined) this.request({ type: "away", away: true, text: this.#away });
-    this.#sender.welcomed(welcome.session);
+    this.#sender.welcomed(welcome.session, freshInbox);
   }
 
   /** An error that answers a message or a request is told where that was asked, and nowhere else. */

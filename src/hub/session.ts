@@ -241,7 +241,7 @@ export class Session implements QueueOwner<ReadLine> {
       if (!this.ready && handler.beforeHello !== true) {
         throw new ProtocolError("hello-first", `${request.type} before hello; send hello first`);
       }
-      this.#spend(handler.cost);
+      this.spend(handler.cost);
       handler.run(exchange, request);
     } catch (error) {
       const refusal = error instanceof ProtocolError ? error : this.#fault(error, request.id);
@@ -261,7 +261,8 @@ export class Session implements QueueOwner<ReadLine> {
     if (!this.#closed) this.edge.send(this.id, bytes, done);
   };
 
-  #spend(cost: "free" | "message" | "request"): void {
+  /** Takes from the bucket of what something costs. @throws ProtocolError `rate-limited` */
+  spend(cost: "free" | "message" | "request"): void {
     if (cost === "free") return;
     const { messagesPerSecond, requestsPerSecond, requestsBurst } = this.#core.limits;
     const now = this.#core.clock.monotonic();

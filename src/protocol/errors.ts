@@ -45,7 +45,7 @@ export const errorKinds = {
     "The room name is empty, too long, or has characters other than letters, digits, `-` and `_`",
   ),
   "no-such-message": stays(
-    "The message that `re` names is not in the room's log, or is no message of its own",
+    "The message that `re` names is not in the room's log or the conversation, or is no message of its own",
   ),
   "not-yours": stays("An edit or a deletion of a message without the proof of being its author"),
   "not-in-room": stays("The request needs the session to be in the room"),

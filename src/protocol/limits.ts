@@ -166,7 +166,7 @@ export const hubLimits = {
   catchUpMessages: 5_000,
   /** The same in bytes: half of what an edge's outbox takes, so that catching up does not make a slow consumer. */
   catchUpBytes: 512 * KiB,
-  /** Inbox entries looked through for one `history` of a direct conversation; the reply says where to go on. */
+  /** Inbox entries looked through for one `history` of a direct conversation, whose reply says where to go on; or for one `re`. */
   scanEntries: 2_000,
   /** Lists of all rooms that a server asks the cluster for, a second and at once; whoever asks more often gets the last. */
   roomListsPerSecond: 5,

@@ -21,7 +21,7 @@ const name = z.string().max(NAME_BOUND);
 const text = z.string();
 const position = z.object({ epoch: z.string().min(1).max(64), seq });
 const request = { id: id.optional() };
-/** What a message is about: another message of the same room. */
+/** What a message is about: another message of the same room or conversation. */
 export const aboutSchema = z.object({
   kind: z.enum(["reply", "edit", "delete", "reaction"]),
   seq: seq.min(1),

@@ -50,6 +50,13 @@ test("two people go direct, compare words, and go back; each step says what it m
   await bob.see(/ana\? .*only for you/);
   enter(bob, "/msg ana igualmente");
   await ana.see(/bob\?.*igualmente/);
+  // What is said here cannot be changed, and both hear why, and what works.
+  enter(ana, "/react 👍");
+  await ana.see(/past the server stays as it was said[^]*\/p2p off bob/);
+  await bob.see(/tú → ana: igualmente/);
+  enter(bob, "/msg ana");
+  enter(bob, "/edit otra cosa");
+  await bob.see(/lo dicho sin pasar por el servidor se queda como se dijo[^]*\/p2p off ana/);
   enter(ana, "/verify bob");
   enter(bob, "/verify ana");
   const compared = await words(ana);
@@ -69,6 +76,11 @@ test("two people go direct, compare words, and go back; each step says what it m
   await ana.see(/what you write to bob goes through the server/);
   ana.type("\u001br");
   await bob.see(/not yet/);
+  // Through the server it works, but not about what the server has never seen.
+  enter(bob, "/edit otra cosa");
+  await bob.see(/eso se dijo sin pasar por el servidor/);
+  enter(bob, "/reply ya");
+  await ana.see(/↪ ana: not yet\s*\n.*bob: ya/);
 });
 
 test("who is ignored cannot ask, and a changed key is refused with what to do", async () => {

@@ -3,8 +3,10 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { screenLimits } from "../../src/protocol/limits.client.ts";
 import type { Message } from "../../src/protocol/messages.ts";
-import { RoomLog, itemOf } from "../../src/tui/model/log.ts";
+import { RoomLog } from "../../src/tui/model/log.ts";
+import { itemOf } from "../../src/tui/model/log-page.ts";
 import type { Item } from "../../src/tui/model/log.ts";
+import { RoomModel } from "../../src/tui/model/room-model.ts";
 
 const message = (seq: number): Message => ({
   type: "message",
@@ -104,6 +106,43 @@ describe("a room's log", () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  test("stays to be read, below all that comes, when the log is started anew", () => {
+    const room = new RoomModel("@bob");
+    const pages = 3 * screenLimits.logPage;
+    for (let seq = 1; seq <= pages; seq += 1) {
+      const said = message(seq);
+      room.log.add(itemOf(said));
+      if (said.re?.kind === "edit") room.changes.apply(said);
+    }
+    const number = room.log.find(20);
+    const edited = room.changes.of(20);
+    expect(edited?.text).toBe(message(21).text);
+    room.readSeq = pages;
+    room.retire();
+    expect(room.log.find(20)).toBeUndefined();
+    expect(room.log.find(20 - pages)).toBe(number);
+    expect([room.log.oldestSeq, room.log.newestSeq, room.readSeq, room.more]).toEqual([
+      1 - pages,
+      0,
+      0,
+      false,
+    ]);
+    expect(room.changes.of(20)).toBeUndefined();
+    expect(room.changes.of(20 - pages)).toBe(edited);
+    const kept = room.log.at(room.log.first + 20);
+    expect(kept).toMatchObject({ kind: "change", message: { re: { seq: 20 - pages } } });
+    // An edit in the new log is of its own message 20, and of no other.
+    for (let seq = 1; seq <= 21; seq += 1) room.log.add(itemOf(message(seq)));
+    room.changes.apply(message(21));
+    expect(room.changes.of(20)?.text).toBe(message(21).text);
+    expect(room.log.find(20)).toBe((number ?? 0) + pages);
+    // Nothing new came: the second time changes nothing but what did.
+    room.retire();
+    room.retire();
+    expect(room.log.newestSeq).toBe(0);
+    expect(room.log.find(20 - pages - 21)).toBe(number);
   });
 
   test("forgets the oldest pages, and keeps the numbers of the others", () => {

@@ -77,6 +77,55 @@ describe("two people", () => {
     expect(stdout).toMatch(/ana \(edit\): hello bob\n.*bob \(reply\): hello ana\n.*bob \(reaction\): 👍/);
   });
 
+  test("do the same in a conversation, in which each side counts for itself", async () => {
+    const ana = await open("iris", "direct", 0);
+    const bob = await open("noah", "direct", 1);
+    await ana.see(/2 people/);
+    // One side's inbox has counted further.
+    bob.type("/msg noah a note to myself\r");
+    await bob.see(/@noah/);
+    ana.type("/msg noah helo noah\r");
+    await bob.see(/@iris 1!/);
+    bob.type("/msg iris\r");
+    await bob.see(/iris: helo noah/);
+    ana.type("/msg noah\r");
+    await ana.see(/iris: helo noah/);
+    ana.type("/edit hello noah\r");
+    await bob.see(/iris: hello noah \(edited\)/);
+    await ana.see(/iris: hello noah \(edited\)/);
+    bob.type("/reply hello iris\r");
+    await ana.see(/↪ iris: hello noah\n\d\d:\d\d noah: hello iris/);
+    await bob.see(/↪ iris: hello noah\n\d\d:\d\d noah: hello iris/);
+    ana.type("/react 👍\r");
+    await bob.see(/noah: hello iris\n +👍 1/);
+    bob.type("oops\r");
+    await ana.see(/noah: oops/);
+    bob.type("/delete\r");
+    await ana.see(/noah: message deleted/);
+    expect(await bob.see(/noah: message deleted/)).not.toContain("oops");
+    // In lines, as clients see it that do not know these messages: as text.
+    const line = await lab.startWith(
+      { env: { TZ: "UTC", XDG_STATE_HOME: join(await lab.folder(), "mia") } },
+      "client",
+      "--connect",
+      addresses[0] ?? "",
+      "--nick",
+      "mia",
+      "--room",
+      "direct",
+      "--json",
+      "--follow",
+    );
+    await line.line(/"type":"joined"/);
+    ana.type("/msg mia for mia\r");
+    const seen = JSON.parse(await line.line(/for mia/)) as { readonly seq: number };
+    line.write(`{"type":"send","room":"@iris","text":"thanks","re":{"kind":"reply","seq":${seen.seq}}}\n`);
+    await line.line(/"type":"ack".*"room":"@iris"/);
+    await ana.see(/↪ iris: for mia\n\d\d:\d\d mia: thanks/);
+    line.write(`{"type":"send","room":"@iris","text":"forged","re":{"kind":"edit","seq":${seen.seq}}}\n`);
+    await line.line(/not-yours/);
+  });
+
   test("search, and jump to what was found with what was said around it", async () => {
     const lines = Array.from({ length: 400 }, (_, n) => (n === 30 ? "the needle in it" : `hay ${n}`));
     const bot = await lab.startWith(

@@ -16,9 +16,10 @@ import { checkText } from "../../protocol/texts.ts";
 import type { Publication } from "../../backplane/backplane.ts";
 import { comeBack } from "../away.ts";
 import { bodyRoom, encodeAck, encodeBody, readBody, withId } from "../encode.ts";
-import type { MessageExtras } from "../encode.ts";
+import type { MessageExtras, StoredMessage } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
 import type { Room } from "../room.ts";
+import { findCounterpart, isIn } from "./counterpart.ts";
 import type { RequestHandler } from "./handler.ts";
 import { membership } from "./membership.ts";
 
@@ -40,8 +41,16 @@ export const send: RequestHandler<"send"> = {
     const { room } = membership(session, request.room);
     const body = encodeBody(room.name, id, session.nick, text, extrasOf(request));
     const go = () => publish(exchange, room, room.name, { room: room.log, key: keyOf(exchange), body });
-    if (request.re === undefined) go();
-    else withOriginal(exchange, room, request, request.re, go);
+    const { re } = request;
+    if (re === undefined) go();
+    else {
+      // What comes next must not be published before this.
+      exchange.slot.block();
+      withOriginal(exchange, room, request, re, () => {
+        go();
+        exchange.slot.unblock();
+      });
+    }
   },
 };
 
@@ -86,17 +95,21 @@ function keyOf({ session, slot, id }: Exchange, to = ""): string {
   return id === undefined ? `${session.origin.connection}#${slot.line}` : `${session.name}/${to}${id}`;
 }
 
-/** Runs `go` if the message that `re` names is there, and for a change of it, if the sender proves to be its author. */
+/**
+ * Runs `go` with the message that `re` names if it is there, and for a change of it, if the sender proves to be its author.
+ * The slot must be blocked.
+ * @param room the log that `re` counts in: a room's, or one's own inbox
+ * @param absent what to do in place of a refusal when it is not there
+ */
 function withOriginal(
   exchange: Exchange,
   room: Room,
   request: RequestOf<"send">,
   re: About,
-  go: () => void,
+  go: (original: StoredMessage) => void,
+  absent: () => void = () => refuseAbsent(exchange, request.room, re),
 ): void {
-  const { core, session, slot } = exchange;
-  // What comes next must not be published before this.
-  slot.block();
+  const { core, session } = exchange;
   const query = { room: room.log, after: re.seq - 1, before: re.seq + 1, limit: 1, maxBytes: 1 };
   core.backplane.history(query, (result) => {
     if (session.closed) return;
@@ -104,21 +117,26 @@ function withOriginal(
       exchange.fail(result);
       return;
     }
-    const entry = result.page.entries.find(({ seq }) => seq === re.seq);
+    const entry = result.page.entries.find(
+      ({ seq, body }) =>
+        seq === re.seq && (!request.room.startsWith(INBOX) || isIn(body, request.room.slice(1))),
+    );
     const original = entry === undefined ? undefined : readBody(entry.body);
     const changes = re.kind === "edit" || re.kind === "delete";
     // A reply is a message like others; an edit of an edit would be one of the original.
     if (original === undefined || (original.re !== undefined && original.re.kind !== "reply")) {
-      const what = `there is no message ${re.seq} in ${room.name} to ${re.kind}`;
-      exchange.refuse("no-such-message", what, String(re.seq));
+      absent();
     } else if (changes && !isAuthor(original.by, request.proof)) {
       const what = `message ${re.seq} is somebody else's; one changes one's own`;
       exchange.refuse("not-yours", what, String(re.seq));
-    } else {
-      go();
-      slot.unblock();
-    }
+    } else go(original);
   });
+}
+
+/** @param where a room, or `@nick` */
+function refuseAbsent(exchange: Exchange, where: string, { kind, seq }: About): void {
+  const place = where.startsWith(INBOX) ? `the newest messages that you and ${where} both have` : where;
+  exchange.refuse("no-such-message", `there is no message ${seq} in ${place} to ${kind}`, String(seq));
 }
 
 function isAuthor(by: string | undefined, proof: string | undefined): boolean {
@@ -128,10 +146,9 @@ function isAuthor(by: string | undefined, proof: string | undefined): boolean {
 
 function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string): void {
   const { core, session, slot, id } = exchange;
-  // The two sides of a conversation count their messages each for themselves.
-  if (request.re !== undefined) {
-    throw new ProtocolError("bad-message", "send: re is for rooms; in a conversation quote instead");
-  }
+  const { re } = request;
+  // An inbox is looked through for it, as for `history`.
+  if (re !== undefined) session.spend("request");
   const extras = extrasOf(request);
   const nick = parseNick(request.room.slice(1));
   const inbox = session.memberships.get(INBOX)?.room;
@@ -140,8 +157,10 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
   const publishTo = (other: string): Publication => {
     return { room: inbox.log, key, body: encodeBody(`@${other}`, id, session.nick, text, extras) };
   };
+  const toSelf = () => publish(exchange, inbox, `@${session.nick}`, publishTo(session.nick));
   if (nameKey(nick) === nameKey(session.nick)) {
-    publish(exchange, inbox, `@${session.nick}`, publishTo(session.nick));
+    if (re === undefined) toSelf();
+    else aboutOwn(exchange, inbox, request, re, toSelf);
     return;
   }
   // The next line may be to the same person: it must not be published before this one.
@@ -150,26 +169,71 @@ function sendDirect(exchange: Exchange, request: RequestOf<"send">, text: string
     if (session.closed) return;
     if (!result.ok) exchange.fail(result);
     else if (result.member === undefined) {
-      answerAbsent(exchange, inbox, nick);
+      unlessSent(exchange, inbox, nick, () => {
+        const what = `nobody called ${nick} is connected; check the nick with members`;
+        exchange.refuse("no-such-nick", what, nick);
+      });
     } else {
       const { member } = result;
-      const copy = {
-        room: `${INBOX}${member.session}`,
-        body: encodeBody(`@${session.nick}`, id, session.nick, text, extras),
+      const log = `${INBOX}${member.session}`;
+      const go = (theirs: MessageExtras | undefined): void => {
+        const copy = { room: log, body: encodeBody(`@${session.nick}`, id, session.nick, text, theirs) };
+        publish(exchange, inbox, `@${member.nick}`, { ...publishTo(member.nick), copy }, member.away);
+        slot.unblock();
       };
-      publish(exchange, inbox, `@${member.nick}`, { ...publishTo(member.nick), copy }, member.away);
-      slot.unblock();
+      if (re === undefined) go(extras);
+      else
+        aboutShared(exchange, inbox, { ...request, re }, log, (seq) => go({ ...extras, re: { ...re, seq } }));
     }
   });
 }
 
-/** Nobody has the nick; but a message that is repeated may have reached whoever had it when it was sent first. */
-function answerAbsent(exchange: Exchange, inbox: Room, nick: string): void {
-  const { core, id } = exchange;
-  const refuse = (): void => {
-    const what = `nobody called ${nick} is connected; check the nick with members`;
-    exchange.refuse("no-such-nick", what, nick);
+/** About a note to oneself, which lies in one inbox only. */
+function aboutOwn(
+  exchange: Exchange,
+  inbox: Room,
+  request: RequestOf<"send">,
+  re: About,
+  go: () => void,
+): void {
+  exchange.slot.block();
+  withOriginal(exchange, inbox, request, re, () => {
+    go();
+    exchange.slot.unblock();
+  });
+}
+
+/**
+ * About a message of a conversation: runs `go` with its number in the other's inbox.
+ * @param log the other's inbox
+ */
+function aboutShared(
+  exchange: Exchange,
+  inbox: Room,
+  request: RequestOf<"send"> & { readonly re: About },
+  log: string,
+  go: (seq: number) => void,
+): void {
+  const { core, session } = exchange;
+  const { re, room } = request;
+  // A repeat of what was logged is acknowledged, also when the original is too far back by now.
+  const absent = () => {
+    unlessSent(exchange, inbox, parseNick(room.slice(1)), () => refuseAbsent(exchange, room, re));
   };
+  const search = (original: StoredMessage): void => {
+    findCounterpart(core, log, original, session.nick, (found) => {
+      if (session.closed) return;
+      if (!found.ok) exchange.fail(found);
+      else if (found.seq === undefined) absent();
+      else go(found.seq);
+    });
+  };
+  withOriginal(exchange, inbox, request, re, search, absent);
+}
+
+/** Refuses, unless this repeats a message that could be sent when it was sent first: that is acknowledged. */
+function unlessSent(exchange: Exchange, inbox: Room, nick: string, refuse: () => void): void {
+  const { core, id } = exchange;
   if (id === undefined) {
     refuse();
     return;
@@ -192,7 +256,7 @@ function answerAbsent(exchange: Exchange, inbox: Room, nick: string): void {
 
 /** Whether an entry of an inbox is what its owner sent to a nick under an id. */
 function isSentAs(body: Uint8Array, nick: string, id: string): boolean {
-  if (nameKey(bodyRoom(body).slice(1)) !== nameKey(nick)) return false;
+  if (!isIn(body, nick)) return false;
   const message = readBody(body);
   // What others sent is from the other side, and its ids are theirs.
   return message.id === id && `@${message.from}` !== message.room;

@@ -175,7 +175,7 @@ export class MeshBackend implements ChatBackend, ChatSession {
     const kind = extras?.re?.kind;
     // Without a word for it in the mesh's log an edit would be said as something new.
     if (kind === "edit" || kind === "delete") {
-      return { ok: false, code: "unknown-type", message: this.#options.words.peers.noEdits };
+      return { ok: false, code: "as-said", message: this.#options.words.peers.noEdits };
     }
     try {
       checkText(text);

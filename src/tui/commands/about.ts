@@ -1,5 +1,5 @@
 /** Commands about messages that were sent: answer, change, take back, react; and saying what one does. */
-import type { Message } from "../../protocol/messages.ts";
+import type { About, Message } from "../../protocol/messages.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
 import type { Command, CommandContext, CommandName } from "./command.ts";
 import { splitWords } from "./command.ts";
@@ -8,13 +8,23 @@ function usage(context: CommandContext, name: CommandName): void {
   context.complain(context.words.usage(context.words.commands[name][0]));
 }
 
-/** The room in front; undefined, after saying so, if it is none or a conversation. */
-function room(context: CommandContext): string | undefined {
-  const { target, words } = context;
-  if (target === undefined) context.complain(words.noRoom);
-  else if (target.startsWith("@")) context.complain(words.onlyInRooms);
-  else return target;
-  return undefined;
+/** The room or conversation in front; undefined, after saying so, if there is none. */
+function place(context: CommandContext): string | undefined {
+  if (context.target === undefined) context.complain(context.words.noRoom);
+  return context.target;
+}
+
+/** Says something about a message, if the server still counts it. */
+function sendAbout(
+  context: CommandContext,
+  target: string,
+  kind: About["kind"],
+  { seq }: Message,
+  text: string,
+): void {
+  // Kept on the screen from an inbox that there is no more: see RoomLog.retire.
+  if (seq <= 0) context.complain(context.words.fromBefore);
+  else context.send(target, text, { re: { kind, seq } });
 }
 
 const isMine = (context: CommandContext) => (message: Message) =>
@@ -47,7 +57,7 @@ export const replyCommand: Command = {
   aliases: ["r"],
   completes: "nick",
   run(context, rest) {
-    const target = room(context);
+    const target = place(context);
     if (target === undefined) return;
     const [, nick, text = ""] = /^(?:@(\S+)\s+)?([\s\S]*)$/.exec(rest) ?? [];
     if (text.trim() === "") {
@@ -55,7 +65,7 @@ export const replyCommand: Command = {
       return;
     }
     const original = theirs(context, target, nick);
-    if (original !== undefined) context.send(target, text, { re: { kind: "reply", seq: original.seq } });
+    if (original !== undefined) sendAbout(context, target, "reply", original, text);
   },
 };
 
@@ -64,7 +74,7 @@ export const reactCommand: Command = {
   aliases: ["+"],
   completes: "nick",
   run(context, rest) {
-    const target = room(context);
+    const target = place(context);
     if (target === undefined) return;
     const [emoji, nick, more] = splitWords(rest, 3);
     if (emoji === undefined || more !== undefined || [...emoji].length > 16) {
@@ -72,17 +82,17 @@ export const reactCommand: Command = {
       return;
     }
     const original = theirs(context, target, nick?.replace(/^@/, ""));
-    if (original !== undefined) context.send(target, emoji, { re: { kind: "reaction", seq: original.seq } });
+    if (original !== undefined) sendAbout(context, target, "reaction", original, emoji);
   },
 };
 
 /** Changes this person's last message. */
 function change(context: CommandContext, kind: "edit" | "delete", text: string): void {
-  const target = room(context);
+  const target = place(context);
   if (target === undefined) return;
   const original = context.latest(target, isMine(context));
   if (original === undefined) context.complain(context.words.nothingToChange);
-  else context.send(target, text, { re: { kind, seq: original.seq } });
+  else sendAbout(context, target, kind, original, text);
 }
 
 export const editCommand: Command = {

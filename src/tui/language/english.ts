@@ -109,7 +109,8 @@ export const english = {
 
   nothingToChange: "there is no message of yours here to change",
   nothingToAnswer: "there is no message here to answer",
-  onlyInRooms: "that works in rooms, not in conversations",
+  fromBefore:
+    "that was said before the server lost its messages, so nothing can be said about it; quote it instead",
   deletedText: "(message deleted)",
   found: (count: number, looked: number) =>
     `${count === 1 ? "1 message" : `${count} messages`} found among the last ${looked}:`,
@@ -236,6 +237,9 @@ export const english = {
   },
 
   direct: {
+    asSaid: (nick: string) =>
+      `what was said past the server stays as it was said; quote it in a message, or write to ${nick} through the server: /p2p off ${nick}`,
+    saidDirectly: "that was said past the server and stays as it was said; quote it in a message",
     asks: (nick: string, hidden: boolean) =>
       `${nick} asks to talk directly, past the server: /p2p ${nick} agrees${hidden ? "" : ", and shows them this machine's addresses"}; /p2p off ${nick} declines`,
     asked: (nick: string) => `asked ${nick} to talk directly; a path opens when they agree`,

@@ -54,7 +54,7 @@ export const spanish: Words = {
     "bad-nick": (nick) => `el nombre${con(nick)} no sirve: de 1 a 32 letras, cifras, «-» o «_»`,
     "nick-taken": (nick) => `el nombre${con(nick)} ya es de alguien`,
     "bad-room": (room) => `la sala${con(room)} no puede llamarse así: de 1 a 32 letras, cifras, «-» o «_»`,
-    "no-such-message": (seq) => `no existe el mensaje${con(seq)} en esta sala`,
+    "no-such-message": (seq) => `no existe el mensaje${con(seq)} aquí, o queda demasiado atrás`,
     "not-yours": (seq) => `el mensaje${con(seq)} no es tuyo; solo se cambian los propios`,
     "not-in-room": (room) =>
       `no estás en${room === undefined ? " esa sala" : con(room)}; entra antes con /join`,
@@ -148,7 +148,7 @@ export const spanish: Words = {
 
   nothingToChange: "aquí no hay ningún mensaje tuyo que cambiar",
   nothingToAnswer: "aquí no hay ningún mensaje al que responder",
-  onlyInRooms: "eso funciona en salas, no en conversaciones",
+  fromBefore: "eso se dijo antes de que el servidor perdiera sus mensajes y ya no se puede tocar; cítalo",
   deletedText: "(mensaje borrado)",
   found: (count, looked) =>
     `${count === 1 ? "1 mensaje encontrado" : `${count} mensajes encontrados`} entre los últimos ${looked}:`,
@@ -281,6 +281,9 @@ export const spanish: Words = {
   },
 
   direct: {
+    asSaid: (nick) =>
+      `lo dicho sin pasar por el servidor se queda como se dijo; cítalo en un mensaje, o escribe a ${nick} por el servidor: /p2p off ${nick}`,
+    saidDirectly: "eso se dijo sin pasar por el servidor y se queda como se dijo; cítalo en un mensaje",
     asks: (nick, hidden) =>
       `${nick} pide hablar directamente, sin pasar por el servidor: /p2p ${nick} acepta${hidden ? "" : ", y le muestra las direcciones de esta máquina"}; /p2p off ${nick} lo rechaza`,
     asked: (nick) => `se ha pedido a ${nick} hablar directamente; el camino se abre cuando acepte`,

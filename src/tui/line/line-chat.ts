@@ -7,6 +7,7 @@
  */
 import type { ClientEvent, ConnectionState, SendOutcome, Task } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
+import { INBOX } from "../../protocol/messages.ts";
 import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { nameKey } from "../../protocol/names.ts";
@@ -105,7 +106,9 @@ export class LineChat {
         ),
       complain: (line) => this.#print(this.#format.warning(line)),
       send: (target, text, extras) => this.#send(target, text, extras),
-      latest: (room, fits) => this.#kept.findLast((one) => one.room === room && !isChange(one) && fits(one)),
+      latest: (room, fits) =>
+        // `@Bob` and `@bob` are one conversation; rooms are keys already.
+        this.#kept.findLast((one) => nameKey(one.room) === nameKey(room) && !isChange(one) && fits(one)),
       jump: (room, seq) => this.#jump(room, seq),
       ignore: (nick) => this.#people.toggleIgnored(nick),
       mute: (room) => this.#mute(room),
@@ -191,6 +194,7 @@ export class LineChat {
         this.#received(event.message, event.rejoined);
         return;
       case "gap":
+        if (event.gap.room === INBOX && event.gap.after === undefined) this.#forgetDirect();
         this.#print(this.#format.gap(event.gap));
         return;
       case "sent":
@@ -210,6 +214,13 @@ export class LineChat {
       case "unknown":
       case "writable":
     }
+  }
+
+  /** Another inbox: what comes now is counted anew. */
+  #forgetDirect(): void {
+    const others = this.#kept.splice(0).filter(({ room }) => !room.startsWith("@"));
+    this.#kept.push(...others);
+    for (const room of this.#oldest.keys()) if (room.startsWith("@")) this.#oldest.delete(room);
   }
 
   /** A line at each quarter: lines cannot be drawn again. */

@@ -43,7 +43,13 @@ export class Changes {
     if (re === undefined) return;
     let kept = this.#kept.get(re.seq);
     if (kept === undefined) {
-      kept = { text: undefined, editedBy: 0, deleted: false, reactions: new Map(), version: 0 };
+      kept = {
+        text: undefined,
+        editedBy: Number.NEGATIVE_INFINITY,
+        deleted: false,
+        reactions: new Map(),
+        version: 0,
+      };
       this.#kept.set(re.seq, kept);
     }
     kept.version += 1;
@@ -55,6 +61,16 @@ export class Changes {
       const who = kept.reactions.get(text) ?? new Set();
       kept.reactions.set(text, who);
       who.add(nameKey(from));
+    }
+  }
+
+  /** See RoomLog.retire. */
+  retire(by: number): void {
+    const kept = [...this.#kept];
+    this.#kept.clear();
+    for (const [seq, change] of kept) {
+      change.editedBy -= by;
+      this.#kept.set(seq - by, change);
     }
   }
 

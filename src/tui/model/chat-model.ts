@@ -8,7 +8,7 @@
  * `readSeq`; a message that was typed is in exactly one place: on its way (`pending`), in the log, or failed and shown
  * as such until it is sent again or dropped.
  */
-import type { ClientEvent, ConnectionState, SendOutcome, Task } from "../../client/events.ts";
+import type { ClientEvent, ConnectionState, Gap, SendOutcome, Task } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { INBOX } from "../../protocol/messages.ts";
@@ -18,7 +18,7 @@ import type { RoomView, SendExtras } from "../backend.ts";
 import { Absences } from "./absences.ts";
 import { isChange } from "./changes.ts";
 import { ConnectionNotes } from "./connection-notes.ts";
-import { itemOf } from "./log.ts";
+import { itemOf } from "./log-page.ts";
 import { failureIn } from "../language/words.ts";
 import { mentions } from "./mentions.ts";
 import { presenceNote, topicNote } from "./notes.ts";
@@ -210,6 +210,7 @@ export class ChatModel {
   loadOlder(room: RoomModel, then: () => void = () => {}): void {
     if (room.loading || !room.more) return;
     const before = room.log.oldestSeq;
+    if (before !== undefined && before <= 0) return;
     const bound = before === undefined ? {} : { before };
     const limit = screenLimits.pageMessages;
     const request = { type: "history", room: room.name, limit, ...bound } as const;
@@ -236,8 +237,7 @@ export class ChatModel {
         this.#received(event.message, event.rejoined);
         break;
       case "gap":
-        if (event.gap.room === INBOX) this.note(this.#options.words.gapDirect, true);
-        else this.#gap(event.gap);
+        this.#gap(event.gap);
         break;
       case "sent":
         this.#sent(event.outcome);
@@ -253,16 +253,15 @@ export class ChatModel {
     }
   }
 
-  #gap(gap: Extract<ClientEvent, { kind: "gap" }>["gap"]): void {
+  #gap(gap: Gap): void {
+    if (gap.room === INBOX) {
+      if (gap.after === undefined) for (const one of this.rooms) if (one.isDirect) one.retire();
+      this.note(this.#options.words.gapDirect, true);
+      return;
+    }
     const room = this.#rooms.get(gap.room);
     if (room === undefined) return;
-    if (gap.after === undefined) {
-      room.log.forgetMessages();
-      room.changes.forget();
-      room.readSeq = undefined;
-      room.markerSeq = undefined;
-      room.more = true;
-    }
+    if (gap.after === undefined) room.forget();
     room.log.add({ kind: "gap", gap });
   }
 

@@ -9,10 +9,20 @@
  * Invariant: whether a page is packed changes nothing of what it answers.
  */
 import type { Message } from "../../protocol/messages.ts";
+import { isChange } from "./changes.ts";
 import type { Item } from "./log.ts";
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
+
+/** A message as an item. */
+export function itemOf(message: Message): Item {
+  return { kind: isChange(message) ? "change" : "message", message };
+}
+
+function lowered({ seq, re }: Message, by: number): Pick<Message, "seq" | "re"> {
+  return re === undefined ? { seq: seq - by } : { seq: seq - by, re: { ...re, seq: re.seq - by } };
+}
 
 /** The message of an item that is one. */
 export function messageOf(item: Item | undefined): Message | undefined {
@@ -70,6 +80,16 @@ export class LogPage {
     this.#messages += 1;
     this.#oldestSeq ??= message.seq;
     this.#newestSeq = message.seq;
+  }
+
+  /** The same items, with seqs lower by so much. */
+  lowered(by: number): LogPage {
+    return new LogPage(
+      this.items.map((item) => {
+        const message = messageOf(item);
+        return message === undefined ? item : itemOf({ ...message, ...lowered(message, by) });
+      }),
+    );
   }
 
   pack(): void {

@@ -13,8 +13,7 @@
 import type { Gap } from "../../client/events.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
-import { isChange } from "./changes.ts";
-import { LogPage, messageOf } from "./log-page.ts";
+import { itemOf, LogPage, messageOf } from "./log-page.ts";
 
 /** Something a room shows. */
 export type Item =
@@ -24,11 +23,6 @@ export type Item =
   | { readonly kind: "gap"; readonly gap: Gap }
   /** What the screen says; `warning` is something that went wrong. `at` orders nothing, it is shown. */
   | { readonly kind: "note"; readonly text: string; readonly at: number; readonly warning: boolean };
-
-/** A message as an item. */
-export function itemOf(message: Message): Item {
-  return { kind: isChange(message) ? "change" : "message", message };
-}
 
 export class RoomLog {
   /** In order; none is empty but perhaps the last. */
@@ -149,6 +143,19 @@ export class RoomLog {
       next += count;
       return own;
     });
+  }
+
+  /**
+   * The log was started anew, but what was said stays to be read: its seqs become 0 and less, below all that come.
+   * @returns by how much they are lower now
+   */
+  retire(): number {
+    const by = Math.max(0, Math.ceil(this.newestSeq ?? 0));
+    if (by === 0) return 0;
+    this.#pages = this.#pages.map((page) => page.lowered(by));
+    this.#open.splice(0);
+    for (const page of this.#pages.slice(0, -1)) page.pack();
+    return by;
   }
 
   /** The log was started anew: what is kept has seqs of another count. */

@@ -57,6 +57,30 @@ export class RoomModel {
     this.caughtUpSeq = newest;
   }
 
+  /** The log was started anew, and its newest messages follow. */
+  forget(): void {
+    this.log.forgetMessages();
+    this.changes.forget();
+    this.readSeq = undefined;
+    this.markerSeq = undefined;
+    this.more = true;
+  }
+
+  /** The log was started anew: nothing more can be said about what was said until now, but it stays to be read. */
+  retire(): void {
+    const by = this.log.retire();
+    this.changes.retire(by);
+    // What failed may be sent again, and must not be about a message that has got the number since.
+    this.pending = this.pending.map((one) => {
+      const re = one.extras?.re;
+      return re === undefined ? one : { ...one, extras: { ...one.extras, re: { ...re, seq: re.seq - by } } };
+    });
+    if (this.readSeq !== undefined) this.readSeq -= by;
+    if (this.markerSeq !== undefined) this.markerSeq -= by;
+    this.caughtUpSeq -= by;
+    this.more = false;
+  }
+
   get isDirect(): boolean {
     return this.name.startsWith("@");
   }

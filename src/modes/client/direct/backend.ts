@@ -171,10 +171,22 @@ export class DirectBackend implements ChatBackend, ChatSession {
 
   send(room: string, text: string, id?: string, extras?: SendExtras): Taken {
     if (room.startsWith("@")) {
+      const asSaid = extras?.re === undefined ? undefined : this.#asSaid(room.slice(1), extras.re.seq);
+      if (asSaid !== undefined) return { ok: false, code: "as-said", message: asSaid };
       const taken = this.#paths.send(room.slice(1), id ?? this.#options.newId(), text, extras);
       if (taken !== undefined) return taken;
     }
     return this.#client.session.send(room, text, id, extras);
+  }
+
+  /** Why nothing can be said about a message of a conversation; undefined if it can. */
+  #asSaid(nick: string, seq: number): string | undefined {
+    const { direct } = this.#options.words;
+    const partner = this.#paths.find(nick);
+    // Without a word for it in the mesh's log it would be said as something new.
+    if (partner?.path !== undefined && !partner.isOver) return direct.asSaid(partner.nick);
+    // A number with a fraction is of a message that the server never saw.
+    return Number.isInteger(seq) ? undefined : direct.saidDirectly;
   }
 
   request(request: PlainRequest, done?: AnswerHandler): Taken {

@@ -192,9 +192,6 @@ export class Pair {
 
   /** Writes to the other. */
   send(id: string, text: string, extras?: SendExtras): Taken {
-    if (extras?.re !== undefined) {
-      return { ok: false, code: "unknown-type", message: "what was said directly stays as it was said" };
-    }
     try {
       checkText(text);
     } catch (error) {
