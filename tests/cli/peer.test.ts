@@ -188,6 +188,28 @@ describe("on a terminal", () => {
     await ben.see(/ana left lobby/);
   });
 
+  test("what was said stays as it was said, and that is told in each language", async () => {
+    const ana = await background("ana");
+    const ben = await atTerminal("ben", "--lang", "es", "--connect", ana.listen);
+    await ben.see(/ana[^\n]*lobby/);
+    await ana.process.line(/"type":"presence".*"nick":"ben","state":"join"/);
+    for (const place of ["@ana", "lobby"]) {
+      enter(ben, `/join ${place}`);
+      await ben.see(new RegExp(`\\n${place}>`));
+      enter(ben, `hello in ${place}`);
+      await ana.process.line(new RegExp(`hello in ${place}`));
+      await ben.see(new RegExp(`: hello in ${place}`));
+      enter(ben, `/edit other in ${place}`);
+      await ben.see(new RegExp(`no enviado[^\\n]*other in ${place}[^]*entre pares lo dicho se queda`));
+    }
+    // An answer is said as a message.
+    ana.process.write('{"type":"send","room":"@ben","text":"well?"}\n');
+    await ben.see(/well\?/);
+    enter(ben, "/join @ana");
+    enter(ben, "/reply indeed");
+    expect(JSON.parse(await ana.process.line(/indeed/))).toMatchObject({ room: "@ben", text: "indeed" });
+  });
+
   test("somebody without an invite is let in loudly, and marked until verified", async () => {
     const ana = await atTerminal("ana");
     await ana.see(/listening on port (\d+)/);

@@ -132,6 +132,39 @@ describe("a client", () => {
     expect(texts(events)).toEqual(["hi"]);
   });
 
+  test("in another inbox says nothing about a message that was counted in the former one", () => {
+    const server = new FakeServer();
+    const { client, clock, network, events } = setUp({ [A]: server });
+    client.session.join("lobby");
+    client.connect();
+    clock.advance(100);
+    const written: unknown[] = [];
+    server.intercept = (_, request) => {
+      if (request.type === "send") written.push(request.text);
+      return false;
+    };
+    const about = { re: { kind: "reply", seq: 1 } } as const;
+    network.cutAll();
+    clock.advance(10);
+    client.session.send("@ana", "to a direct message", "direct", about);
+    client.session.send("@ana", "plain", "plain");
+    client.session.send("lobby", "to a message of a room", "room", about);
+    server.forgetful = true;
+    clock.advance(2_000);
+    expect(outcomes(events).filter(({ ok }) => !ok)).toMatchObject([
+      { id: "direct", code: "no-such-message" },
+    ]);
+    expect(written).toEqual(expect.arrayContaining(["plain", "to a message of a room"]));
+    expect(written).toHaveLength(2);
+    // In the same inbox it is written when the connection is back.
+    server.forgetful = false;
+    network.cutAll();
+    clock.advance(10);
+    client.session.send("@ana", "later", "later", about);
+    clock.advance(5_000);
+    expect(written).toContain("later");
+  });
+
   test("does not repeat a message when the session it was written in is lost, and says so", () => {
     const server = new FakeServer();
     const { client, clock, network, events } = setUp({ [A]: server });
