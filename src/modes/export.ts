@@ -1,5 +1,6 @@
 /** `rtchat export`: a room's whole log as a file. */
-import { createWriteStream, renameSync, rmSync } from "node:fs";
+import { createWriteStream, renameSync, rmSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { finished } from "node:stream/promises";
 import { explainSystemError, Failure } from "../cli/errors.ts";
 import { writeFully } from "../cli/output.ts";
@@ -68,6 +69,9 @@ async function write(
 
 /** To a file that appears when it is complete. */
 async function writeFile(client: Client, room: string, format: ArchiveFormat, path: string): Promise<number> {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new Failure(`${path} is a folder`, "name a file in it");
+  }
   const unfinished = `${path}.part`;
   const out = createWriteStream(unfinished);
   const failed = new Promise<never>((_, reject) => out.once("error", reject));
@@ -80,7 +84,8 @@ async function writeFile(client: Client, room: string, format: ArchiveFormat, pa
   } catch (error) {
     out.destroy();
     rmSync(unfinished, { force: true });
-    throw explainSystemError(error, path) ?? error;
+    const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
+    throw explainSystemError(error, missing ? dirname(path) : path) ?? error;
   }
 }
 

@@ -60,7 +60,13 @@ describe.each([
     const lines = Array.from({ length: 60 }, (_, n) => `line ${n + 1}`);
     const said = await lab.startWith(
       { input: lines.join("\n") },
-      ...["client", "--connect", door, "--nick", own("bot"), "--room", room],
+      "client",
+      "--connect",
+      door,
+      "--nick",
+      own("bot"),
+      "--room",
+      room,
     );
     expect(await said.ended()).toMatchObject({ code: 0 });
     const mia = await start(nick, size, "--connect", door, "--room", room);
@@ -79,9 +85,7 @@ describe.each([
       `${nick}>`,
     ]);
     await leave(mia);
-    const { code } = await lab.run(
-      ...["send", "--connect", door, "--room", room, "--nick", own("bob"), "new"],
-    );
+    const { code } = await lab.run("send", "--connect", door, "--room", room, "--nick", own("bob"), "new");
     expect(code).toBe(0);
     const again = await start(nick, size, "--connect", door, "--room", room);
     expect(pane(await again.see(/: new\s/)).slice(-5, -2)).toEqual([
@@ -150,6 +154,12 @@ describe.each([
       `${own("lea")}: one and only (edited)`,
       `${own("lea")}: message deleted`,
     ]);
+    ana.type(`/msg ${own("barbara")} between us\r`);
+    await ana.see(/\d\d:\d\d lea\d+: between us/);
+    ana.type("/close @nobody\r");
+    await ana.see(/you are not in @nobody/);
+    ana.type("/close\r");
+    await ana.see((shown) => shown.startsWith(` ${room} `) && !shown.includes("@barbara"));
     await leave(ana, ben);
   });
 
@@ -158,10 +168,21 @@ describe.each([
     const lines = Array.from({ length: 200 }, (_, n) => (n === 20 ? "the needle in it" : `hay ${n}`));
     const bot = await lab.startWith(
       { input: lines.join("\n") },
-      ...["client", "--connect", door, "--nick", own("farmer"), "--room", room],
+      "client",
+      "--connect",
+      door,
+      "--nick",
+      own("farmer"),
+      "--room",
+      room,
     );
     expect(await bot.ended()).toMatchObject({ code: 0 });
     const ana = await sit(own("eva"), room, size);
+    await ana.see(/hay 199/);
+    // The last fifty are here; older ones are asked for.
+    ana.type("/history\r");
+    await ana.see(/: hay 148\s[^]*: hay 149\s[^]*messages below/);
+    ana.press("escape");
     await ana.see(/hay 199/);
     ana.type("/search NEEDLE\r");
     const found = await ana.see(/\/jump NUMBER goes to one/);
@@ -195,7 +216,14 @@ describe.each([
           .map((text) => JSON.stringify({ type: "send", room: own("unicode"), text }))
           .join("\n"),
       },
-      ...["client", "--connect", door, "--nick", "b", "--room", own("unicode"), "--json"],
+      "client",
+      "--connect",
+      door,
+      "--nick",
+      "b",
+      "--room",
+      own("unicode"),
+      "--json",
     );
     expect(await bot.ended()).toMatchObject({
       code: 1,

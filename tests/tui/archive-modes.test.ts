@@ -122,6 +122,11 @@ describe("tail and export", () => {
     const nowhere = join(await lab.folder(), "missing", "log.jsonl");
     expect(await lab.run(...to("export", "--room", "log", "--out", nowhere))).toMatchObject({ code: 1 });
     expect(existsSync(`${nowhere}.part`)).toBeFalse();
+    const folder = await lab.folder();
+    const onto = await lab.run(...to("export", "--room", "log", "--out", folder));
+    expect(onto.code).toBe(1);
+    expect(onto.stderr).toStartWith(`rtchat export: ${folder} is a folder\nhint: name a file in it\n`);
+    expect(existsSync(`${folder}.part`)).toBeFalse();
   });
 });
 

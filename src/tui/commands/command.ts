@@ -17,6 +17,8 @@ export interface CommandContext {
   readonly target: string | undefined;
   /** Makes a room or `@nick` the target. */
   focus(target: string): void;
+  /** Puts a conversation `@nick` away, whatever the case of its letters. @returns false if there is none */
+  close(conversation: string): boolean;
   /** Lines of information. */
   say(...lines: readonly string[]): void;
   /** One line: what went wrong. */

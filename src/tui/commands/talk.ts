@@ -1,6 +1,6 @@
 /** Commands that change where one is, who one is, and to whom one speaks. */
 import { failureIn } from "../language/words.ts";
-import { parseNick, parseRoom } from "../../protocol/names.ts";
+import { nameKey, parseNick, parseRoom } from "../../protocol/names.ts";
 import type { Command, CommandContext, CommandName } from "./command.ts";
 import { roomName, splitWords } from "./command.ts";
 
@@ -29,6 +29,17 @@ export const joinCommand: Command = {
   },
 };
 
+/** A conversation is nowhere but here: it is put away, and comes back with the next message. */
+function closeConversation(context: CommandContext, name: string): void {
+  if (!context.close(name)) {
+    context.complain(context.words.notIn(name));
+    return;
+  }
+  const next = context.backend.session.rooms.keys().next().value;
+  const wasInFront = context.target !== undefined && nameKey(context.target) === nameKey(name);
+  if (wasInFront && next !== undefined) context.focus(next);
+}
+
 export const leaveCommand: Command = {
   name: "leave",
   aliases: ["part", "close"],
@@ -39,12 +50,16 @@ export const leaveCommand: Command = {
       usage(context, "leave");
       return;
     }
-    if (written === undefined || written.startsWith("@")) {
+    if (written === undefined) {
       context.complain(context.words.noRoom);
       return;
     }
-    const room = parseRoom(roomName(written));
     const { session } = context.backend;
+    if (written.startsWith("@")) {
+      closeConversation(context, `@${parseNick(written.slice(1))}`);
+      return;
+    }
+    const room = parseRoom(roomName(written));
     if (!session.leave(room)) {
       context.complain(context.words.notIn(room));
       return;

@@ -301,7 +301,7 @@ export const english = {
 
   commands: {
     join: ["/join ROOM", "enter a room and write there"],
-    leave: ["/leave [ROOM]", "leave this room or another"],
+    leave: ["/leave [ROOM]", "leave a room, or put a conversation away"],
     msg: ["/msg NICK TEXT", "say something to one person only"],
     nick: ["/nick NAME", "be called something else"],
     names: ["/names [ROOM]", "who is here"],

@@ -344,7 +344,7 @@ export const spanish: Words = {
 
   commands: {
     join: ["/join SALA", "entrar en una sala y escribir en ella"],
-    leave: ["/leave [SALA]", "salir de esta sala o de otra"],
+    leave: ["/leave [SALA]", "salir de una sala, o apartar una conversación"],
     msg: ["/msg NOMBRE TEXTO", "decir algo a una sola persona"],
     nick: ["/nick NOMBRE", "llamarse de otra manera"],
     names: ["/names [SALA]", "quién está aquí"],

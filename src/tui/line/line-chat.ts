@@ -98,6 +98,7 @@ export class LineChat {
       words,
       target: this.#target,
       focus: (target) => this.#focus(target),
+      close: (conversation) => nameKey(this.#target ?? "") === nameKey(conversation),
       say: (...lines) =>
         this.#print(
           ...lines.map((line) =>

@@ -120,15 +120,17 @@ export class ChatModel {
     this.#options.changed();
   }
 
-  /** A room was left, or a conversation closed. */
-  forget(name: string): void {
-    this.#rooms.delete(name);
-    if (this.#active === name) {
+  /** A room was left, or a conversation closed. @returns false if there was none */
+  forget(name: string): boolean {
+    const known = [...this.#rooms.keys()].find((key) => nameKey(key) === nameKey(name)) ?? name;
+    const forgotten = this.#rooms.delete(known);
+    if (this.#active === known) {
       const next = this.rooms[0]?.name;
       if (next === undefined) this.#open(this.#active);
       else this.focus(next);
     }
     this.#options.changed();
+    return forgotten;
   }
 
   /**

@@ -314,6 +314,7 @@ export class ScreenController {
       words,
       target: model.active.name,
       focus: (target) => this.#focus(target),
+      close: (conversation) => model.forget(conversation),
       say: (...lines) => {
         for (const line of lines) model.note(line);
       },
@@ -331,9 +332,8 @@ export class ScreenController {
         return room?.muted;
       },
       spoken: model.spoken,
-      // Older messages come where they belong, by scrolling.
-      showHistory: () => {},
-      oldest: () => undefined,
+      showHistory: (_, messages) => this.#jump(messages.at(-1)?.seq ?? 0),
+      oldest: (room) => model.rooms.find(({ name }) => name === room)?.log.oldestSeq,
       suggest,
       quit,
     };
