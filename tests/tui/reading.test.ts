@@ -1,4 +1,4 @@
-/** How far a room is read, by this device and others: in whatever order the server's news comes. */
+/** The chat model by itself: how far a room is read, in whatever order news comes, and what writing does. */
 import { describe, expect, test } from "bun:test";
 import type { ClientListener } from "../../src/client/events.ts";
 import type { Message, ServerMessage } from "../../src/protocol/messages.ts";
@@ -28,6 +28,7 @@ function open(remembered: number) {
     topic: "",
   };
   const told: number[] = [];
+  let retried = 0;
   let hear: ClientListener = () => {};
   const backend: ChatBackend = {
     session: {
@@ -48,7 +49,7 @@ function open(remembered: number) {
       return () => {};
     },
     connect() {},
-    retryNow() {},
+    retryNow: () => void (retried += 1),
     changeNick() {},
     close() {},
   };
@@ -70,7 +71,7 @@ function open(remembered: number) {
       recovered: true,
     });
   const read = (seq: number) => say({ type: "read", positions: { lobby: { epoch, seq } } });
-  return { model, room: model.active, told, say, joined, read };
+  return { model, room: model.active, told, retried: () => retried, say, joined, read };
 }
 
 describe("the line where new messages begin", () => {
@@ -121,4 +122,11 @@ describe("the line where new messages begin", () => {
     read(1);
     expect(room.markerSeq).toBe(2);
   });
+});
+
+test("writing without a connection tries for one at once, and does not wait for the next attempt", () => {
+  const { model, retried } = open(1);
+  model.send("lobby", "are we back?");
+  expect(retried()).toBe(1);
+  expect(model.active.pending).toMatchObject([{ text: "are we back?", state: "sending" }]);
 });

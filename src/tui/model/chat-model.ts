@@ -165,7 +165,7 @@ export class ChatModel {
     return isDirect || mentions(message.text, this.me) ? "spoken" : "unread";
   }
 
-  /** Sends to a room or `@nick`, and shows it as on its way. */
+  /** Sends to a room or `@nick`, and shows it as on its way; who writes wants the connection now. */
   send(target: string, text: string, extras?: SendExtras): void {
     const room = this.#find(target) ?? this.#open(target);
     const taken = this.#options.backend.session.send(room.name, text, undefined, extras);
@@ -174,6 +174,7 @@ export class ChatModel {
     const reason = taken.ok ? "" : failureIn(this.#options.words, taken);
     room.pending = [...room.pending, { id, text, extras, state, reason }];
     room.markerSeq = undefined;
+    this.#options.backend.retryNow();
     this.#options.changed();
   }
 

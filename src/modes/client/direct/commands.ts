@@ -1,5 +1,6 @@
 /** `/p2p`, and for those with whom there is a path `/verify` and `/why`. */
 import { StateFileError } from "../../../mesh/pairing/json-file.ts";
+import { failureIn } from "../../../tui/language/words.ts";
 import { parseNick } from "../../../protocol/names.ts";
 import {
   splitWords,
@@ -41,7 +42,7 @@ function p2pCommand(paths: DirectPaths, context: CommandContext, rest: string): 
   if (second !== undefined) return usage(context, "p2p");
   // `@off` is somebody of that name.
   void paths.ask(nickOf(first), (answer) => {
-    if (!answer.ok) context.complain(answer.message);
+    if (!answer.ok) context.complain(failureIn(context.words, answer));
   });
 }
 
