@@ -174,7 +174,7 @@ export class ChatModel {
     const reason = taken.ok ? "" : failureIn(this.#options.words, taken);
     room.pending = [...room.pending, { id, text, extras, state, reason }];
     room.markerSeq = undefined;
-    this.#options.backend.retryNow();
+    if (this.connection.state !== "online") this.#options.backend.retryNow();
     this.#options.changed();
   }
 
