@@ -18,16 +18,30 @@ import { GaveUp } from "./up/supervisor.ts";
 
 type UpConfig = Config<typeof upMode.flags>;
 
+/**
+ * Flags that do not fit each other: said before anything of the machine is looked at, so that the same command gives the
+ * same answer whatever else runs.
+ * @throws UsageError
+ */
+function checkUsage({ servers, serverPorts, backplane }: UpConfig): void {
+  if (backplane === "memory" && servers > 1) {
+    throw new UsageError(
+      `--backplane memory is one server's own, and ${servers} are asked for`,
+      "use --servers 1, or --backplane keeper",
+    );
+  }
+  if (serverPorts !== undefined && serverPorts.length !== servers) {
+    throw new UsageError(
+      `--server-ports names ${serverPorts.length} ports for ${servers} servers`,
+      "name one a server, or change --servers",
+    );
+  }
+}
+
 /** The servers' ports: those given, or the first free ones after the balancer's. */
 async function chooseServerPorts(config: UpConfig, log: Logger): Promise<readonly number[]> {
   const { servers, serverPorts: given, port, admin } = config;
   if (given !== undefined) {
-    if (given.length !== servers) {
-      throw new UsageError(
-        `--server-ports names ${given.length} ports for ${servers} servers`,
-        "name one a server, or change --servers",
-      );
-    }
     await Promise.all(given.map((one) => requireFree({ host: "127.0.0.1", port: one }, "--server-ports")));
     return given;
   }
@@ -95,12 +109,7 @@ function summary(facts: ClusterFacts, stream: Stream): string {
 
 export const start: StartMode = modeStarter(upMode, async (config, context) => {
   const { log } = context;
-  if (config.backplane === "memory" && config.servers > 1) {
-    throw new UsageError(
-      `--backplane memory is one server's own, and ${config.servers} are asked for`,
-      "use --servers 1, or --backplane keeper",
-    );
-  }
+  checkUsage(config);
   const plan = await makePlan(config, log);
   const cluster = new Cluster(plan, spawner(plan, config, context), {
     clock: systemClock,
