@@ -62,10 +62,18 @@ export function compareNodes(a: Node, b: Node): number {
 
 /** Where `node` belongs in a list sorted by {@link compareNodes}: the index of the first node after it. */
 export function insertionIndex(sorted: readonly Node[], node: Node): number {
-  let low = 0;
   let high = sorted.length;
-  const last = sorted[high - 1];
-  if (last === undefined || compareNodes(last, node) < 0) return high;
+  let low = high;
+  // What comes late is seldom late by much: steps back from the end, each twice as long, find where to search.
+  for (let step = 1; low > 0; step *= 2) {
+    low = Math.max(0, high - step);
+    const other = sorted[low];
+    if (other !== undefined && compareNodes(other, node) < 0) {
+      low += 1;
+      break;
+    }
+    high = low;
+  }
   while (low < high) {
     const middle = (low + high) >>> 1;
     const other = sorted[middle];

@@ -35,6 +35,8 @@ export class Spread {
   #receiptsAt = Number.POSITIVE_INFINITY;
   #newsAt = Number.POSITIVE_INFINITY;
   #linksAt = Number.POSITIVE_INFINITY;
+  /** Who is passed what came by a link (undefined: our own): with many links most are spared, and few are left. */
+  readonly #targets = new Map<PeerLink | undefined, readonly PeerLink[]>();
 
   constructor(host: SpreadHost) {
     this.#host = host;
@@ -51,7 +53,8 @@ export class Spread {
     const now = this.#host.monotonic();
     for (const source of sources) if (source !== undefined) source.broughtAt = now;
     let toAll: Uint8Array[] | undefined;
-    for (const link of this.#host.links.values()) {
+    const isOneSource = sources.every((source) => source === sources[0]);
+    for (const link of isOneSource ? this.#targetsOf(sources[0]) : this.#host.links.values()) {
       if (link.behind) continue;
       const wanted = accepted.filter((one, i) => isWanted(link, one, sources[i]));
       if (wanted.length === 0) continue;
@@ -75,6 +78,7 @@ export class Spread {
 
   /** Own links have changed; tell the neighbours soon. */
   linksChanged(): void {
+    this.#targets.clear();
     this.#linksAt = Math.min(this.#linksAt, this.#host.monotonic() + syncLimits.linksMs);
   }
 
@@ -89,6 +93,7 @@ export class Spread {
     const before = link.announced;
     const after = new Set(keys);
     link.announced = after;
+    this.#targets.clear();
     for (const other of this.#host.links.values()) {
       if (after.has(other.key) && other.announced.has(link.key)) {
         link.neighbours.add(other);
@@ -102,6 +107,15 @@ export class Spread {
       }
     }
     return [...before, ...after].filter((key) => before.has(key) !== after.has(key));
+  }
+
+  #targetsOf(source: PeerLink | undefined): readonly PeerLink[] {
+    let targets = this.#targets.get(source);
+    if (targets === undefined) {
+      targets = [...this.#host.links.values()].filter((link) => isTarget(link, source));
+      this.#targets.set(source, targets);
+    }
+    return targets;
   }
 
   tick(): void {
@@ -136,9 +150,13 @@ function separate(a: PeerLink, b: PeerLink): void {
   b.neighbours.delete(a);
 }
 
+/** What `source` brought is left to `source` where it has a link with `link` too. */
+function isTarget(link: PeerLink, source: PeerLink | undefined): boolean {
+  return source !== link && source?.neighbours.has(link) !== true;
+}
+
 /** `source` is the link the entry came from; undefined for our own, or when that link has ended. */
 function isWanted(link: PeerLink, { entry, node }: Accepted, source: PeerLink | undefined): boolean {
-  if (source === link || node.segment.author === link.author) return false;
-  if (link.missing.size > 0 && link.missing.has(entry.hash)) return false;
-  return source?.neighbours.has(link) !== true;
+  if (node.segment.author === link.author || !isTarget(link, source)) return false;
+  return link.missing.size === 0 || !link.missing.has(entry.hash);
 }

@@ -12,6 +12,7 @@
  */
 import { floodLimits, logLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { CoreRandom, EntryHash } from "./api.ts";
+import { viewOf } from "./bytes.ts";
 import {
   encodeDigest,
   encodeEntries,
@@ -111,7 +112,7 @@ export class Sync {
 
   onDigest(link: PeerLink, digest: Uint8Array): void {
     const graph = this.#host.graph();
-    if (Buffer.from(digest).equals(graph.digest())) {
+    if (viewOf(digest).equals(graph.digest())) {
       link.missing.clear();
       link.author.holds.clear();
       for (const tip of graph.tips) markHeld(link.author, lastOf(tip));
@@ -197,20 +198,31 @@ export class Sync {
   /** Asks for the next page, if something is missing, nothing is on its way and somebody can be asked. */
   ask(): void {
     if (this.#pull !== undefined) return;
+    const { links } = this.#host;
+    for (const { missing } of links.values()) {
+      if (missing.size === 0) continue;
+      if (this.#askInTurn()) return;
+      break;
+    }
+    for (const link of links.values()) this.#compareIfDue(link);
+  }
+
+  #askInTurn(): boolean {
     const links = [...this.#host.links.values()];
     const start = links.findIndex((link) => link.key === this.#lastAsked) + 1;
     for (let i = 0; i < links.length; i += 1) {
       const link = links[(start + i) % links.length];
-      if (link !== undefined && this.#askOf(link)) return;
+      if (link !== undefined && this.#askOf(link)) return true;
     }
-    for (const link of links) this.#compareIfDue(link);
+    return false;
   }
 
   /** A digest brings two together who have a reason to differ; at most once a second, and not while a page may do it. */
   #compareIfDue(link: PeerLink): void {
     const isDue = link.wasSpared || (link.hasGap && this.#host.isWaiting());
+    if (!isDue) return;
     const now = this.#host.monotonic();
-    if (!isDue || now < link.comparedAt + syncLimits.gapMs) return;
+    if (now < link.comparedAt + syncLimits.gapMs) return;
     link.wasSpared = false;
     link.hasGap = false;
     link.comparedAt = now;
