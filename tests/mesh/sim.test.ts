@@ -57,8 +57,8 @@ const bugs: readonly Bug[] = [
     file: "log.ts",
     text: '      if (node !== undefined) return { status: "known", node };\n',
     planted: `      if (node !== undefined) {
-        const entry = decodeEntry(bytes, hash);
-        batch.accepted.push({ entry, body: decodeBody(entry), origin, node, fork: false });
+        const entry = this.#codec.entry(bytes, hash);
+        batch.accepted.push({ entry, body: this.#codec.body(entry), origin, node, fork: false });
         return { status: "known", node };
       }
 `,

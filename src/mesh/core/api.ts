@@ -10,6 +10,7 @@
  * 1970, hashes are lower-case hex.
  */
 import type { PeerId } from "../../identity/peer-id.ts";
+import type { Codec } from "./codec.ts";
 import type { ReasonCode } from "./reasons.ts";
 
 export type { PeerId, ReasonCode };
@@ -218,6 +219,8 @@ export interface MeshCoreOptions {
   readonly meshId: Uint8Array;
   readonly signer: Signer;
   readonly verify: Verify;
+  /** How bytes are read; by default anew each time. */
+  readonly codec?: Codec;
   readonly sealer: Sealer;
   readonly store: MeshStore;
   readonly clock: CoreClock;

@@ -11,8 +11,9 @@ import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type * as api from "./api.ts";
 import type { PeerId } from "./api.ts";
 import { FormatError, toHex } from "./bytes.ts";
+import { plainCodec, type Codec } from "./codec.ts";
 import { Faults } from "./faults.ts";
-import { decodeFrame, pageOf, type Frame } from "./frames.ts";
+import { pageOf, type Frame } from "./frames.ts";
 import { isHeld } from "./graph.ts";
 import { PeerLink } from "./link.ts";
 import type { Accepted, Batch } from "./log.ts";
@@ -32,6 +33,7 @@ export class MeshCore implements api.MeshCoreApi {
   readonly self: PeerId;
   readonly #options: api.MeshCoreOptions;
   readonly #key: string;
+  readonly #codec: Codec;
   readonly #stateParts: StateParts;
   /** By key, hex. */
   readonly #links = new Map<string, PeerLink>();
@@ -54,9 +56,10 @@ export class MeshCore implements api.MeshCoreApi {
     this.meshId = meshId;
     this.self = signer.peerId;
     this.#key = toHex(signer.publicKey);
+    this.#codec = options.codec ?? plainCodec(options.verify);
     const seals = new MeshSeals(meshId, signer.publicKey, options.sealer);
     const now = () => clock.now();
-    this.#stateParts = { meshId, self: this.#key, verify: options.verify, seals, store, now };
+    this.#stateParts = { meshId, self: this.#key, codec: this.#codec, seals, store, now };
     this.#state = new MeshState(this.#stateParts);
     const state = () => this.#state;
     const own = new OwnChain(this.#key, store, random);
@@ -214,7 +217,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (flood !== undefined) return this.#dropped(link, flood.code, flood.detail);
     let frame: Frame | undefined;
     try {
-      frame = decodeFrame(bytes);
+      frame = this.#codec.frame(bytes);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
       this.#fault(peerId, "bad-frame", error.message);
@@ -317,12 +320,15 @@ export class MeshCore implements api.MeshCoreApi {
 
   #announce({ changes, members, secret }: Noticed): void {
     const { listener } = this.#options;
-    const insertions = changes.flatMap((change) => (change.kind === "line" ? [change.insertion] : []));
+    const insertions: api.Insertion[] = [];
+    const said: string[] = [...members];
+    for (const change of changes)
+      if (change.kind === "line") insertions.push(change.insertion);
+      else if (change.kind === "member") said.push(change.key);
     if (insertions.length > 0) listener.inserted(insertions);
     for (const change of changes)
       if (change.kind === "topic") listener.topicChanged(change.room, change.topic);
-    const said = changes.flatMap((change) => (change.kind === "member" ? [change.key] : []));
-    this.#tellMembers([...members, ...said]);
+    if (said.length > 0) this.#tellMembers(said);
     if (members.length > 0) this.#grantsDue = true;
     if (secret !== undefined) listener.secretChanged(secret);
     for (const key of members) {

@@ -10,10 +10,11 @@
  * core builds the graph again from what the disk has.
  */
 import { logLimits } from "../../protocol/limits.mesh.ts";
-import type { EntryHash, Verify } from "./api.ts";
-import { decodeBody, type Body } from "./bodies.ts";
+import type { EntryHash } from "./api.ts";
+import type { Body } from "./bodies.ts";
 import { FormatError, fromHex } from "./bytes.ts";
-import { authorBytes, decodeEntry, hashOf, signatureOf, signingText, type Entry } from "./entry.ts";
+import type { Codec } from "./codec.ts";
+import { authorBytes, type Entry } from "./entry.ts";
 import { Graph, lastOf, type Basis, type Node } from "./graph.ts";
 import { meshIdOf } from "./mesh-id.ts";
 import type { ReasonCode } from "./reasons.ts";
@@ -56,12 +57,12 @@ export class Log {
   /** Entries that admit a key, by hash. */
   readonly admissions = new Map<EntryHash, string>();
   readonly #meshId: Buffer;
-  readonly #verify: Verify;
+  readonly #codec: Codec;
   readonly #now: () => number;
 
-  constructor(meshId: Uint8Array, verify: Verify, now: () => number) {
+  constructor(meshId: Uint8Array, codec: Codec, now: () => number) {
     this.#meshId = Buffer.from(meshId);
-    this.#verify = verify;
+    this.#codec = codec;
     this.#now = now;
   }
 
@@ -73,16 +74,16 @@ export class Log {
     };
     let arrival: Arrival;
     try {
-      const hash = hashOf(bytes);
+      const hash = this.#codec.hash(bytes);
       const node = this.graph.nodes.get(hash);
       if (node !== undefined) return { status: "known", node };
       const waits = this.waiting.get(hash);
       if (waits !== undefined) return { status: "waiting", ...waits };
-      const entry = decodeEntry(bytes, hash);
+      const entry = this.#codec.entry(bytes, hash);
       const key = this.graph.authors.get(entry.author)?.bytes ?? authorBytes(entry);
-      if (!this.#verify(key, signingText(this.#meshId, hash), signatureOf(entry)))
+      if (!this.#codec.isSigned(entry, key, this.#meshId))
         return complain("bad-signature", `entry ${short(hash)} by ${short(entry.author)}`);
-      arrival = { entry, body: decodeBody(entry), origin };
+      arrival = { entry, body: this.#codec.body(entry), origin };
     } catch (error) {
       if (error instanceof FormatError) return complain("bad-entry", error.message);
       throw error;

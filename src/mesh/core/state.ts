@@ -2,22 +2,21 @@
  * One mesh's log with everything computed from it: graph, members, timelines. Made from the store at start, and made again
  * from it when the store refused a write, because then the graph is ahead of the disk.
  */
-import type { EntryHash, MeshSecret, MeshStore, StoredEntry, Verify } from "./api.ts";
-import { decodeBody } from "./bodies.ts";
+import type { EntryHash, MeshSecret, MeshStore, StoredEntry } from "./api.ts";
 import { FormatError } from "./bytes.ts";
-import { decodeEntry, hashOf, type Entry } from "./entry.ts";
+import type { Codec } from "./codec.ts";
 import { Log, short, type Accepted } from "./log.ts";
 import { Membership } from "./membership.ts";
 import type { MeshSeals } from "./secrets.ts";
 import { StoreError } from "./store-error.ts";
-import { Timelines, type Change } from "./timelines.ts";
+import { Timelines, type Change, type StoredLine } from "./timelines.ts";
 
 /** What a state is made of. */
 export interface StateParts {
   readonly meshId: Uint8Array;
   /** This device's key, hex. */
   readonly self: string;
-  readonly verify: Verify;
+  readonly codec: Codec;
   readonly seals: MeshSeals;
   readonly store: MeshStore;
   /** Wall clock, ms. */
@@ -44,7 +43,7 @@ export class MeshState {
   constructor(parts: StateParts) {
     this.#parts = parts;
     const { seals, self } = parts;
-    this.log = new Log(parts.meshId, parts.verify, () => parts.now());
+    this.log = new Log(parts.meshId, parts.codec, () => parts.now());
     this.membership = new Membership(this.log.graph, self, (author, sealed) =>
       seals.openSecret(author.bytes, sealed),
     );
@@ -59,9 +58,12 @@ export class MeshState {
   }
 
   /** An entry of the log, or undefined. @throws StoreError */
-  read(hash: EntryHash): { entry: Entry; receivedAt: number } | undefined {
+  read(hash: EntryHash): StoredLine | undefined {
     const stored = this.#parts.store.get(hash);
-    return stored && { entry: decodeEntry(stored.bytes, hash), receivedAt: stored.receivedAt };
+    if (stored === undefined) return undefined;
+    const { codec } = this.#parts;
+    const entry = codec.entry(stored.bytes, hash);
+    return { entry, body: codec.body(entry), receivedAt: stored.receivedAt };
   }
 
   /**
@@ -91,7 +93,8 @@ export class MeshState {
     const { membership, timelines } = this;
     let members: readonly string[] = [];
     let secret: MeshSecret | undefined;
-    const isGoverning = accepted.filter(({ node, body }) => membership.note(node, body)).length > 0;
+    let isGoverning = false;
+    for (const { node, body } of accepted) if (membership.note(node, body)) isGoverning = true;
     if (isGoverning) {
       const before = membership.summary();
       const secretBefore = membership.current();
@@ -101,18 +104,19 @@ export class MeshState {
       const isNew = current?.rotation !== secretBefore?.rotation || secretBefore?.secret === undefined;
       if (current?.rotation === membership.current()?.rotation && isNew) secret = current;
     }
-    const changes = accepted.flatMap(({ entry, body, node }) =>
-      timelines.note(entry, body, node, receivedAt),
-    );
+    const changes: Change[] = [];
+    for (const { entry, body, node } of accepted)
+      changes.push(...timelines.note(entry, body, node, receivedAt));
     return { changes, members, secret };
   }
 
   #load(): void {
+    const { codec } = this.#parts;
     for (const { hash, bytes, receivedAt } of this.#parts.store.entries()) {
       try {
-        if (hashOf(bytes) !== hash) throw new FormatError("its bytes do not fit its hash");
-        const entry = decodeEntry(bytes, hash);
-        const body = decodeBody(entry);
+        if (codec.hash(bytes) !== hash) throw new FormatError("its bytes do not fit its hash");
+        const entry = codec.entry(bytes, hash);
+        const body = codec.body(entry);
         const { node } = this.log.add(entry, body);
         this.membership.note(node, body);
         this.timelines.note(entry, body, node, receivedAt);

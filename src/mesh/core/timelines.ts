@@ -10,18 +10,26 @@
 import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
 import type { EntryHash, Insertion, PeerId, Place, TimelineItem } from "./api.ts";
-import { checkedText, decodeBody, type Body } from "./bodies.ts";
+import { checkedText, type Body } from "./bodies.ts";
 import { decodeUtf8, FormatError } from "./bytes.ts";
 import type { Entry } from "./entry.ts";
 import { compareNodes, insertionIndex, type Author, type Graph, type Node } from "./graph.ts";
+
+/** An entry as the store gives it back. */
+export interface StoredLine {
+  readonly entry: Entry;
+  readonly body: Body;
+  /** ms since 1970. */
+  readonly receivedAt: number;
+}
 
 /** What timelines need of the core around them. */
 export interface TimelineHost {
   graph(): Graph;
   /** Key of this device, hex. */
   readonly self: string;
-  /** An entry of the log and when it was received, ms. */
-  read(hash: EntryHash): { entry: Entry; receivedAt: number } | undefined;
+  /** An entry of the log, from the store. */
+  read(hash: EntryHash): StoredLine | undefined;
   /** Opens a direct message between this device and `other`, written by `author`. */
   open(author: Author, other: Author, sealed: Uint8Array): Uint8Array | undefined;
   /** Clock of the author's removal, or undefined. */
@@ -176,7 +184,7 @@ export class Timelines {
   #read(node: Node, place: Place): TimelineItem | undefined {
     const stored = this.#host.read(node.hash);
     if (stored === undefined) return undefined;
-    return this.#item(stored.entry, decodeBody(stored.entry), node, place, stored.receivedAt);
+    return this.#item(stored.entry, stored.body, node, place, stored.receivedAt);
   }
 
   #item(entry: Entry, body: Body, node: Node, place: Place, receivedAt: number): TimelineItem | undefined {

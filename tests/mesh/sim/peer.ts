@@ -8,6 +8,7 @@ import type {
   Signer,
   StoredEntry,
 } from "../../../src/mesh/core/api.ts";
+import type { Codec } from "../../../src/mesh/core/codec.ts";
 import { MemoryStore } from "../../../src/mesh/store/memory.ts";
 import type { Random } from "../../../src/protocol/clock.ts";
 import { coreRandom, simulatedSealer, simulatedSigner, simulatedVerify } from "./crypto.ts";
@@ -66,12 +67,14 @@ export class SimPeer {
   isRemoved = false;
   #seed: number;
   readonly #core: CoreClass;
+  readonly #codec: Codec;
   readonly #time: Timeline;
   readonly #meshId: () => Uint8Array;
   readonly onClose: (peer: SimPeer, other: PeerId) => void;
 
   constructor(parts: {
     core: CoreClass;
+    codec: Codec;
     time: Timeline;
     random: Random;
     meshId: () => Uint8Array;
@@ -82,6 +85,7 @@ export class SimPeer {
     this.skewMs = Math.round((parts.random() - 0.5) * 20_000);
     this.#seed = Math.floor(parts.random() * 2 ** 32);
     this.#core = parts.core;
+    this.#codec = parts.codec;
     this.#time = parts.time;
     this.#meshId = parts.meshId;
     this.onClose = parts.onClose;
@@ -116,6 +120,7 @@ export class SimPeer {
       meshId: this.#meshId(),
       signer: this.signer,
       verify: simulatedVerify,
+      codec: this.#codec,
       sealer: simulatedSealer(this.signer.publicKey),
       store: this.store,
       clock: {

@@ -5,13 +5,17 @@
  *
  * The same seed gives the same run, so a failing seed can be looked at again.
  */
+import { hash } from "node:crypto";
 import { newMesh } from "../../../src/mesh/core/mesh-id.ts";
+import { viewOf } from "../../../src/mesh/core/bytes.ts";
 import { frameTypes, pageOf } from "../../../src/mesh/core/frames.ts";
 import { reasons } from "../../../src/mesh/core/reasons.ts";
 import { seededRandom, type Random } from "../../../src/protocol/clock.ts";
-import { bytesFrom, simulatedSigner } from "./crypto.ts";
+import { NumberSet } from "./number-set.ts";
+import { bytesFrom, simulatedSigner, simulatedVerify } from "./crypto.ts";
 import { Pipe, Timeline, type End } from "./network.ts";
 import { SimDisk, SimPeer, type CoreClass } from "./peer.ts";
+import { SharedCodec } from "./shared-codec.ts";
 
 /** How large a run is. */
 export interface WorldSize {
@@ -27,6 +31,8 @@ export const fullSize: WorldSize = { peers: 20, messages: 10_000, durationMs: 15
 /** What a run did, for people who want to see that it did something. */
 export interface WorldReport {
   readonly entries: number;
+  /** Start of a hash of the order all agree on: an optimisation that changes it has changed behaviour. */
+  readonly order: string;
   readonly lostWithTheirOnlyDisk: number;
   readonly pushes: number;
   readonly frames: number;
@@ -54,6 +60,7 @@ const settleMostMs = 180_000;
 export class World {
   readonly #random: Random;
   readonly #time = new Timeline();
+  readonly #codec = new SharedCodec(simulatedVerify);
   readonly #size: WorldSize;
   readonly #peers: SimPeer[] = [];
   readonly #byId = new Map<string, SimPeer>();
@@ -63,8 +70,8 @@ export class World {
   readonly #published = new Set<string>();
   /** Entries whose every copy may have been on a disk that is gone. */
   readonly #maybeLost = new Set<string>();
-  /** Unasked entries by sender's run and receiver: nobody may send one twice on the same link. */
-  readonly #pushed = new Map<string, Set<number>>();
+  /** Entries that were sent unasked, numbered as they came, by part of their signatures. */
+  readonly #numbers = new Map<number, number>();
   /** Devices that went on from an old disk: only these may fork. */
   readonly #restored = new Set<string>();
   readonly #oldDisks = new Map<SimPeer, SimDisk>();
@@ -90,6 +97,7 @@ export class World {
     for (let i = 0; i < size.peers; i += 1) {
       const peer = new SimPeer({
         core,
+        codec: this.#codec,
         time: this.#time,
         random: this.#random,
         meshId: () => this.#meshId,
@@ -121,13 +129,17 @@ export class World {
     this.#time.runUntil(20_000 + durationMs);
     this.#heal();
     const healedAt = this.#time.now;
-    while (this.#time.now < healedAt + settleMostMs) {
+    let difference: string | undefined;
+    do {
       this.#time.runUntil(this.#time.now + 5_000);
-      if (this.#difference() === undefined) break;
-    }
+      difference = this.#difference();
+    } while (difference !== undefined && this.#time.now < healedAt + settleMostMs);
+    if (difference !== undefined) throw new WorldError(`logs differ: ${difference}`);
     this.#check();
+    const order = this.#at(0).core.order();
     return {
-      entries: this.#at(0).core.order().length,
+      entries: order.length,
+      order: hash("sha256", order.join(), "hex").slice(0, 16),
       lostWithTheirOnlyDisk: this.#maybeLost.size,
       forks: new Set(this.#peers.flatMap((peer) => peer.forks)).size,
       settledMs: this.#time.now - healedAt,
@@ -192,8 +204,15 @@ export class World {
     a.pipes.set(b, there);
     b.pipes.set(a, back);
     for (const [from, to, pipe] of [[a, b, there] as const, [b, a, back] as const]) {
-      this.#pushed.delete(`${from.id}>${to.id}`);
-      const result = from.core.linkUp(to.id, (frame) => this.#send(from, to, pipe, frame));
+      const pushed = new NumberSet();
+      const result = from.core.linkUp(to.id, (frame) => {
+        if (!pipe.send(frame)) return false;
+        this.#counts.frames += 1;
+        this.#counts.bytes += frame.length;
+        if (frame[0] === frameTypes.entries && pageOf(frame) === 0 && !this.#notePush(frame, pushed))
+          throw new WorldError(`${from.id}>${to.id} carried an entry twice unasked`);
+        return true;
+      });
       if (!result.ok) this.#cut(from, to);
     }
   }
@@ -210,21 +229,19 @@ export class World {
     };
   }
 
-  #send(from: SimPeer, to: SimPeer, pipe: Pipe, frame: Uint8Array): boolean {
-    if (!pipe.send(frame)) return false;
-    this.#counts.frames += 1;
-    this.#counts.bytes += frame.length;
-    if (frame[0] !== frameTypes.entries || pageOf(frame) !== 0) return true;
-    const link = `${from.id}>${to.id}`;
-    const seen = this.#pushed.get(link) ?? new Set();
-    this.#pushed.set(link, seen);
-    const view = Buffer.from(frame.buffer, frame.byteOffset, frame.length);
+  /** False when one of the frame's entries is in `pushed` already: nobody may send one twice unasked on one link. */
+  #notePush(frame: Uint8Array, pushed: NumberSet): boolean {
+    const view = viewOf(frame);
     for (let at = 7; at < frame.length;) {
       const end = at + 2 + view.readUInt16BE(at);
       // Part of the signature: as good as the hash for telling entries apart, and at hand.
       const name = view.readUIntBE(end - 6, 6);
-      if (seen.has(name)) throw new WorldError(`${link} carried an entry twice unasked`);
-      seen.add(name);
+      let number = this.#numbers.get(name);
+      if (number === undefined) {
+        number = this.#numbers.size;
+        this.#numbers.set(name, number);
+      }
+      if (!pushed.add(number)) return false;
       this.#counts.pushes += 1;
       at = end;
     }
@@ -339,12 +356,15 @@ export class World {
   /** The first thing in which two survivors differ, or undefined. */
   #difference(): string | undefined {
     const [first, ...others] = this.#survivors();
-    const order = first?.core.order().join() ?? "";
-    const other = others.find((peer) => peer.core.order().join() !== order);
-    return (
-      other &&
-      `${first?.id} has ${first?.core.order().length} entries, ${other.id} ${other.core.order().length}`
-    );
+    const order = first?.core.order() ?? [];
+    for (const other of others) {
+      const theirs = other.core.order();
+      let same = 0;
+      while (same < order.length && order[same] === theirs[same]) same += 1;
+      if (same < order.length || theirs.length > same)
+        return `${first?.id} has ${order.length} entries, ${other.id} ${theirs.length}, the same up to ${same}`;
+    }
+    return undefined;
   }
 
   /** All lines of a room, as a few peers see it: the order was compared already, this reads it back. */
@@ -358,8 +378,7 @@ export class World {
   }
 
   #check(): void {
-    const difference = this.#difference();
-    if (difference !== undefined) throw new WorldError(`logs differ: ${difference}`);
+    this.#codec.check();
     this.#checkTimelines();
     const first = this.#at(0).core;
     const held = new Set(first.order());
