@@ -4,7 +4,8 @@
  * What bytes mean depends on nothing but the bytes, so twenty devices that read the same ones come to the same twenty times
  * over. An entry is known by all of its bytes, signature included: they are compared one by one, so a forged or damaged
  * entry is never taken for another, and is read, checked and refused like any that comes for the first time. A frame is
- * known by its array, which its sender hands to several links and nobody changes; `check` holds the run to that.
+ * known by its array, which its sender hands to several links and nobody changes. `check` holds the run to what was kept of
+ * entries; that nobody changes a frame is for the tests of the core, and for every real peer, whose frames are its own.
  */
 import type { EntryHash, Verify } from "../../../src/mesh/core/api.ts";
 import type { Body } from "../../../src/mesh/core/bodies.ts";
