@@ -39,6 +39,11 @@ export const logLimits = {
   waitingBytes: 8 * MiB,
   /** Chains and branches of one author: one a lost disk, one a fork. More are refused unless others built on them. */
   tipsPerAuthor: 64,
+  /**
+   * After the last own entry, until the store is settled: while it is not, a power cut costs one of those 64 chains, and
+   * after it the next own entry waits for a sync. Much longer than between lines of a program that writes many.
+   */
+  settleMs: 1_000,
   /** Chains and branches in the whole mesh, so that a list of them fits one frame. */
   tipsMost: 2_048,
 } as const;

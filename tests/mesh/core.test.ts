@@ -3,11 +3,12 @@ import { describe, expect, test } from "bun:test";
 import { toHex } from "../../src/mesh/core/bytes.ts";
 import { hashOf } from "../../src/mesh/core/entry.ts";
 import { decodeFrame } from "../../src/mesh/core/frames.ts";
+import { chainNote } from "../../src/mesh/core/own-chain.ts";
 import { StoreError } from "../../src/mesh/core/store-error.ts";
 import { MemoryStore } from "../../src/mesh/store/memory.ts";
-import { floodLimits, syncLimits } from "../../src/protocol/limits.mesh.ts";
+import { floodLimits, logLimits, syncLimits } from "../../src/protocol/limits.mesh.ts";
 import { SimDisk } from "./sim/peer.ts";
-import { codes, Lab, lines, must, say, startMs } from "./support.ts";
+import { codes, Lab, lines, must, say, startMs, type Device } from "./support.ts";
 
 describe("messages", () => {
   test("reach a linked peer at once, and everybody shows the same lines", () => {
@@ -571,23 +572,66 @@ describe("a store that fails", () => {
     expect(ann!.forks).toEqual([]);
   });
 
-  test("is synced before the author is told that an entry is held, and at once for an own one", () => {
+  /** Bob with a disk of the simulator, linked to Ann. What is synced by itself is synced when `pending` is called. */
+  function onDisk(): { lab: Lab; ann: Device; bob: Device; store: SimDisk; pending: (() => void)[] } {
     const lab = new Lab();
     const [ann] = lab.mesh("ann");
-    const store = new SimDisk();
+    const pending: (() => void)[] = [];
+    const store = new SimDisk((_ms, run) => pending.push(run));
     const bob = lab.device("bob", { store });
     must(ann!.core.admit(bob.core.self));
     lab.link(ann!, bob);
     lab.settle();
-    const hash = say(ann!, "hello");
+    return { lab, ann: ann!, bob, store, pending };
+  }
+
+  test("is synced before the author is told that an entry is held", () => {
+    const { lab, ann, bob, store } = onDisk();
+    const hash = say(ann, "hello");
     lab.deliver();
-    expect(store.afterPowerCut().get(hash)).toBeUndefined();
+    expect(store.afterPowerCut(0).get(hash)).toBeUndefined();
     expect(lines(bob)).toEqual(["hello"]);
     lab.settle();
-    expect(ann!.core.holding(hash)).toEqual({ held: 2, of: 2 });
-    expect(store.afterPowerCut().get(hash)).toBeDefined();
-    const own = say(bob, "hello too");
-    expect(store.afterPowerCut().get(own)).toBeDefined();
+    expect(ann.core.holding(hash)).toEqual({ held: 2, of: 2 });
+    expect(store.afterPowerCut(0).get(hash)).toBeDefined();
+  });
+
+  test("keeps own entries that are sent before they are synced from being forgotten unnoticed", () => {
+    const { lab, ann, bob, store, pending } = onDisk();
+    const first = say(bob, "synced, and with it that more may follow");
+    const second = say(bob, "on its way before it is synced");
+    lab.deliver();
+    expect(lines(ann)).toHaveLength(2);
+    const chain = store.note(chainNote);
+    const lost = store.afterPowerCut(0);
+    expect([lost.get(first), lost.get(second)]).toEqual([expect.anything(), undefined]);
+    expect(lost.note(chainNote)).toBeUndefined();
+    // A killed process has lost nothing, and goes on.
+    expect([store.note(chainNote), store.get(second)]).toEqual([chain, expect.anything()]);
+
+    lab.advance(logLimits.settleMs);
+    for (const run of pending.splice(0)) run();
+    const settled = store.afterPowerCut(0);
+    expect([settled.note(chainNote), settled.get(second)]).toEqual([chain, expect.anything()]);
+
+    say(bob, "the next one waits for a sync again");
+    expect(store.afterPowerCut(0).note(chainNote)).toBeUndefined();
+  });
+
+  test("whose end a power cut took begins a new chain, and nobody forks", () => {
+    const { lab, ann, bob, store } = onDisk();
+    say(bob, "one");
+    say(bob, "two");
+    lab.deliver();
+    lab.unlink(ann, bob);
+    lab.now += 10;
+    const again = lab.device("bob again", { signer: bob.signer, store: store.afterPowerCut(0) });
+    say(again, "three");
+    lab.link(ann, again);
+    lab.settle();
+    expect(lines(ann)).toEqual(["one", "two", "three"]);
+    expect(lines(again)).toEqual(["one", "two", "three"]);
+    expect(ann.core.member(again.core.self)?.forked).toBe(false);
   });
 
   test("that does not sync says nothing more of what it has", () => {

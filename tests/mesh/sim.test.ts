@@ -72,10 +72,10 @@ const bugs: readonly Bug[] = [
     caught: "forked, and never had an old disk",
   },
   {
-    name: "own entries are sent before they survive a power cut",
+    name: "own entries are sent before they survive a power cut, and the store does not know",
     file: "state.ts",
-    text: "accepted.some(({ entry }) => entry.author === this.#parts.self),",
-    planted: "false,",
+    text: 'store.append(entries, "ahead");',
+    planted: 'store.append(entries, "lax");',
     caught: "forked, and never had an old disk",
   },
   {

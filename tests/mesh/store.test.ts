@@ -2,13 +2,24 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { Database } from "bun:sqlite";
 import { hash } from "node:crypto";
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { MeshStore, StoredEntry } from "../../src/mesh/core/api.ts";
+import { chainNote } from "../../src/mesh/core/own-chain.ts";
 import { StoreError } from "../../src/mesh/core/store-error.ts";
+import { machineRun } from "../../src/mesh/store/machine-run.ts";
 import { MemoryStore } from "../../src/mesh/store/memory.ts";
-import { SqliteStore } from "../../src/mesh/store/sqlite.ts";
+import { SqliteStore, type StoreSystem } from "../../src/mesh/store/sqlite.ts";
 
 let folder: string;
 const opened: MeshStore[] = [];
@@ -24,8 +35,8 @@ afterEach(() => {
 
 const file = (): string => join(folder, "deep", "mesh.db");
 
-function sqlite(): SqliteStore {
-  const store = new SqliteStore(file());
+function sqlite(system?: Partial<StoreSystem>): SqliteStore {
+  const store = new SqliteStore(file(), system);
   opened.push(store);
   return store;
 }
@@ -44,7 +55,7 @@ function texts(store: MeshStore): string[] {
 
 describe.each([
   ["memory", () => new MemoryStore()],
-  ["SQLite", sqlite],
+  ["SQLite", () => sqlite()],
 ] as const)("a store in %s", (_name, make) => {
   test("gives back what was appended, in the order of appending", () => {
     const store = make();
@@ -153,16 +164,141 @@ describe("a store in a file", () => {
     expect(texts(store)).toHaveLength(3);
   });
 
-  test("syncs what was appended without, once, and says when it cannot", () => {
+  test("syncs what was appended without", () => {
     const store = sqlite();
-    store.append(entries(0, 3), false);
+    store.append(entries(0, 3), "lax");
     store.flush();
-    rmSync(`${file()}-wal`);
-    // Nothing new: there is nothing to sync.
     store.flush();
-    store.append(entries(3, 6), false);
-    expect(() => store.flush()).toThrow(StoreError);
-    expect(() => store.flush()).not.toThrow();
+    store.append(entries(3, 6), "lax");
+    store.syncSoon();
+    store.flush();
+    expect(texts(store)).toHaveLength(6);
+  });
+
+  test("runs one sync at a time, and one more for what came meanwhile", () => {
+    const running: ((error: Error | null) => void)[] = [];
+    const store = sqlite({ sync: (_descriptor, done) => running.push(done) });
+    store.syncSoon(); // What an earlier process may have left.
+    store.append([entry(0)], "ahead"); // Synced, with the note.
+    expect(running).toHaveLength(1);
+    store.append([entry(1)], "ahead");
+    store.syncSoon();
+    store.append([entry(2)], "ahead");
+    store.syncSoon();
+    expect(running).toHaveLength(1);
+    running[0]?.(null);
+    expect(running).toHaveLength(2);
+    running[1]?.(null);
+    store.syncSoon();
+    expect(running).toHaveLength(2);
+  });
+
+  test("says once and for all when a sync failed, and does not trust the file afterwards", () => {
+    const store = sqlite({ sync: (_descriptor, done) => done(new Error("input/output error")) });
+    store.setNote(chainNote, "aa");
+    store.append([entry(0)], "ahead");
+    store.append([entry(1)], "ahead");
+    store.syncSoon();
+    for (const write of [
+      () => store.append([entry(2)]),
+      () => store.flush(),
+      () => store.setNote("a", "b"),
+    ]) {
+      expect(write).toThrow(StoreError);
+      expect(write).toThrow("input/output error");
+    }
+    store.close();
+    const again = sqlite();
+    expect(again.note(chainNote)).toBeUndefined();
+    expect(texts(again)).toEqual(["entry 0", "entry 1"]);
+  });
+
+  describe("when entries went ahead of the disk", () => {
+    const cut = (): string => join(folder, "cut", "mesh.db");
+
+    /** A copy of the file as it is now; `lost`: bytes that the end of the write-ahead log has not. */
+    function powerCut(lost = 0): void {
+      mkdirSync(dirname(cut()), { recursive: true });
+      copyFileSync(file(), cut());
+      copyFileSync(`${file()}-wal`, `${cut()}-wal`);
+      truncateSync(`${cut()}-wal`, statSync(`${file()}-wal`).size - lost);
+    }
+
+    /** Opens the copy in this run of the machine. */
+    function afterwards(run: string | undefined): SqliteStore {
+      const store = new SqliteStore(cut(), { machineRun: () => run });
+      opened.push(store);
+      return store;
+    }
+
+    function begun(run: string | undefined): SqliteStore {
+      const store = sqlite({ machineRun: () => run, sync: () => {} });
+      store.setNote(chainNote, "aa");
+      store.append([entry(0)], "ahead");
+      return store;
+    }
+
+    test("it knows after a power cut, although the last ones are gone", () => {
+      const store = begun("first");
+      powerCut();
+      store.append([entry(1)], "ahead");
+      const later = afterwards("second");
+      expect(texts(later)).toEqual(["entry 0"]);
+      expect(later.note(chainNote)).toBeUndefined();
+    });
+
+    test("it knows from whatever the power cut left of its write-ahead log", () => {
+      const store = begun("first");
+      const synced = statSync(`${file()}-wal`).size;
+      store.append([entry(1)], "ahead");
+      store.append([entry(2)], "ahead");
+      store.settle();
+      const written = statSync(`${file()}-wal`).size;
+      for (let lost = 0; lost <= written - synced; lost += 500) {
+        powerCut(lost);
+        const later = afterwards("second");
+        const isWhole = texts(later).length === 3;
+        // Deleted means that all is there; all being there need not have been noted yet.
+        if (later.note(chainNote) === "aa") expect([isWhole, lost]).toEqual([true, 0]);
+        else expect(lost).toBeGreaterThan(0);
+        later.close();
+      }
+    });
+
+    test("it goes on after its process was killed", () => {
+      const store = begun("first");
+      store.append([entry(1)], "ahead");
+      powerCut();
+      const later = afterwards("first");
+      expect([texts(later).length, later.note(chainNote)]).toEqual([2, "aa"]);
+      // And still knows that they may not be synced.
+      later.append([entry(2)], "ahead");
+      later.close();
+      expect(afterwards("second").note(chainNote)).toBe("aa");
+    });
+
+    test("it has no doubt once it was settled or closed", () => {
+      const store = begun("first");
+      store.settle();
+      powerCut();
+      expect(afterwards("second").note(chainNote)).toBe("aa");
+      store.append([entry(1)], "ahead");
+      store.close();
+      expect(sqlite({ machineRun: () => "second" }).note(chainNote)).toBe("aa");
+    });
+
+    test("it lets none go ahead where the run of the machine has no name", () => {
+      begun(undefined).append([entry(1)], "ahead");
+      powerCut();
+      const later = afterwards(undefined);
+      expect([texts(later).length, later.note(chainNote)]).toEqual([2, "aa"]);
+    });
+
+    test("and it is opened where the run has no name, it plays safe", () => {
+      begun("first");
+      powerCut();
+      expect(afterwards(undefined).note(chainNote)).toBeUndefined();
+    });
   });
 
   test("has lost nothing it had promised when its process is killed", async () => {
@@ -185,4 +321,13 @@ describe("a store in a file", () => {
     expect(found.length % 3).toBe(0);
     expect(found).toEqual(entries(0, found.length).map(({ bytes }) => Buffer.from(bytes).toString()));
   });
+});
+
+test.skipIf(process.platform !== "linux")("the run of the machine has one name, whoever asks", async () => {
+  const name = machineRun(folder);
+  expect(name).toMatch(/^[0-9a-f-]{36} \d+ \d*$/);
+  const path = join(import.meta.dir, "../../src/mesh/store/machine-run.ts");
+  const script = `console.log((await import(${JSON.stringify(path)})).machineRun(${JSON.stringify(folder)}))`;
+  const child = Bun.spawn([process.execPath, "-e", script], { stdout: "pipe" });
+  expect((await child.stdout.text()).trim()).toBe(name!);
 });

@@ -62,25 +62,43 @@ export interface StoredEntry {
   readonly receivedAt: number;
 }
 
-/** Where a mesh's log is kept: one store a mesh. */
+/**
+ * How safe appended entries are when `append` returns; the death of the process loses nothing, however it dies.
+ *
+ * - `synced`: they survive the death of the machine, and so does all that was appended before.
+ * - `ahead`: as `synced` soon (see {@link MeshStore.syncSoon}); if the machine dies before, they may be lost, but the store
+ *   knows it when it is opened next, and has then no longer the note of own-chain.ts.
+ * - `lax`: the machine's death may take them unnoticed, until {@link MeshStore.flush}.
+ */
+export type Durability = "synced" | "ahead" | "lax";
+
+/** Where a mesh's log is kept: one store a mesh. What is appended, and notes, are lost from the end or not at all. */
 export interface MeshStore {
   /** All entries, in the order they were appended. Parents come before children. */
   entries(): Iterable<StoredEntry>;
   /**
-   * Appends all or nothing; survives the death of the process when it returns. Entries already there are passed over.
-   * @param isDurable it survives the death of the machine too when it returns, and so does all that was appended before;
-   *   `true` unless said. Without, {@link flush} does that later.
-   * @throws StoreError when nothing was stored (disk full, file damaged)
+   * Appends all or nothing. Entries already there are passed over.
+   * @param durability `synced` unless said
+   * @throws StoreError when nothing was stored (disk full, file damaged), or a sync has failed before
    */
-  append(entries: readonly StoredEntry[], isDurable?: boolean): void;
+  append(entries: readonly StoredEntry[], durability?: Durability): void;
   /** Makes all that was appended survive the death of the machine. Costs nothing when it does. @throws StoreError */
   flush(): void;
+  /** Begins what `flush` does and waits for nothing; when it fails, the next call that writes or flushes throws. */
+  syncSoon(): void;
+  /**
+   * Nothing will be appended `ahead` for a while: once this is synced, a machine that dies costs nothing any more. Waits
+   * for nothing; the next entry `ahead` waits for one sync.
+   * @throws StoreError
+   */
+  settle(): void;
   /** One entry's bytes and time, or undefined. */
   get(hash: EntryHash): StoredEntry | undefined;
   /** A small note kept with the log (UTF-8, a few KiB at most), or undefined. */
   note(key: string): string | undefined;
   /** Sets a note, durable when it returns; undefined deletes. */
   setNote(key: string, value: string | undefined): void;
+  /** Syncs and settles what can be. */
   close(): void;
 }
 

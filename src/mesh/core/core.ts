@@ -3,8 +3,9 @@
  *
  * This file connects the parts: log.ts decides what is valid, sync.ts finds out what is missing, spread.ts passes on what
  * is new, membership.ts and timelines.ts say what it all means. The order in which things happen to new entries is the
- * heart of it: into the graph, onto the disk, then to the other links and to the screen. So nothing is passed on or shown
- * that a crash could take back, and no number is ever used for two of our own entries.
+ * heart of it: into the graph, into the store, then to the other links and to the screen. So nothing is passed on or shown
+ * that a crash could take back, and no number is ever used for two of our own entries: when the machine itself dies before
+ * the last ones are synced, the store knows, and the device begins a new chain.
  */
 import { publicKeyOf } from "../../identity/peer-id.ts";
 import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
@@ -228,7 +229,8 @@ export class MeshCore implements api.MeshCoreApi {
   }
 
   #tick(): void {
-    if (!this.#flush()) return;
+    this.#state.tick(this.#options.clock.monotonic());
+    if ((this.#sync.isDue || this.#spread.isDue) && !this.#flush()) return;
     this.#sync.tick();
     this.#spread.tick();
     if (this.#grantsDue) {
@@ -293,7 +295,10 @@ export class MeshCore implements api.MeshCoreApi {
     if (!written.ok) return written;
     if (this.#isBroken) return refusal("store-failed", "the store cannot be read; start again once it can");
     const { entry, body } = written;
-    if (this.#commit([this.#state.log.add(entry, body)], false)) return { ok: true, hash: entry.hash };
+    if (this.#commit([this.#state.log.add(entry, body)], false)) {
+      this.#state.wrote(this.#options.clock.monotonic());
+      return { ok: true, hash: entry.hash };
+    }
     return refusal("store-failed", "the entry could not be stored, so it was not sent; see the log for why");
   }
 
@@ -302,7 +307,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (accepted.length === 0) return true;
     const now = this.#options.clock.now();
     try {
-      this.#state.save(accepted, now);
+      this.#state.save(accepted, now, this.#links.size > 0);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#goBackToDisk(error);

@@ -4,8 +4,9 @@
  * A device writes one chain, named by random bytes that are noted in its store before the first entry. It only ever goes
  * on with a chain that this very store began: after a lost disk the old chain comes back from the others, but the device
  * cannot know whether it came back whole, and going on from the wrong place would sign two entries under one number. So
- * it begins a new chain instead, and so it does when its own chain turns out to have branched (an old backup was
- * restored, or the key is used twice) or was written with a clock that was far ahead.
+ * it begins a new chain instead. So it does when the machine died before its last entries were synced (the store then
+ * forgets the chain's name), when its own chain turns out to have branched (an old
+ * backup was restored, or the key is used twice) and when it was written with a clock that was far ahead.
  */
 import { entryLimits, logLimits } from "../../protocol/limits.mesh.ts";
 import type { CoreRandom, EntryHash, MeshStore } from "./api.ts";
@@ -21,7 +22,11 @@ export interface Position {
   readonly parents: readonly EntryHash[];
 }
 
-const noteKey = "chain";
+/**
+ * The note that names the chain which the store began and holds whole, to the last entry that was ever signed. A store
+ * that may have lost entries that were appended `ahead` forgets it.
+ */
+export const chainNote = "chain";
 
 /** The chain this device writes. */
 export class OwnChain {
@@ -60,14 +65,14 @@ export class OwnChain {
     const clock = Math.max(now * 1000, ...[...heads, admission].map((node) => (node?.clock ?? 0) + 1));
     if (ahead && clock >= most) return undefined;
     const chain = toHex(this.#random.bytes(8));
-    this.#store.setNote(noteKey, chain);
+    this.#store.setNote(chainNote, chain);
     const parents = chooseParents(heads, admission);
     return { chain, sequence: 1, previous: undefined, clock, parents };
   }
 
   /** The last entry of the chain in use; undefined when there is none to go on with. */
   #last(graph: Graph): Node | undefined {
-    const chain = this.#store.note(noteKey);
+    const chain = this.#store.note(chainNote);
     const own = graph.authors.get(this.#key)?.segments.filter((segment) => segment.chain === chain) ?? [];
     const [only] = own;
     return own.length === 1 && only !== undefined ? lastOf(only) : undefined;

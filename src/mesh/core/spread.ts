@@ -118,6 +118,11 @@ export class Spread {
     return targets;
   }
 
+  /** The next {@link tick} tells peers something. */
+  get isDue(): boolean {
+    return this.#host.monotonic() >= Math.min(this.#linksAt, this.#receiptsAt, this.#newsAt);
+  }
+
   tick(): void {
     const now = this.#host.monotonic();
     const links = [...this.#host.links.values()];

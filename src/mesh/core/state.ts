@@ -2,6 +2,7 @@
  * One mesh's log with everything computed from it: graph, members, timelines. Made from the store at start, and made again
  * from it when the store refused a write, because then the graph is ahead of the disk.
  */
+import { logLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, MeshSecret, MeshStore, StoredEntry } from "./api.ts";
 import { FormatError } from "./bytes.ts";
 import type { Codec } from "./codec.ts";
@@ -38,6 +39,8 @@ export class MeshState {
   readonly membership: Membership;
   readonly timelines: Timelines;
   readonly #parts: StateParts;
+  /** When to settle the store, monotonic ms: at first what an earlier process may have left. */
+  #settleAt = Number.NEGATIVE_INFINITY;
 
   /** @throws StoreError when the store cannot be read or holds something that is no log of this mesh */
   constructor(parts: StateParts) {
@@ -67,20 +70,39 @@ export class MeshState {
   }
 
   /**
-   * Puts entries that are in the graph into the store, durably what is our own: its number must never be used again. What
-   * others wrote can be fetched again; it is synced before anybody is told that we have it.
+   * Puts entries that are in the graph into the store. What this device has just written goes ahead of the disk if
+   * somebody is there to get it: if the machine dies before it is synced, its number cannot be used again, because the
+   * store then forgets the chain. What others wrote can be fetched again; it is synced before anybody is told that we
+   * have it.
    * @throws StoreError when none of them is there
    */
-  save(accepted: readonly Accepted[], receivedAt: number): void {
+  save(accepted: readonly Accepted[], receivedAt: number, isLinked: boolean): void {
+    const { store, self } = this.#parts;
     const entries = accepted.map(({ entry }): StoredEntry => ({
       hash: entry.hash,
       bytes: entry.bytes,
       receivedAt,
     }));
-    this.#parts.store.append(
-      entries,
-      accepted.some(({ entry }) => entry.author === this.#parts.self),
-    );
+    const isOwn = accepted.some(({ entry }) => entry.author === self);
+    // One that others bring back may be of a chain that goes on.
+    const isWritten = isOwn && accepted.every(({ origin }) => origin === undefined);
+    if (isWritten && isLinked) store.append(entries, "ahead");
+    else store.append(entries, isOwn ? "synced" : "lax");
+  }
+
+  /** An own entry is on its way. `now`: monotonic ms. */
+  wrote(now: number): void {
+    this.#settleAt = now + logLimits.settleMs;
+  }
+
+  /** Syncs what came since the last tick, without keeping anybody waiting. @throws StoreError */
+  tick(now: number): void {
+    const { store } = this.#parts;
+    if (now >= this.#settleAt) {
+      this.#settleAt = Number.POSITIVE_INFINITY;
+      store.settle();
+    }
+    store.syncSoon();
   }
 
   /** To be called before peers are told what is here: receipts, digests, tips. @throws StoreError */

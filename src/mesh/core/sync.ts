@@ -97,6 +97,14 @@ export class Sync {
     return page !== 0 && this.#pull?.page === page && this.#pull.link === link;
   }
 
+  /** The next {@link tick} may tell peers what is here. */
+  get isDue(): boolean {
+    const now = this.#host.monotonic();
+    for (const { nextRoundAt, wasSpared, hasGap } of this.#host.links.values())
+      if (now >= nextRoundAt || wasSpared || hasGap) return true;
+    return false;
+  }
+
   /** Rounds and time-outs that are due. */
   tick(): void {
     const now = this.#host.monotonic();

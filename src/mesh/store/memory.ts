@@ -16,6 +16,10 @@ export class MemoryStore implements MeshStore {
 
   flush(): void {}
 
+  syncSoon(): void {}
+
+  settle(): void {}
+
   get(hash: EntryHash): StoredEntry | undefined {
     return this.#entries.get(hash);
   }

@@ -1,21 +1,31 @@
 /**
  * One mesh's log in one SQLite file.
  *
- * WAL with `synchronous=FULL`: when `append` returns, the entries survive `kill -9` and a power cut. That matters more
- * here than in a server, because what was written may be on other peers' disks a moment later: if our own last entry were
- * lost, its number would be used again, and everybody would see two different entries signed under it. Entries of others
- * can be fetched again, so they may be appended with `synchronous=NORMAL` and synced later, many at a time, before
- * anybody is told that they are here.
+ * When `append` returns, the entries are in the write-ahead log and survive `kill -9`. Whether they survive a power cut is
+ * a matter of `synchronous`, FULL or NORMAL, and of syncing the write-ahead log afterwards, which may be done by another
+ * thread while the entry is on its way. That matters more here than in a server, because what was written may be on other
+ * peers' disks a moment later: if our own last entry were lost and we did not know, its number would be used again, and
+ * everybody would see two different entries signed under it.
+ *
+ * So before the first entry goes ahead of the disk, a synced note says that from now on some may be missing, and in which
+ * run of the machine (machine-run.ts). It is deleted when all has been synced and nothing was written for a while. Who
+ * opens the file and finds the note of the same run has lost nothing; of another one, it forgets the chain's name, and the
+ * device begins a new chain. SQLite's write-ahead log is read up to the first frame that was not written whole, so a
+ * power cut takes commits from the end only: the note cannot be lost while entries after it are there, nor be seen deleted
+ * while entries before that are missing. Where the machine's run has no name, nothing goes ahead of the disk.
  *
  * The lock is exclusive for the life of the process, so two processes can never write one chain. The file has mode 0600:
  * it holds what members say to each other.
  */
 import { Database, SQLiteError } from "bun:sqlite";
-import { chmodSync, closeSync, fdatasyncSync, mkdirSync, openSync } from "node:fs";
+import { chmodSync, closeSync, fdatasync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
-import type { EntryHash, MeshStore, StoredEntry } from "../core/api.ts";
+import type { Durability, EntryHash, MeshStore, StoredEntry } from "../core/api.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
+import { chainNote } from "../core/own-chain.ts";
 import { StoreError } from "../core/store-error.ts";
+import { machineRun } from "./machine-run.ts";
+import { WalSync, type SyncFile } from "./wal-sync.ts";
 
 /** Marks the file as ours (`file` shows it) and names the layout below. */
 const applicationId = 0x7274_6d31; // "rtm1"
@@ -30,6 +40,18 @@ const schema = `
   ) STRICT;
   CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
+
+/** The note that entries went ahead of the disk; its value is the run of the machine in which they did. */
+const aheadNote = "ahead";
+
+/** What the store needs of the system; tests bring their own. */
+export interface StoreSystem {
+  /** See machine-run.ts. */
+  machineRun(path: string): string | undefined;
+  readonly sync: SyncFile;
+}
+
+const system: StoreSystem = { machineRun, sync: fdatasync };
 
 interface Row {
   readonly hash: Uint8Array;
@@ -47,17 +69,23 @@ export class SqliteStore implements MeshStore {
   readonly #noteGet;
   readonly #noteSet;
   readonly #noteDelete;
-  /** Something was appended and not synced. */
-  #isBehind = false;
+  readonly #appendAll: (entries: readonly StoredEntry[], run: string | undefined) => void;
+  readonly #wal: WalSync;
+  /** The present run of the machine. */
+  readonly #run: string | undefined;
+  /** The file says that entries went ahead of the disk. */
+  #isAhead = false;
   #isLax = false;
-  readonly #appendAll: (entries: readonly StoredEntry[]) => void;
+  #isClosed = false;
 
   /**
    * Opens the file, or makes it (and its folder) when it is not there.
    * @throws StoreError when it is in use, is another kind of file, is damaged, or is of a later version
    */
-  constructor(path: string) {
+  constructor(path: string, parts: Partial<StoreSystem> = {}) {
     this.#path = path;
+    const { machineRun: nameRun, sync } = { ...system, ...parts };
+    this.#wal = new WalSync(`${path}-wal`, sync, () => this.#distrust());
     try {
       this.#database = openFile(path);
       this.#insert = this.#database.query(
@@ -76,12 +104,28 @@ export class SqliteStore implements MeshStore {
         "INSERT INTO note VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
       );
       this.#noteDelete = this.#database.query("DELETE FROM note WHERE key = ?1");
+      this.#run = nameRun(path);
+      this.#lookBack();
     } catch (error) {
       throw this.#explain("open", error);
     }
-    this.#appendAll = this.#database.transaction((entries: readonly StoredEntry[]) => {
-      for (const { hash, receivedAt, bytes } of entries) this.#insert.run(fromHex(hash), receivedAt, bytes);
-    });
+    this.#appendAll = this.#database.transaction(
+      (entries: readonly StoredEntry[], run: string | undefined) => {
+        for (const { hash, receivedAt, bytes } of entries) this.#insert.run(fromHex(hash), receivedAt, bytes);
+        if (run !== undefined) this.#noteSet.run(aheadNote, run);
+      },
+    );
+  }
+
+  /** Finds out whether the last run may have lost entries that it had signed; then the chain must not go on. */
+  #lookBack(): void {
+    const run = this.#noteGet.get(aheadNote)?.value;
+    this.#isAhead = run !== undefined && run === this.#run;
+    if (run === undefined || this.#isAhead) return;
+    this.#database.transaction(() => {
+      this.#noteDelete.run(chainNote);
+      this.#noteDelete.run(aheadNote);
+    })();
   }
 
   *entries(): Iterable<StoredEntry> {
@@ -92,38 +136,55 @@ export class SqliteStore implements MeshStore {
     }
   }
 
-  append(entries: readonly StoredEntry[], isDurable = true): void {
-    try {
-      this.#sync(isDurable);
-      if (!isDurable) this.#isBehind = true;
-      this.#appendAll(entries);
-    } catch (error) {
-      throw this.#explain("write", error);
-    }
+  append(entries: readonly StoredEntry[], durability: Durability = "synced"): void {
+    const goesAhead = durability === "ahead" && this.#run !== undefined;
+    if (goesAhead && !this.#isAhead) {
+      this.#commit(true, () => this.#appendAll(entries, this.#run));
+      this.#isAhead = true;
+    } else this.#commit(!goesAhead && durability !== "lax", () => this.#appendAll(entries, undefined));
   }
 
   flush(): void {
-    if (!this.#isBehind) return;
-    // Not tried again: after a failure a second sync may succeed without having written anything.
-    this.#isBehind = false;
     try {
-      // What is no longer in the WAL was synced when it was moved from there.
-      const wal = openSync(`${this.#path}-wal`, "r+");
-      try {
-        fdatasyncSync(wal);
-      } finally {
-        closeSync(wal);
-      }
+      this.#wal.now();
     } catch (error) {
-      throw this.#explain("write", error);
+      throw this.#explain("sync", error);
     }
   }
 
-  /** Whether the next commit is synced before it returns. */
-  #sync(isDurable: boolean): void {
-    if (isDurable !== this.#isLax) return;
-    this.#database.run(`PRAGMA synchronous = ${isDurable ? "FULL" : "NORMAL"}`);
-    this.#isLax = !isDurable;
+  syncSoon(): void {
+    this.#wal.soon();
+  }
+
+  settle(): void {
+    if (!this.#isAhead) return;
+    this.#commit(false, () => this.#noteDelete.run(aheadNote));
+    this.#isAhead = false;
+    this.#wal.soon();
+  }
+
+  /** Writes in one commit, which is synced before it returns or not. */
+  #commit(isSynced: boolean, write: () => void): void {
+    if (this.#wal.failure !== undefined) throw this.#explain("sync", this.#wal.failure);
+    try {
+      if (isSynced === this.#isLax) {
+        this.#database.run(`PRAGMA synchronous = ${isSynced ? "FULL" : "NORMAL"}`);
+        this.#isLax = !isSynced;
+      }
+      write();
+    } catch (error) {
+      throw this.#explain("write", error);
+    }
+    this.#wal.committed(isSynced);
+  }
+
+  /** A sync has failed: the next opening must not take what the system remembers of the file for the file. */
+  #distrust(): void {
+    try {
+      this.#noteSet.run(aheadNote, "a sync failed");
+    } catch {
+      // The disk takes nothing any more.
+    }
   }
 
   get(hash: EntryHash): StoredEntry | undefined {
@@ -144,20 +205,25 @@ export class SqliteStore implements MeshStore {
   }
 
   setNote(key: string, value: string | undefined): void {
-    try {
-      this.#sync(true);
+    this.#commit(true, () => {
       if (value === undefined) this.#noteDelete.run(key);
       else this.#noteSet.run(key, value);
-    } catch (error) {
-      throw this.#explain("write", error);
-    }
+    });
   }
 
   close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    try {
+      if (this.#isAhead) this.setNote(aheadNote, undefined);
+    } catch {
+      // The next opening finds the note, and plays safe.
+    }
+    this.#wal.close();
     this.#database.close();
   }
 
-  #explain(what: "open" | "read" | "write", error: unknown): unknown {
+  #explain(what: "open" | "read" | "write" | "sync", error: unknown): unknown {
     if (error instanceof StoreError || !(error instanceof Error)) return error;
     return new StoreError(`cannot ${what} the log ${this.#path}: ${advice(error)}`);
   }

@@ -14,7 +14,7 @@ import { seededRandom, type Random } from "../../../src/protocol/clock.ts";
 import { NumberSet } from "./number-set.ts";
 import { bytesFrom, simulatedSigner, simulatedVerify } from "./crypto.ts";
 import { Pipe, Timeline, type End } from "./network.ts";
-import { SimDisk, SimPeer, type CoreClass } from "./peer.ts";
+import { SimPeer, type CoreClass, type SimDisk } from "./peer.ts";
 import { SharedCodec } from "./shared-codec.ts";
 
 /** How large a run is. */
@@ -39,6 +39,7 @@ export interface WorldReport {
   readonly bytes: number;
   readonly restarts: number;
   readonly diskLosses: number;
+  readonly powerCuts: number;
   readonly oldDisks: number;
   readonly partitions: number;
   readonly cuts: number;
@@ -83,6 +84,7 @@ export class World {
     bytes: 0,
     restarts: 0,
     diskLosses: 0,
+    powerCuts: 0,
     oldDisks: 0,
     partitions: 0,
     cuts: 0,
@@ -282,8 +284,8 @@ export class World {
     if (chance < 0.3) this.#partition();
     else if (chance < 0.6) this.#cutSome();
     else if (chance < 0.7) this.#restart(peer, undefined);
-    else if (chance < 0.8) this.#restart(peer, peer.store.afterPowerCut());
-    else if (chance < 0.88) this.#restart(peer, new SimDisk());
+    else if (chance < 0.8) this.#cutPower(peer);
+    else if (chance < 0.88) this.#restart(peer, peer.newDisk());
     else if (chance < 0.94) this.#oldDisks.set(peer, peer.store.copy());
     else if (this.#oldDisks.size > 0) this.#restoreOne();
   }
@@ -304,6 +306,17 @@ export class World {
       this.#counts.cuts += 1;
       this.#cut(peer, this.#pick([...peer.pipes.keys()]));
     }
+  }
+
+  /** The power fails, half of the time right after a message was sent, and so before it was synced. */
+  #cutPower(peer: SimPeer): void {
+    if (this.#random() < 0.5)
+      this.#note(peer.core.publish({ kind: "chat", room: "lobby", text: "last words" }));
+    this.#time.after(this.#random() < 0.5 ? 0 : this.#random() * 30, () => {
+      if (peer.isRemoved) return;
+      this.#counts.powerCuts += 1;
+      this.#restart(peer, peer.store.afterPowerCut(this.#random()));
+    });
   }
 
   #restoreOne(): void {
