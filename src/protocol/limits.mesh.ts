@@ -48,6 +48,14 @@ export const logLimits = {
   tipsMost: 2_048,
 } as const;
 
+/** A log on disk. */
+export const storeLimits = {
+  /** The tail that is moved into the log every tick: some hundred messages. */
+  tailBytes: 128 * KiB,
+  /** An append that goes to the tail; larger ones are pages, of which the log takes a whole one as cheaply. */
+  tailAppendBytes: 32 * KiB,
+} as const;
+
 /** Who belongs to a mesh. */
 export const membershipLimits = {
   /** Active members. A full mesh of 50 is 1,225 links; beyond that people want a server. */

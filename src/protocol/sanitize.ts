@@ -55,5 +55,6 @@ export function sanitizeLine(text: string): string {
  * control characters but tab are dropped, so that a server accepts what is left. May return an empty string.
  */
 export function cleanOutgoing(text: string): string {
+  if (PRINTABLE.test(text)) return text;
   return Bun.stripANSI(text.toWellFormed()).replaceAll(LINE_BREAK, "\n").replaceAll(CONTROL, "");
 }

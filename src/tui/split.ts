@@ -23,6 +23,8 @@ function longestPrefix(text: string, bytes: number): number {
  * else between graphemes. The pieces, in order, are the text, less the white space at the cuts.
  */
 export function splitText(text: string, bytes: number = clientLimits.textBytes): string[] {
+  // UTF-8 takes at most three bytes a UTF-16 unit, so short texts need no measuring.
+  if (text !== "" && text.length * 3 <= bytes) return [text];
   const pieces: string[] = [];
   let rest = text;
   while (rest !== "") {

@@ -529,8 +529,9 @@ describe("a store that fails", () => {
     isFull = false;
     isBroken = false;
     cannotSync = false;
-    override flush(): void {
+    override flush(): boolean {
       if (this.cannotSync) throw new StoreError("the disk does not sync");
+      return super.flush();
     }
     override append(entries: Parameters<MemoryStore["append"]>[0]): void {
       if (this.isFull) throw new StoreError("the disk is full");

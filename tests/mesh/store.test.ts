@@ -5,6 +5,8 @@ import { hash } from "node:crypto";
 import {
   chmodSync,
   copyFileSync,
+  existsSync,
+  readFileSync,
   mkdirSync,
   mkdtempSync,
   rmSync,
@@ -17,9 +19,10 @@ import { dirname, join } from "node:path";
 import type { MeshStore, StoredEntry } from "../../src/mesh/core/api.ts";
 import { chainNote } from "../../src/mesh/core/own-chain.ts";
 import { StoreError } from "../../src/mesh/core/store-error.ts";
+import { readTail, Tail } from "../../src/mesh/store/tail.ts";
 import { machineRun } from "../../src/mesh/store/machine-run.ts";
 import { MemoryStore } from "../../src/mesh/store/memory.ts";
-import { SqliteStore, type StoreSystem } from "../../src/mesh/store/sqlite.ts";
+import { SqliteStore, tailSuffix, type StoreSystem } from "../../src/mesh/store/sqlite.ts";
 
 let folder: string;
 const opened: MeshStore[] = [];
@@ -213,6 +216,31 @@ describe("a store in a file", () => {
     expect(texts(again)).toEqual(["entry 0", "entry 1"]);
   });
 
+  test("promises nothing while what it took cannot be moved into the log, and takes no more", () => {
+    const store = sqlite({ machineRun: () => "first" });
+    store.append([{ ...entry(1), receivedAt: 1.5 }], "lax");
+    store.syncSoon();
+    expect(store.flush()).toBe(false);
+    expect(() => store.append([entry(2)], "lax")).toThrow(StoreError);
+    expect(texts(store)).toEqual(["entry 1"]);
+    expect(store.get(entry(1).hash)).toBeDefined();
+  });
+
+  test("moves a page, and what no longer fits beside the log, into the log", () => {
+    const store = sqlite({ machineRun: () => "first" });
+    const large = (i: number): StoredEntry => ({ ...entry(i), bytes: new Uint8Array(15_000).fill(i) });
+    store.append(
+      Array.from({ length: 20 }, (_, i) => large(i)),
+      "lax",
+    );
+    for (let i = 20; i < 60; i += 1) store.append([large(i)], "lax");
+    const bytes = [...store.entries()].map((stored) => stored.bytes[0]);
+    expect(bytes).toEqual(Array.from({ length: 60 }, (_, i) => i));
+    store.close();
+    expect(existsSync(`${file()}${tailSuffix}`)).toBe(false);
+    expect([...sqlite().entries()]).toHaveLength(60);
+  });
+
   describe("when entries went ahead of the disk", () => {
     const cut = (): string => join(folder, "cut", "mesh.db");
 
@@ -221,6 +249,8 @@ describe("a store in a file", () => {
       mkdirSync(dirname(cut()), { recursive: true });
       copyFileSync(file(), cut());
       copyFileSync(`${file()}-wal`, `${cut()}-wal`);
+      if (existsSync(`${file()}${tailSuffix}`))
+        copyFileSync(`${file()}${tailSuffix}`, `${cut()}${tailSuffix}`);
       truncateSync(`${cut()}-wal`, statSync(`${file()}-wal`).size - lost);
     }
 
@@ -320,6 +350,61 @@ describe("a store in a file", () => {
     expect(found.length).toBeGreaterThanOrEqual(promised * 3);
     expect(found.length % 3).toBe(0);
     expect(found).toEqual(entries(0, found.length).map(({ bytes }) => Buffer.from(bytes).toString()));
+  });
+});
+
+describe("a tail", () => {
+  const path = (): string => join(folder, "tail");
+  const tag = "0123456789abcdef";
+
+  function written(): Buffer {
+    const tail = new Tail(path(), tag);
+    expect(tail.append(entries(0, 2))).toBe(true);
+    expect(tail.append([])).toBe(true);
+    expect(tail.append(entries(2, 3))).toBe(true);
+    tail.close(false);
+    return readFileSync(path());
+  }
+
+  test("gives back what was appended, but not to another log", () => {
+    written();
+    expect(readTail(path(), tag)).toEqual(entries(0, 3));
+    expect(readTail(path(), "fedcba9876543210")).toEqual([]);
+    expect(readTail(join(folder, "none"), tag)).toEqual([]);
+  });
+
+  test("gives back whole appends only, wherever it was cut or spoiled", () => {
+    const whole = written();
+    const counts = new Set<number>();
+    for (let at = 0; at < 400; at += 1) {
+      for (const spoiled of [whole.subarray(0, at), Buffer.from(whole).fill(whole[at]! ^ 1, at, at + 1)]) {
+        writeFileSync(path(), spoiled);
+        const found = readTail(path(), tag);
+        expect(found).toEqual(entries(0, found.length));
+        counts.add(found.length);
+      }
+    }
+    expect([...counts].sort()).toEqual([0, 2, 3]);
+  });
+
+  test("is written over once it was moved", () => {
+    const tail = new Tail(path(), tag);
+    tail.append(entries(0, 3));
+    tail.clear();
+    tail.append(entries(3, 4));
+    // What is behind belongs to what was moved.
+    expect(readTail(path(), tag)[0]).toEqual(entry(3));
+    tail.close(true);
+    expect(readTail(path(), tag)).toEqual([]);
+  });
+
+  test("takes what there is room for", () => {
+    const tail = new Tail(path(), tag);
+    const large = { ...entry(0), bytes: new Uint8Array(60_000) };
+    expect([1, 2, 3].map(() => tail.append([large]))).toEqual([true, true, false]);
+    tail.clear();
+    expect(tail.append([large])).toBe(true);
+    tail.close(true);
   });
 });
 

@@ -82,9 +82,13 @@ export interface MeshStore {
    * @throws StoreError when nothing was stored (disk full, file damaged), or a sync has failed before
    */
   append(entries: readonly StoredEntry[], durability?: Durability): void;
-  /** Makes all that was appended survive the death of the machine. Costs nothing when it does. @throws StoreError */
-  flush(): void;
-  /** Begins what `flush` does and waits for nothing; when it fails, the next call that writes or flushes throws. */
+  /**
+   * Makes all that was appended survive the death of the machine. Costs nothing when it does.
+   * @returns false when that is not possible now (disk full); it may be later, and `append` says why not
+   * @throws StoreError when it never will be
+   */
+  flush(): boolean;
+  /** Begins what `flush` does and waits for no sync; when one fails, the next call that writes or flushes throws. */
   syncSoon(): void;
   /**
    * Nothing will be appended `ahead` for a while: once this is synced, a machine that dies costs nothing any more. Waits

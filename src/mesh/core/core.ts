@@ -313,8 +313,9 @@ export class MeshCore implements api.MeshCoreApi {
       this.#goBackToDisk(error);
       return false;
     }
-    const noticed = this.#state.note(accepted, now);
+    // Others first: they have the longer way.
     this.#spread.push(accepted, isPage);
+    const noticed = this.#state.note(accepted, now);
     for (const { fork, node } of accepted) {
       const { author } = node.segment;
       if (fork) this.#options.listener.forked(author.peerId, author.key === this.#key);
@@ -353,17 +354,17 @@ export class MeshCore implements api.MeshCoreApi {
   }
 
   /**
-   * Before peers are told what is here. False when the store cannot promise it: then they are told nothing any more,
-   * because after a failed sync nobody knows what is on the disk.
+   * Before peers are told what is here. False when the store cannot promise it; when it never will, because after a
+   * failed sync nobody knows what is on the disk, they are told nothing any more.
    */
   #flush(): boolean {
     try {
-      if (!this.#isBroken) this.#state.flush();
+      return !this.#isBroken && this.#state.flush();
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
       this.#giveUp(error);
+      return false;
     }
-    return !this.#isBroken;
   }
 
   #giveUp(error: StoreError): void {

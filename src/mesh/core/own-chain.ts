@@ -33,11 +33,14 @@ export class OwnChain {
   readonly #key: string;
   readonly #store: MeshStore;
   readonly #random: CoreRandom;
+  /** The chain in use, as noted; undefined when there is none. */
+  #chain: string | undefined;
 
   constructor(key: string, store: MeshStore, random: CoreRandom) {
     this.#key = key;
     this.#store = store;
     this.#random = random;
+    this.#chain = store.note(chainNote);
   }
 
   /**
@@ -66,13 +69,14 @@ export class OwnChain {
     if (ahead && clock >= most) return undefined;
     const chain = toHex(this.#random.bytes(8));
     this.#store.setNote(chainNote, chain);
+    this.#chain = chain;
     const parents = chooseParents(heads, admission);
     return { chain, sequence: 1, previous: undefined, clock, parents };
   }
 
   /** The last entry of the chain in use; undefined when there is none to go on with. */
   #last(graph: Graph): Node | undefined {
-    const chain = this.#store.note(chainNote);
+    const chain = this.#chain;
     const own = graph.authors.get(this.#key)?.segments.filter((segment) => segment.chain === chain) ?? [];
     const [only] = own;
     return own.length === 1 && only !== undefined ? lastOf(only) : undefined;

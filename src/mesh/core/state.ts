@@ -105,9 +105,9 @@ export class MeshState {
     store.syncSoon();
   }
 
-  /** To be called before peers are told what is here: receipts, digests, tips. @throws StoreError */
-  flush(): void {
-    this.#parts.store.flush();
+  /** To be called before peers are told what is here: receipts, digests, tips. See api.ts. @throws StoreError */
+  flush(): boolean {
+    return this.#parts.store.flush();
   }
 
   /** Takes note of entries that are in the graph and on the disk. */

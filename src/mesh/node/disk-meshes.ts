@@ -7,7 +7,7 @@ import { MeshCore } from "../core/core.ts";
 import { newMesh } from "../core/mesh-id.ts";
 import { createSealer } from "../core/seal.ts";
 import { verifyEd25519 } from "../core/verify.ts";
-import { SqliteStore } from "../store/sqlite.ts";
+import { SqliteStore, tailSuffix } from "../store/sqlite.ts";
 import type { PeerHome } from "./home.ts";
 import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
 
@@ -52,7 +52,7 @@ export class DiskMeshes implements MeshOpener {
 
   discard(meshId: Uint8Array): void {
     const path = this.#options.home.storePath(meshId);
-    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${path}${suffix}`, { force: true });
+    for (const suffix of ["", "-wal", "-shm", tailSuffix]) rmSync(`${path}${suffix}`, { force: true });
   }
 }
 

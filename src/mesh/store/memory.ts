@@ -14,7 +14,9 @@ export class MemoryStore implements MeshStore {
     for (const entry of entries) if (!this.#entries.has(entry.hash)) this.#entries.set(entry.hash, entry);
   }
 
-  flush(): void {}
+  flush(): boolean {
+    return true;
+  }
 
   syncSoon(): void {}
 

@@ -14,17 +14,23 @@
  * power cut takes commits from the end only: the note cannot be lost while entries after it are there, nor be seen deleted
  * while entries before that are missing. Where the machine's run has no name, nothing goes ahead of the disk.
  *
+ * What need not be synced at once waits in a file beside (tail.ts) to be moved here with others, at the latest by the next
+ * `syncSoon`. Whatever is synced, moves the tail first.
+ *
  * The lock is exclusive for the life of the process, so two processes can never write one chain. The file has mode 0600:
  * it holds what members say to each other.
  */
 import { Database, SQLiteError } from "bun:sqlite";
+import { hash as digest, randomBytes } from "node:crypto";
 import { chmodSync, closeSync, fdatasync, mkdirSync, openSync } from "node:fs";
 import { dirname } from "node:path";
+import { storeLimits } from "../../protocol/limits.mesh.ts";
 import type { Durability, EntryHash, MeshStore, StoredEntry } from "../core/api.ts";
 import { fromHex, toHex } from "../core/bytes.ts";
 import { chainNote } from "../core/own-chain.ts";
 import { StoreError } from "../core/store-error.ts";
 import { machineRun } from "./machine-run.ts";
+import { readTail, Tail } from "./tail.ts";
 import { WalSync, type SyncFile } from "./wal-sync.ts";
 
 /** Marks the file as ours (`file` shows it) and names the layout below. */
@@ -43,6 +49,11 @@ const schema = `
 
 /** The note that entries went ahead of the disk; its value is the run of the machine in which they did. */
 const aheadNote = "ahead";
+
+/** The tag of the tail that belongs to this log, and the run of the machine in which it was begun. */
+const tailNote = "tail";
+/** What the tail's path has more than the log's. */
+export const tailSuffix = "-tail";
 
 /** What the store needs of the system; tests bring their own. */
 export interface StoreSystem {
@@ -69,8 +80,14 @@ export class SqliteStore implements MeshStore {
   readonly #noteGet;
   readonly #noteSet;
   readonly #noteDelete;
-  readonly #appendAll: (entries: readonly StoredEntry[], run: string | undefined) => void;
+  readonly #appendAll: (entries: Iterable<StoredEntry>, run: string | undefined) => void;
   readonly #wal: WalSync;
+  /** Undefined where nobody could tell after a crash whether it is whole. */
+  readonly #tail: Tail | undefined;
+  /** What is in the tail, by hash, in order. */
+  readonly #inTail = new Map<EntryHash, StoredEntry>();
+  /** What is in the tail could not be moved: the disk is full. */
+  #isStuck = false;
   /** The present run of the machine. */
   readonly #run: string | undefined;
   /** The file says that entries went ahead of the disk. */
@@ -104,17 +121,30 @@ export class SqliteStore implements MeshStore {
         "INSERT INTO note VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2",
       );
       this.#noteDelete = this.#database.query("DELETE FROM note WHERE key = ?1");
+      this.#appendAll = this.#database.transaction(
+        (entries: Iterable<StoredEntry>, run: string | undefined) => {
+          for (const { hash, receivedAt, bytes } of entries)
+            this.#insert.run(fromHex(hash), receivedAt, bytes);
+          if (run !== undefined) this.#noteSet.run(aheadNote, run);
+        },
+      );
       this.#run = nameRun(path);
       this.#lookBack();
+      this.#tail = this.#beginTail(`${path}${tailSuffix}`);
     } catch (error) {
       throw this.#explain("open", error);
     }
-    this.#appendAll = this.#database.transaction(
-      (entries: readonly StoredEntry[], run: string | undefined) => {
-        for (const { hash, receivedAt, bytes } of entries) this.#insert.run(fromHex(hash), receivedAt, bytes);
-        if (run !== undefined) this.#noteSet.run(aheadNote, run);
-      },
-    );
+  }
+
+  /** Takes in what an earlier process of the same run of the machine left in the tail, and begins another one. */
+  #beginTail(path: string): Tail | undefined {
+    if (this.#run === undefined) return undefined;
+    const run = digest("sha256", this.#run, "hex");
+    const [tag, runOfTail] = this.#noteGet.get(tailNote)?.value.split(" ", 2) ?? [];
+    if (tag !== undefined && runOfTail === run) this.#appendAll(readTail(path, tag), undefined);
+    const next = randomBytes(8).toString("hex");
+    this.#noteSet.run(tailNote, `${next} ${run}`);
+    return new Tail(path, next);
   }
 
   /** Finds out whether the last run may have lost entries that it had signed; then the chain must not go on. */
@@ -131,6 +161,7 @@ export class SqliteStore implements MeshStore {
   *entries(): Iterable<StoredEntry> {
     try {
       for (const row of this.#all.iterate()) yield storedOf(row);
+      for (const entry of this.#inTail.values()) if (this.#selectOne(entry.hash) === undefined) yield entry;
     } catch (error) {
       throw this.#explain("read", error);
     }
@@ -138,26 +169,65 @@ export class SqliteStore implements MeshStore {
 
   append(entries: readonly StoredEntry[], durability: Durability = "synced"): void {
     const goesAhead = durability === "ahead" && this.#run !== undefined;
-    if (goesAhead && !this.#isAhead) {
-      this.#commit(true, () => this.#appendAll(entries, this.#run));
-      this.#isAhead = true;
-    } else this.#commit(!goesAhead && durability !== "lax", () => this.#appendAll(entries, undefined));
+    if (durability === "lax" || (goesAhead && this.#isAhead)) {
+      if (!this.#appendToTail(entries)) this.#append(entries, false, undefined);
+      return;
+    }
+    this.#append(entries, true, goesAhead ? this.#run : undefined);
+    this.#isAhead ||= goesAhead;
   }
 
-  flush(): void {
+  flush(): boolean {
+    if (!this.#moveTail()) return false;
     try {
       this.#wal.now();
+      return true;
     } catch (error) {
       throw this.#explain("sync", error);
     }
   }
 
   syncSoon(): void {
-    this.#wal.soon();
+    if (this.#wal.failure === undefined && this.#moveTail()) this.#wal.soon();
+  }
+
+  /** False when they have to go into the log itself. */
+  #appendToTail(entries: readonly StoredEntry[]): boolean {
+    if (this.#tail === undefined || this.#isStuck || this.#wal.failure !== undefined) return false;
+    try {
+      let bytes = 0;
+      for (const entry of entries) bytes += entry.bytes.length;
+      if (bytes > storeLimits.tailAppendBytes || !this.#tail.append(entries)) return false;
+    } catch {
+      return false; // The log itself will say what is wrong.
+    }
+    for (const entry of entries) if (!this.#inTail.has(entry.hash)) this.#inTail.set(entry.hash, entry);
+    return true;
+  }
+
+  /** Puts the tail and these into the log. @param run that of the note, when it is to be set */
+  #append(entries: readonly StoredEntry[], isSynced: boolean, run: string | undefined): void {
+    this.#commit(isSynced, () => this.#appendAll([...this.#inTail.values(), ...entries], run));
+    this.#inTail.clear();
+    this.#tail?.clear();
+    this.#isStuck = false;
+  }
+
+  /** Puts the tail into the log; false when that is not possible now. */
+  #moveTail(): boolean {
+    if (this.#inTail.size === 0) return true;
+    try {
+      this.#append([], false, undefined);
+      return true;
+    } catch (error) {
+      if (this.#wal.failure !== undefined || !(error instanceof StoreError)) throw error;
+      this.#isStuck = true;
+      return false;
+    }
   }
 
   settle(): void {
-    if (!this.#isAhead) return;
+    if (!this.#isAhead || !this.#moveTail()) return;
     this.#commit(false, () => this.#noteDelete.run(aheadNote));
     this.#isAhead = false;
     this.#wal.soon();
@@ -189,11 +259,15 @@ export class SqliteStore implements MeshStore {
 
   get(hash: EntryHash): StoredEntry | undefined {
     try {
-      const row = this.#select.get(fromHex(hash));
-      return row === null ? undefined : storedOf(row);
+      return this.#selectOne(hash) ?? this.#inTail.get(hash);
     } catch (error) {
       throw this.#explain("read", error);
     }
+  }
+
+  #selectOne(hash: EntryHash): StoredEntry | undefined {
+    const row = this.#select.get(fromHex(hash));
+    return row === null ? undefined : storedOf(row);
   }
 
   note(key: string): string | undefined {
@@ -214,11 +288,14 @@ export class SqliteStore implements MeshStore {
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    let isMoved = false;
     try {
-      if (this.#isAhead) this.setNote(aheadNote, undefined);
+      isMoved = this.#moveTail();
+      if (isMoved && this.#isAhead) this.setNote(aheadNote, undefined);
     } catch {
       // The next opening finds the note, and plays safe.
     }
+    this.#tail?.close(isMoved);
     this.#wal.close();
     this.#database.close();
   }

@@ -103,7 +103,7 @@ async function runLines({
 }
 
 async function runInPipe({ backend, config, environment, words, stopped }: ScreenParts): Promise<void> {
-  const { stdin, stdout, stderr } = process;
+  const { stdout, stderr } = process;
   const format = new LineFormat(words, paintFor(coloursOf(environment)));
   const reader = new BoundedLines(stdout, pipeLimits.stdoutBytes);
   const result = await runPipe({
@@ -114,7 +114,8 @@ async function runInPipe({ backend, config, environment, words, stopped }: Scree
     history: config.json || config.follow ? clientLimits.historyDefault : 0,
     json: config.json,
     follow: config.follow,
-    input: stdin,
+    // A stream of Bun's own brings a line sooner than `process.stdin` does (scripts/benchmarks/NOTES.md).
+    input: Bun.stdin.stream(),
     print: (line) => reader.write(line),
     warn: (line) => stderr.write(`${sanitizeLine(line)}\n`),
     format: (event) => eventLines(event, format, backend.nick, config.room),

@@ -52,8 +52,9 @@ export class SimDisk extends MemoryStore {
     if (begins || durability === "synced") this.flush();
   }
 
-  override flush(): void {
+  override flush(): boolean {
     this.#synced = this.#written.length;
+    return true;
   }
 
   override syncSoon(): void {
