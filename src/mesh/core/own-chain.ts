@@ -45,12 +45,12 @@ export class OwnChain {
 
   /**
    * The position of the next entry; for a new chain its name is stored first.
-   * @param admission the entry that made this device a member; undefined only for the mesh's first entry
+   * @param admissionOf tells the entry that made this device a member; undefined only for the mesh's first entry
    * @param now wall clock, ms
    * @returns undefined when the admission itself lies too far ahead of the clock
    * @throws StoreError when a new chain's name cannot be stored
    */
-  next(graph: Graph, admission: Node | undefined, now: number): Position | undefined {
+  next(graph: Graph, admissionOf: () => Node | undefined, now: number): Position | undefined {
     const previous = this.#last(graph);
     const most = (now + logLimits.clockAheadMs) * 1000;
     const ahead = graph.clock >= most && !othersAreAhead(graph, this.#key, most);
@@ -64,6 +64,7 @@ export class OwnChain {
         parents: chooseParents(heads, undefined),
       };
     }
+    const admission = admissionOf();
     const heads = ahead ? lastBefore(graph, most) : [...graph.heads];
     const clock = Math.max(now * 1000, ...[...heads, admission].map((node) => (node?.clock ?? 0) + 1));
     if (ahead && clock >= most) return undefined;

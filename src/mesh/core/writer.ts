@@ -184,7 +184,7 @@ export class Writer {
     try {
       const { own, meshId, signer } = this.#parts;
       const body = makeBody();
-      const admission = kind === "found" ? undefined : membership.admissionOf(this.#self);
+      const admission = () => (kind === "found" ? undefined : membership.admissionOf(this.#self));
       const position = own.next(log.graph, admission, this.#parts.now());
       if (position === undefined)
         return refusal("clock-ahead", "the mesh's log is far ahead of this device's clock; set the clock");

@@ -48,10 +48,15 @@ export type NodeEvent =
   | { readonly type: "transfer"; readonly transfer: TransferView }
   | { readonly type: "store-failed"; readonly message: string };
 
+/** After these, members are called and reached as before. */
+const unlikeMembers: ReadonlySet<NodeEvent["type"]> = new Set(["inserted", "topic", "holdings", "transfer"]);
+
 /** Hands events on after the call that caused them, so that whoever hears them may ask the core about them. */
 export class EventQueue {
   readonly #hear: (event: NodeEvent) => void;
   readonly #events: NodeEvent[] = [];
+  /** Counts what may have changed how members are called or reached, as it happens: before anybody hears of it. */
+  memberChanges = 0;
 
   constructor(hear: (event: NodeEvent) => void) {
     this.#hear = hear;
@@ -59,6 +64,7 @@ export class EventQueue {
 
   push(event: NodeEvent): void {
     this.#events.push(event);
+    if (!unlikeMembers.has(event.type)) this.memberChanges += 1;
     if (this.#events.length > 1) return;
     queueMicrotask(() => {
       for (const next of this.#events.splice(0)) this.#hear(next);

@@ -237,6 +237,11 @@ export class MeshNode implements LinkOwner {
     });
   }
 
+  /** As long as it is the same, so is what {@link peers} says of names, presence and trust. */
+  get memberChanges(): number {
+    return this.#events.memberChanges;
+  }
+
   /** Why somebody is not there: all that was tried and seen. Without a peer: everything. */
   why(peerId?: PeerId): Why {
     const about = (id: PeerId | undefined): boolean => peerId === undefined || id === peerId;

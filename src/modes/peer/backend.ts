@@ -212,7 +212,6 @@ export class MeshBackend implements ChatBackend, ChatSession {
 
   /** Something happened at the node. */
   hear(event: NodeEvent): void {
-    if (!unlikeMembers.has(event.type)) this.#rooms.forget();
     for (const object of eventObjects(event, this.#look))
       this.#emit({ kind: "unknown", object: { ...object } });
     switch (event.type) {
@@ -384,9 +383,6 @@ export class MeshBackend implements ChatBackend, ChatSession {
     }
   }
 }
-
-/** After these, members are called and reached as before. */
-const unlikeMembers: ReadonlySet<NodeEvent["type"]> = new Set(["inserted", "topic", "holdings", "transfer"]);
 
 /** What a person should not overlook. */
 function isWarning(event: NodeEvent): boolean {

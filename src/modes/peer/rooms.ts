@@ -60,6 +60,8 @@ export class MeshRooms {
   readonly #conversations = new Map<PeerId, number>();
   #peers: Map<string, PeerView> | undefined;
   #present: Map<string, string> | undefined;
+  /** Of the node, when these were made. */
+  #changes = 0;
 
   /** What we are called until the log says. */
   readonly #ownNick: string;
@@ -82,8 +84,9 @@ export class MeshRooms {
     return Buffer.from(this.#node.core.meshId).toString("base64url");
   }
 
-  /** A member as last looked up; see {@link forget}. */
+  /** A member, as called and reached now. */
   peer(peerId: PeerId): PeerView | undefined {
+    this.#forgetIfChanged();
     this.#peers ??= new Map(this.#node.peers().map((peer) => [peer.peerId, peer]));
     return this.#peers.get(peerId);
   }
@@ -97,6 +100,7 @@ export class MeshRooms {
 
   /** Names of those who are here, by their keys. */
   get present(): ReadonlyMap<string, string> {
+    this.#forgetIfChanged();
     this.#present ??= new Map(
       this.#node
         .peers()
@@ -107,8 +111,10 @@ export class MeshRooms {
     return this.#present;
   }
 
-  /** Something about the members may have changed. */
-  forget(): void {
+  /** Describing fifty members for every line that is shown costs more than the line. */
+  #forgetIfChanged(): void {
+    if (this.#changes === this.#node.memberChanges) return;
+    this.#changes = this.#node.memberChanges;
     this.#peers = undefined;
     this.#present = undefined;
   }

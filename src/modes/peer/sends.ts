@@ -38,6 +38,8 @@ export class MeshSends {
   readonly #options: SendsOptions;
   readonly #own = new Map<string, Own>();
   readonly #ids = new Map<EntryHash, string>();
+  /** Messages without an outcome. */
+  #pending = 0;
 
   constructor(options: SendsOptions) {
     this.#options = options;
@@ -46,9 +48,7 @@ export class MeshSends {
 
   /** Messages without an outcome. */
   get pending(): number {
-    let count = 0;
-    for (const { isTold } of this.#own.values()) if (!isTold) count += 1;
-    return count;
+    return this.#pending;
   }
 
   /** The id under which this side wrote an entry. */
@@ -60,7 +60,10 @@ export class MeshSends {
   taken(id: string, room: string, text: string): (hash: EntryHash) => void {
     const writtenAt = this.#options.clock.monotonic();
     const own: Own = { id, room, text, writtenAt, hash: undefined, held: 1, isTold: false };
+    // The same id again takes the place of what was written under it.
+    this.dropped(id);
     this.#own.set(id, own);
+    this.#pending += 1;
     return (hash) => {
       own.hash = hash;
       own.held = 1;
@@ -70,6 +73,8 @@ export class MeshSends {
 
   /** It was refused after all. */
   dropped(id: string): void {
+    const own = this.#own.get(id);
+    if (own !== undefined && !own.isTold) this.#pending -= 1;
     this.#own.delete(id);
   }
 
@@ -96,6 +101,7 @@ export class MeshSends {
 
   #tell(own: Own, at: number): void {
     own.isTold = true;
+    this.#pending -= 1;
     const { id, room } = own;
     this.#options.emit({ kind: "sent", outcome: { ok: true, id, room, seq: 0, at, duplicate: false } });
     this.#options.emit({ kind: "writable" });
@@ -106,6 +112,7 @@ export class MeshSends {
     for (const own of this.#own.values()) {
       if (own.isTold || now - own.writtenAt < peerConsoleLimits.heldMs) continue;
       own.isTold = true;
+      this.#pending -= 1;
       const { id, room, text } = own;
       const message = this.#options.notHeld;
       this.#options.emit({ kind: "sent", outcome: { ok: false, id, room, text, code: "not-held", message } });

@@ -108,7 +108,11 @@ class PipeRun {
   async #readLines(): Promise<void> {
     const lines = new StdinLines(clientLimits.lineBytes);
     for await (const chunk of this.#options.input) {
-      for (const line of lines.push(chunk)) await this.#line(line);
+      for (const line of lines.push(chunk)) {
+        const later = this.#line(line);
+        // Usually it is done: what need not wait does not take its turn behind everything else.
+        if (later !== undefined) await later;
+      }
       if (this.#ended) return;
     }
     for (const line of lines.end()) await this.#line(line);
@@ -124,29 +128,38 @@ class PipeRun {
     this.#look();
   }
 
-  /** Takes one line; resolves when the next may be read. */
-  async #line(line: StdinLine): Promise<void> {
+  /** Takes one line; what it returns, if anything, resolves when the next may be read. */
+  #line(line: StdinLine): Promise<void> | undefined {
     if (!line.continued) this.#skipping = false;
-    if (this.#ended || this.#skipping) return;
-    if (!this.#options.json || line.continued || !/^\s*\{/.test(line.text)) {
-      await this.#text(line.text);
-    } else if (line.complete) {
-      await this.#object(line.text);
-    } else {
-      this.#skipping = true;
-      this.#refuse("line-too-long", `an object over ${clientLimits.lineBytes} characters was not sent`);
+    if (this.#ended || this.#skipping) return undefined;
+    if (!this.#options.json || line.continued || !/^\s*\{/.test(line.text)) return this.#text(line.text);
+    if (line.complete) return this.#object(line.text);
+    this.#skipping = true;
+    this.#refuse("line-too-long", `an object over ${clientLimits.lineBytes} characters was not sent`);
+    return undefined;
+  }
+
+  #text(line: string): Promise<void> | undefined {
+    const clean = cleanOutgoing(line);
+    if (clean.trim() === "") return undefined;
+    const pieces = splitText(clean);
+    const [only] = pieces;
+    if (only === undefined || pieces.length > 1 || !this.#hasRoom) return this.#pieces(pieces);
+    this.#send(only);
+    return undefined;
+  }
+
+  async #pieces(pieces: readonly string[]): Promise<void> {
+    for (const piece of pieces) {
+      await this.#until(() => this.#hasRoom);
+      if (this.#ended) return;
+      this.#send(piece);
     }
   }
 
-  async #text(line: string): Promise<void> {
-    const clean = cleanOutgoing(line);
-    if (clean.trim() === "") return;
-    for (const piece of splitText(clean)) {
-      await this.#until(() => this.#hasRoom);
-      if (this.#ended) return;
-      const taken = this.#options.backend.session.send(this.#options.room, piece);
-      if (!taken.ok) this.#refuse(taken.code, taken.message);
-    }
+  #send(text: string): void {
+    const taken = this.#options.backend.session.send(this.#options.room, text);
+    if (!taken.ok) this.#refuse(taken.code, taken.message);
   }
 
   async #object(line: string): Promise<void> {
