@@ -128,7 +128,7 @@ export interface Refused {
   readonly message: string;
 }
 
-/** An accepted one. The entry is on disk, and on its way to every link. */
+/** An accepted one. The entry is in the store, and on its way to every link; without one, it is synced. */
 export type Published = { readonly ok: true; readonly hash: EntryHash } | Refused;
 
 /** A place where messages are: a room (any spelling; compared by its key) or the conversation with one member. */
@@ -264,7 +264,7 @@ export interface MeshCoreApi {
   appoint(peerId: PeerId): Published;
   /** Removes a member for good and rotates the secret. Founder and admins may; the founder cannot be removed. */
   remove(peerId: PeerId): Published;
-  /** Writes an entry: on disk first, then to every link. */
+  /** Writes an entry: into the store first, then to every link. */
   publish(draft: Draft): Published;
 
   /** Whether a link to this key may exist: ask before calling `linkUp`. */

@@ -4,7 +4,7 @@
  *   DATA/identity.pem            the key, shared with the client
  *   DATA/peer/known-peers.json   whom this device has met
  *   DATA/peer/meshes.json        the meshes it belongs to, and which of them is current
- *   DATA/peer/<mesh>.sqlite      one log a mesh
+ *   DATA/peer/<mesh>.sqlite      one log a mesh; beside it, while it is open, what SQLite needs and its tail
  *   DATA/peer/transfers.json     files that are not through yet, and the last ones received
  *   DATA/peer/unsent.json        what was written and could not be put into a log before the end
  *   DATA/peer/lock.sqlite        held open and locked while a peer runs
