@@ -43,6 +43,9 @@ export const keeperLimits = {
   journalEntries: 16_384,
   journalBytes: 8 * MiB,
   journalMs: 5_000,
+  /** Entries of a room that are moved together become rows of up to so many bytes (a single entry may be longer): rows are
+   * nearly free then, and a page of history, which takes whole rows apart, reads little more than it needs. */
+  blockBytes: 16 * KiB,
   /** One slice of moving or trimming. Publishes wait no longer than this for it. */
   sliceMs: 1,
   /** Messages indexed for the search in one transaction of the index: some ms, in a thread of its own. */

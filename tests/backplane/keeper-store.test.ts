@@ -247,6 +247,11 @@ describe("a log file of an earlier version", () => {
     const old = openForWriting(file, beginning);
     old.run("INSERT INTO rooms (name, last, last_at) VALUES ('lobby', 7, 8)");
     old.run("ALTER TABLE sessions DROP COLUMN away");
+    old.run("DROP TABLE entries");
+    old.run(
+      "CREATE TABLE entries (room INTEGER, seq INTEGER, at INTEGER, body BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID",
+    );
+    old.run("INSERT INTO entries VALUES (1, 8, 9, x'6265666f7265')");
     old.run("INSERT INTO sessions VALUES ('s', 'ana', 'one', 3)");
     old.run("PRAGMA user_version = 1");
     old.close();
@@ -255,7 +260,11 @@ describe("a log file of an earlier version", () => {
     expect([...store.sessions()]).toEqual([
       { session: "s", nick: "ana", owner: "one", fence: 3, away: undefined, rooms: [] },
     ]);
-    expect(store.load("lobby")).toMatchObject({ last: 7, lastAt: 8 });
+    expect(store.load("lobby")).toMatchObject({ last: 8, lastAt: 9 });
+    const reader = new LogReader(file);
+    const { entries } = reader.page({ room: "lobby", limit: 10, maxBytes: 100 });
+    expect(entries.map((entry) => [entry.seq, entry.at, text(entry.body)])).toEqual([[8, 9, "before"]]);
+    reader.close();
     store.db.close();
   });
 });

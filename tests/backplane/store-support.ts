@@ -41,7 +41,7 @@ export class Keeper {
     this.compactor = new Compactor(
       this.store,
       clock,
-      { ...keeperLimits, journalEntries: 5 },
+      { ...keeperLimits, journalEntries: 5, blockBytes: 60 },
       keyWindowEntries,
     );
     this.sweeper = new Sweeper(this.store, clock, { keepMessages, keepDays: undefined });

@@ -1,27 +1,31 @@
 /**
  * Moving entries from the journal to where each room's log lies together.
  *
- * A round takes all that the journal holds, room by room, so that a room's page is written once for many of its entries.
+ * A round takes all that the journal holds, room by room, so that many of a room's entries become one row (blocks.ts).
  * It goes in slices of about a millisecond, each a transaction of its own between two turns, so that no publish waits for
  * long. The last slice removes the journal's rows and stores the hashes of the keys. A keeper that dies in the middle
- * leaves entries in both places; the next one moves them again, which changes nothing.
+ * leaves entries in both places; the next one passes over what its first round finds there already.
  */
 import type { Clock } from "../../protocol/clock.ts";
 import type { keeperLimits } from "../../protocol/limits.keeper.ts";
-import type { LogEntry } from "../backplane.ts";
-import { JournalTail } from "./journal.ts";
+import { BlockWriter, ENTRY_HEAD } from "./blocks.ts";
+import { Record } from "./journal.ts";
 import { KeyBlock } from "./key-window.ts";
 import type { KeeperStore } from "./store.ts";
+import { Tail } from "./tail.ts";
+import type { Places } from "./tail.ts";
 
 /** How a round is bounded. */
 export type CompactionLimits = Pick<
   { [Name in keyof typeof keeperLimits]: number },
-  "journalEntries" | "journalBytes" | "journalMs" | "sliceMs"
+  "journalEntries" | "journalBytes" | "journalMs" | "sliceMs" | "blockBytes"
 >;
 
 interface Round {
-  readonly rooms: (readonly [number, readonly LogEntry[]])[];
-  readonly keys: KeyBlock;
+  readonly tail: Tail;
+  readonly rooms: (readonly [number, Places])[];
+  /** An earlier keeper may have moved some of it. */
+  readonly inherited: boolean;
   /** Newest journal row that it empties. */
   readonly journalId: number;
   /** Next entry to move: of which room, and which of that room's. */
@@ -30,7 +34,7 @@ interface Round {
 }
 
 /** Rows between two looks at the clock. */
-const STRIDE = 32;
+const STRIDE = 16;
 
 export class Compactor {
   readonly #store: KeeperStore;
@@ -38,6 +42,7 @@ export class Compactor {
   readonly #limits: CompactionLimits;
   readonly #keyWindow: number;
   readonly #statements: ReturnType<typeof prepare>;
+  readonly #block = new BlockWriter();
   #round: Round | undefined;
   /** When the journal was last empty, or seen empty. */
   #emptySince: number;
@@ -54,22 +59,22 @@ export class Compactor {
   /** Whether a slice should run now. */
   get due(): boolean {
     if (this.#round !== undefined) return true;
-    const { count, bytes } = this.#store.tail;
+    const { count, length } = this.#store.tail;
     const now = this.#clock.monotonic();
     if (count === 0) {
       this.#emptySince = now;
       return false;
     }
     const { journalEntries, journalBytes, journalMs } = this.#limits;
-    return count >= journalEntries || bytes >= journalBytes || now - this.#emptySince >= journalMs;
+    return count >= journalEntries || length >= journalBytes || now - this.#emptySince >= journalMs;
   }
 
   #begin(): Round {
-    const { tail, tailKeys, journalId } = this.#store;
-    const round: Round = { rooms: [...tail.rooms], keys: tailKeys, journalId, room: 0, entry: 0 };
+    const { tail, inherited, journalId } = this.#store;
+    const round: Round = { tail, inherited, rooms: [...tail.rooms], journalId, room: 0, entry: 0 };
     this.#store.moving = tail;
-    this.#store.tail = new JournalTail();
-    this.#store.tailKeys = new KeyBlock();
+    this.#store.tail = new Tail();
+    this.#store.inherited = false;
     this.#emptySince = this.#clock.monotonic();
     return round;
   }
@@ -91,7 +96,7 @@ export class Compactor {
       store.commit();
       if (finished) {
         this.#round = undefined;
-        store.moving = new JournalTail();
+        store.moving = new Tail();
       }
       return { bytes, rooms: round.room - from.room + 1 };
     } catch (error) {
@@ -106,25 +111,49 @@ export class Compactor {
     const end = this.#clock.monotonic() + this.#limits.sliceMs;
     let bytes = 0;
     for (let count = 1; round.room < round.rooms.length; count += 1) {
-      const [room, entries] = round.rooms[round.room] ?? [0, []];
-      const entry = entries[round.entry];
-      if (entry === undefined) {
+      const [room, places] = round.rooms[round.room] ?? [0, { first: 1, at: [] }];
+      if (round.entry === 0 && round.inherited) round.entry = this.#movedBefore(room, places);
+      if (round.entry < places.at.length) bytes += this.#moveBlock(round, room, places);
+      if (round.entry >= places.at.length) {
         round.room += 1;
         round.entry = 0;
-        continue;
       }
-      this.#statements.addEntry.run(room, entry.seq, entry.at, entry.body);
-      bytes += entry.body.length;
-      round.entry += 1;
       if (count % STRIDE === 0 && this.#clock.monotonic() >= end) break;
     }
     return bytes;
   }
 
+  /** How many of a room's entries an earlier keeper has moved. */
+  #movedBefore(room: number, { first }: Places): number {
+    return Math.max(0, (this.#statements.newest.get(room)?.seq ?? 0) + 1 - first);
+  }
+
+  /** Moves as many of a room's entries as make a block. @returns their bytes */
+  #moveBlock(round: Round, room: number, places: Places): number {
+    const { bytes } = round.tail;
+    const block = this.#block;
+    const from = round.entry;
+    let last = 0;
+    for (; round.entry < places.at.length; round.entry += 1) {
+      const at = places.at[round.entry] ?? 0;
+      const end = Record.end(bytes, at);
+      const start = Record.body(at);
+      if (round.entry > from && block.length + ENTRY_HEAD + end - start > this.#limits.blockBytes) break;
+      block.add(Record.time(bytes, at), bytes, start, end);
+      last = at;
+    }
+    const count = round.entry - from;
+    const packed = block.take();
+    // A single entry's row is its body.
+    const body = count === 1 ? packed.subarray(ENTRY_HEAD) : packed;
+    this.#statements.addEntries.run(room, places.first + round.entry - 1, Record.time(bytes, last), body, count);
+    return body.length;
+  }
+
   #finish(round: Round): void {
     this.#statements.clearJournal.run(round.journalId);
-    if (round.keys.bytes.length === 0) return;
-    this.#statements.addKeys.run(round.keys.bytes);
+    if (round.tail.count === 0) return;
+    this.#statements.addKeys.run(round.tail.keys());
     let held = 0;
     for (const { id, size } of this.#statements.keySizes.iterate()) {
       if (held >= this.#keyWindow) {
@@ -138,9 +167,11 @@ export class Compactor {
 
 function prepare({ db }: KeeperStore) {
   return {
-    // Ignored where a keeper that died had moved it already.
-    addEntry: db.prepare<never, [number, number, number, Uint8Array]>(
-      "INSERT OR IGNORE INTO entries VALUES (?, ?, ?, ?)",
+    addEntries: db.prepare<never, [number, number, number, Uint8Array, number]>(
+      "INSERT INTO entries (room, seq, at, body, count) VALUES (?, ?, ?, ?, ?)",
+    ),
+    newest: db.prepare<{ seq: number }, [number]>(
+      "SELECT seq FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1",
     ),
     clearJournal: db.prepare<never, [number]>("DELETE FROM journal WHERE id <= ?"),
     addKeys: db.prepare<never, [Uint8Array]>("INSERT INTO keys (block) VALUES (?)"),

@@ -3,13 +3,28 @@
  *
  *   a record: u32 room | f64 seq | f64 at | u32 key hash, high | u32 key hash, low | u32 length | body
  *
- * All little-endian. `JournalTail` is what the journal holds, by room, as the keeper and every reader have it in memory:
- * the newest entries of each room, not yet in the `entries` table.
+ * All little-endian. What the journal holds is also in memory, by room: at readers in a `JournalTail`, at the keeper, who
+ * sees much more of it, in a `Tail` (tail.ts).
  */
 import type { LogEntry } from "../backplane.ts";
 import type { KeyHash } from "./key-window.ts";
 
 const RECORD = 32;
+
+/** The fields of a record that begins at `at`. */
+export const Record = {
+  room: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at),
+  seq: (bytes: Buffer, at: number): number => bytes.readDoubleLE(at + 4),
+  time: (bytes: Buffer, at: number): number => bytes.readDoubleLE(at + 12),
+  /** Where both halves of the key's hash are, counted from `at`. */
+  keyAt: 20,
+  high: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 20),
+  low: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 24),
+  /** Where its body begins. */
+  body: (at: number): number => at + RECORD,
+  /** Where its body ends, and the next record begins. */
+  end: (bytes: Buffer, at: number): number => at + RECORD + bytes.readUInt32LE(at + 28),
+} as const;
 
 /** Appends records to a buffer that is used again for each batch. */
 export class JournalWriter {
@@ -39,9 +54,14 @@ export class JournalWriter {
     this.#length = needed;
   }
 
+  /** The batch so far, valid until the next `add`. */
+  get batch(): Buffer {
+    return this.#buffer.subarray(0, this.#length);
+  }
+
   /** The batch so far, valid until the next `add`, which starts another. */
-  take(): Uint8Array {
-    const batch = this.#buffer.subarray(0, this.#length);
+  take(): Buffer {
+    const { batch } = this;
     this.#length = 0;
     return batch;
   }
@@ -72,24 +92,13 @@ export function* readBatch(batch: Uint8Array): Generator<JournalRecord> {
   }
 }
 
-/** The entries of a journal, by room. Invariant: a room's entries are consecutive. */
+/** The entries of a journal, by room, as a reader has them. Invariant: a room's entries are consecutive. */
 export class JournalTail {
   readonly rooms = new Map<number, LogEntry[]>();
-  count = 0;
-  bytes = 0;
 
   add(room: number, entry: LogEntry): void {
     const entries = this.rooms.get(room);
     if (entries === undefined) this.rooms.set(room, [entry]);
     else entries.push(entry);
-    this.count += 1;
-    this.bytes += entry.body.length;
-  }
-
-  /** One entry, if it is here. */
-  find(room: number, seq: number): LogEntry | undefined {
-    const entries = this.rooms.get(room);
-    const first = entries?.[0];
-    return first === undefined ? undefined : entries?.[seq - first.seq];
   }
 }

@@ -10,6 +10,8 @@
  */
 import type { Database } from "bun:sqlite";
 import type { HistoryPage, HistoryQuery, LogEntry } from "../backplane.ts";
+import { entriesOf, firstOf } from "./blocks.ts";
+import type { EntryRow } from "./blocks.ts";
 import { JournalTail, readBatch } from "./journal.ts";
 import type { JournalRecord } from "./journal.ts";
 import { takePage } from "../page.ts";
@@ -37,7 +39,9 @@ interface Batch {
 
 export class LogReader {
   readonly #file: string;
-  #open: { readonly db: Database; readonly statements: ReturnType<typeof prepare> } | undefined;
+  #open: Database | undefined;
+  #prepared: ReturnType<typeof prepare> | undefined;
+  #whoKeeps: ReturnType<typeof prepareHolder> | undefined;
   readonly #rooms = new Map<string, number>();
   /** The journal's rows as last seen, oldest first, and their entries by room. */
   #batches: Batch[] = [];
@@ -47,22 +51,32 @@ export class LogReader {
     this.#file = file;
   }
 
+  #db(): Database | undefined {
+    this.#open ??= openForReading(this.#file);
+    return this.#open;
+  }
+
   #statements(): ReturnType<typeof prepare> | undefined {
-    if (this.#open === undefined) {
-      const db = openForReading(this.#file);
-      if (db === undefined) return undefined;
-      this.#open = { db, statements: prepare(db) };
+    if (this.#prepared === undefined) {
+      const db = this.#db();
+      if (db !== undefined) this.#prepared = prepare(db);
     }
-    return this.#open.statements;
+    return this.#prepared;
   }
 
   /**
-   * Who keeps the file, or undefined when nobody ever did.
+   * Who keeps the file, or undefined when nobody ever did. Also of a file that a keeper of an earlier version has not
+   * been relieved of yet: whoever speaks with that one is told so.
    * @throws StoreProblem
    */
   holder(): Holder | undefined {
     try {
-      return this.#statements()?.holder.get() ?? undefined;
+      if (this.#whoKeeps === undefined) {
+        const db = this.#db();
+        if (db === undefined) return undefined;
+        this.#whoKeeps = prepareHolder(db);
+      }
+      return this.#whoKeeps.get() ?? undefined;
     } catch (error) {
       throw problemOf(error, this.#file);
     }
@@ -88,17 +102,17 @@ export class LogReader {
   }
 
   #page(statements: ReturnType<typeof prepare>, query: HistoryQuery): HistoryPage {
-    const epoch = statements.holder.get()?.epoch ?? "";
+    const epoch = statements.epoch.get()?.epoch ?? "";
     this.#readJournal(statements);
     const room = this.#room(statements, query.room);
     if (room === undefined) return { epoch, first: 1, last: 0, entries: [] };
-    const bounds = statements.bounds.get(room, room);
-    const moved = bounds?.last ?? 0;
+    const moved = statements.newest.get(room)?.seq ?? 0;
     // What is being moved is in both places.
     const newest = this.#tail.rooms.get(room) ?? [];
     const tail = newest.slice(Math.max(0, moved + 1 - (newest[0]?.seq ?? 0)));
     const last = tail.at(-1)?.seq ?? (moved || (statements.floor.get(room)?.last ?? 0));
-    const first = bounds?.first ?? tail[0]?.seq ?? last + 1;
+    const oldest = statements.oldest.get(room);
+    const first = oldest === null ? (tail[0]?.seq ?? last + 1) : firstOf(oldest);
     const { before = Number.MAX_SAFE_INTEGER, after, limit, maxBytes } = query;
     const entries =
       after === undefined
@@ -149,8 +163,10 @@ export class LogReader {
   }
 
   close(): void {
-    this.#open?.db.close();
+    this.#open?.close();
     this.#open = undefined;
+    this.#prepared = undefined;
+    this.#whoKeeps = undefined;
   }
 }
 
@@ -165,7 +181,9 @@ function* newestFirst(
     const entry = tail[index];
     if (entry !== undefined && entry.seq < before) yield entry;
   }
-  yield* statements.before.iterate(room, before, limit);
+  for (const row of statements.before.iterate(room, before, limit)) {
+    for (const entry of entriesOf(row).reverse()) if (entry.seq < before) yield entry;
+  }
 }
 
 function* oldestFirst(
@@ -176,8 +194,19 @@ function* oldestFirst(
   before: number,
   limit: number,
 ): Generator<LogEntry> {
-  yield* statements.after.iterate(room, after, before, limit);
+  for (const row of statements.after.iterate(room, after, limit)) {
+    for (const entry of entriesOf(row)) {
+      if (entry.seq >= before) return;
+      if (entry.seq > after) yield entry;
+    }
+  }
   for (const entry of tail) if (entry.seq > after && entry.seq < before) yield entry;
+}
+
+function prepareHolder(db: Database) {
+  return db.prepare<Holder, []>(
+    "SELECT cluster, epoch, seed, term, socket, pid, started, boot, namespace, durable FROM cluster",
+  );
 }
 
 function prepare(db: Database) {
@@ -186,19 +215,23 @@ function prepare(db: Database) {
   return {
     begin: statement<never, []>("BEGIN"),
     end: statement<never, []>("COMMIT"),
-    holder: statement<Holder, []>(
-      "SELECT cluster, epoch, seed, term, socket, pid, started, boot, namespace, durable FROM cluster",
-    ),
+    epoch: statement<{ epoch: string }, []>("SELECT epoch FROM cluster"),
     room: statement<{ id: number }, [string]>("SELECT id FROM rooms WHERE name = ?"),
     floor: statement<{ last: number }, [number]>("SELECT last FROM rooms WHERE id = ?"),
-    bounds: statement<{ first: number | null; last: number | null }, [number, number]>(
-      "SELECT (SELECT min(seq) FROM entries WHERE room = ?) AS first, (SELECT max(seq) FROM entries WHERE room = ?) AS last",
+    oldest: statement<{ seq: number; count: number }, [number]>(
+      "SELECT seq, count FROM entries WHERE room = ? ORDER BY seq LIMIT 1",
     ),
-    before: statement<LogEntry, [number, number, number]>(
-      "SELECT seq, at, body FROM entries WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?",
+    newest: statement<{ seq: number }, [number]>(
+      "SELECT seq FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1",
     ),
-    after: statement<LogEntry, [number, number, number, number]>(
-      "SELECT seq, at, body FROM entries WHERE room = ? AND seq > ? AND seq < ? ORDER BY seq LIMIT ?",
+    // From the block down that holds the entry before ?2, if there is one.
+    before: statement<EntryRow, [number, number, number]>(
+      `SELECT seq, at, count, body FROM entries
+       WHERE room = ?1 AND seq <= coalesce((SELECT min(seq) FROM entries WHERE room = ?1 AND seq >= ?2 - 1), ?2)
+       ORDER BY seq DESC LIMIT ?3`,
+    ),
+    after: statement<EntryRow, [number, number, number]>(
+      "SELECT seq, at, count, body FROM entries WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?",
     ),
     oldestBatch: statement<{ id: number | null }, []>("SELECT min(id) AS id FROM journal"),
     batches: statement<{ id: number; batch: Uint8Array }, [number]>(

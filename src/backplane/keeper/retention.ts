@@ -5,6 +5,8 @@
  * room outlives its last entry (`rooms.last`), so that no position is ever given twice.
  */
 import type { Clock } from "../../protocol/clock.ts";
+import { after, entriesOf, entryIn, firstOf } from "./blocks.ts";
+import type { EntryRow } from "./blocks.ts";
 import type { KeeperStore } from "./store.ts";
 
 /** What to keep; undefined for everything. */
@@ -62,20 +64,37 @@ export class Sweeper {
 
   /** @returns whether there may be more to remove in this room */
   #trim(room: number): boolean {
-    const { first, last } = this.#statements.bounds.get(room, room) ?? {};
-    if (first === null || first === undefined || last === null || last === undefined) return false;
-    const { keepMessages, keepDays } = this.#retention;
+    const statements = this.#statements;
+    const oldest = statements.oldest.get(room);
+    const last = statements.last.get(room)?.last ?? null;
+    if (oldest === null || last === null) return false;
+    const first = firstOf(oldest);
+    const { keepMessages } = this.#retention;
     const batchEnd = first + BATCH - 1;
     const byCount = keepMessages === undefined ? 0 : last - keepMessages;
-    const oldest = keepDays === undefined ? 0 : this.#clock.now() - keepDays * DAY_MS;
-    const byAge =
-      keepDays === undefined ? 0 : (this.#statements.before.get(room, batchEnd, oldest)?.seq ?? 0);
-    const upTo = Math.min(batchEnd, Math.max(byCount, byAge));
+    const upTo = Math.min(batchEnd, last, Math.max(byCount, this.#agedUpTo(room, batchEnd)));
     if (upTo < first) return false;
-    const newest = this.#statements.entry.get(room, Math.min(upTo, last));
-    if (newest !== null) this.#statements.remember.run(newest.seq, newest.at, room);
-    this.#statements.remove.run(room, upTo);
+    const row = statements.block.get(room, upTo);
+    const newest = row === null ? undefined : entryIn(row, upTo);
+    if (newest !== undefined) statements.remember.run(newest.seq, newest.at, room);
+    statements.remove.run(room, upTo);
+    // A block of which some stay.
+    if (row !== null && row.seq > upTo) {
+      const { count, body } = after(row, upTo);
+      statements.shorten.run(count, body, room, row.seq);
+    }
     return upTo === batchEnd;
+  }
+
+  /** The newest entry that is too old, not looking much further than `batchEnd`; 0 if none is. */
+  #agedUpTo(room: number, batchEnd: number): number {
+    const { keepDays } = this.#retention;
+    if (keepDays === undefined) return 0;
+    const before = this.#clock.now() - keepDays * DAY_MS;
+    const whole = this.#statements.before.get(room, batchEnd, before)?.seq ?? 0;
+    const next = this.#statements.block.get(room, whole + 1);
+    const aged = next === null ? [] : entriesOf(next).filter(({ at }) => at < before);
+    return aged.at(-1)?.seq ?? whole;
   }
 }
 
@@ -84,18 +103,22 @@ function prepare({ db }: KeeperStore) {
     rooms: db.prepare<{ id: number }, [number, number]>(
       "SELECT id FROM rooms WHERE id > ? ORDER BY id LIMIT ?",
     ),
-    bounds: db.prepare<{ first: number | null; last: number | null }, [number, number]>(
-      "SELECT (SELECT min(seq) FROM entries WHERE room = ?) AS first, (SELECT max(seq) FROM entries WHERE room = ?) AS last",
+    oldest: db.prepare<{ seq: number; count: number }, [number]>(
+      "SELECT seq, count FROM entries WHERE room = ? ORDER BY seq LIMIT 1",
     ),
+    last: db.prepare<{ last: number | null }, [number]>("SELECT max(seq) AS last FROM entries WHERE room = ?"),
     before: db.prepare<{ seq: number | null }, [number, number, number]>(
       "SELECT max(seq) AS seq FROM entries WHERE room = ? AND seq <= ? AND at < ?",
     ),
-    entry: db.prepare<{ seq: number; at: number }, [number, number]>(
-      "SELECT seq, at FROM entries WHERE room = ? AND seq = ?",
+    block: db.prepare<EntryRow, [number, number]>(
+      "SELECT seq, at, count, body FROM entries WHERE room = ? AND seq >= ? ORDER BY seq LIMIT 1",
     ),
     remember: db.prepare<never, [number, number, number]>(
       "UPDATE rooms SET last = ?, last_at = ? WHERE id = ?",
     ),
     remove: db.prepare<never, [number, number]>("DELETE FROM entries WHERE room = ? AND seq <= ?"),
+    shorten: db.prepare<never, [number, Uint8Array, number, number]>(
+      "UPDATE entries SET count = ?, body = ? WHERE room = ? AND seq = ?",
+    ),
   };
 }

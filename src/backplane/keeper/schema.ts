@@ -3,8 +3,7 @@
  *
  * Writing is in two steps. A commit appends one row to `journal`: all that one turn of the loop brought, at the end of
  * the file, whatever rooms it was for (a page written a room and commit cost five times as much). Soon after, many such
- * rows are moved to `entries`, where each room's log lies together. Readers look at both. scripts/bench/NOTES.md has the
- * figures.
+ * rows are moved to `entries`, where many of a room's entries are one row (blocks.ts). Readers look at both. scripts/benchmarks/NOTES.md has the figures.
  *
  * Only SQLite may open this file while servers run: closing any other descriptor of it drops the process's locks.
  */
@@ -15,7 +14,7 @@ import { problemOf, StoreProblem } from "./problem.ts";
 /** `rtch`: tells the file from other programs' databases. */
 const APPLICATION_ID = 0x72746368;
 /** Raised when tables change; an older rtchat refuses a newer file by name. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 const schema = `
   -- One row: who keeps the file now, and what must not change with the keeper.
@@ -39,13 +38,16 @@ const schema = `
     last INTEGER NOT NULL DEFAULT 0,
     last_at INTEGER NOT NULL DEFAULT 0
   );
+  -- count: how many consecutive entries, of which this is the newest, are in the body (blocks.ts). Rows lie in the order
+  -- in which they were moved, so that moving only appends; the index, small as it is, has them in the order of rooms.
   CREATE TABLE entries (
     room INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     at INTEGER NOT NULL,
     body BLOB NOT NULL,
-    PRIMARY KEY (room, seq)
-  ) WITHOUT ROWID;
+    count INTEGER NOT NULL,
+    UNIQUE (room, seq)
+  );
   -- Entries not yet moved to the table above, a commit a row (journal.ts).
   CREATE TABLE journal (id INTEGER PRIMARY KEY, batch BLOB NOT NULL);
   -- Hashes of idempotency keys, a compaction a row (key-window.ts).
@@ -66,8 +68,22 @@ const schema = `
   ) WITHOUT ROWID;
 `;
 
-/** What brings a file of version n to version n + 1; n counts from 1. Each must be quick, whatever the file holds. */
-const migrations: readonly string[] = ["ALTER TABLE sessions ADD COLUMN away TEXT"];
+/** What brings a file of version n to version n + 1; n counts from 1. */
+const migrations: readonly string[] = [
+  "ALTER TABLE sessions ADD COLUMN away TEXT",
+  // Some seconds a million entries, in which nobody is served: it happens once, when servers of this version start.
+  `ALTER TABLE entries RENAME TO rows;
+   CREATE TABLE entries (
+     room INTEGER NOT NULL,
+     seq INTEGER NOT NULL,
+     at INTEGER NOT NULL,
+     body BLOB NOT NULL,
+     count INTEGER NOT NULL,
+     UNIQUE (room, seq)
+   );
+   INSERT INTO entries SELECT room, seq, at, body, 1 FROM rows ORDER BY room, seq;
+   DROP TABLE rows;`,
+];
 
 /** What a new file begins with. */
 export interface Beginning {

@@ -12,9 +12,12 @@ import type { Database } from "bun:sqlite";
 import type { LogEntry } from "../backplane.ts";
 import type { ClusterStore, Room, Session, StoredRoom } from "../cluster.ts";
 import type { StoredSession } from "../state.ts";
-import { JournalTail, JournalWriter, readBatch } from "./journal.ts";
+import { entryIn } from "./blocks.ts";
+import type { EntryRow } from "./blocks.ts";
+import { JournalWriter, Record } from "./journal.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
+import { Tail } from "./tail.ts";
 
 /** A server, as the store needs to know it. */
 export interface StoredServer {
@@ -23,14 +26,6 @@ export interface StoredServer {
 
 /** Journal rows that one keeper may write: a thousand a second for fifty days; two million terms fit into a double. */
 const ROWS_A_TERM = 2 ** 32;
-
-/** What was added in the running transaction, to take back if it fails. */
-interface Added {
-  readonly room: number;
-  readonly entry: LogEntry;
-  readonly high: number;
-  readonly low: number;
-}
 
 /** What a transaction writes. */
 export interface Written {
@@ -49,16 +44,15 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   readonly db: Database;
   readonly keys: KeyWindow;
   /** What is in the journal and not being moved. */
-  tail = new JournalTail();
-  /** Hashes of the tail's keys, for the block that is written when it is moved. */
-  tailKeys = new KeyBlock();
+  tail = new Tail();
   /** What is being moved: in the journal still, and partly in `entries` already. */
-  moving = new JournalTail();
+  moving = new Tail();
+  /** The tail has entries of an earlier keeper, who may have moved some of them. */
+  inherited = false;
   /** Number of the newest journal row. Rises from keeper to keeper, also past an empty journal: readers count on it. */
   journalId: number;
   readonly #term: number;
   readonly #writer = new JournalWriter();
-  #added: Added[] = [];
   #rows = 0;
   /** Rooms that have a number but no row yet, because nothing of them was stored. */
   readonly #unsaved = new Map<string, number>();
@@ -101,12 +95,13 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     );
     for (const { id, batch } of rows.iterate()) {
       this.journalId = Math.max(this.journalId, id);
-      for (const { room, entry, key } of readBatch(batch)) {
-        this.tail.add(room, entry);
-        this.tailKeys.add(key.high, key.low, entry.seq);
-        this.keys.add(key.high, key.low, entry.seq);
+      this.tail.add(batch);
+      const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
+      for (let at = 0; at < bytes.length; at = Record.end(bytes, at)) {
+        this.keys.add(Record.high(bytes, at), Record.low(bytes, at), Record.seq(bytes, at));
       }
     }
+    this.inherited = this.tail.count > 0;
   }
 
   /**
@@ -124,17 +119,12 @@ export class KeeperStore implements ClusterStore<StoredServer> {
 
   /** Commits; what was added is in the tail then. @throws SQLiteError: call rollback */
   commit(): void {
-    if (this.#added.length > 0) {
-      this.#statements.addBatch.run(this.journalId + 1, this.#writer.take());
-    }
+    const { batch } = this.#writer;
+    if (batch.length > 0) this.#statements.addBatch.run(this.journalId + 1, batch);
     this.#statements.commit.run();
-    if (this.#added.length > 0) {
+    if (batch.length > 0) {
       this.journalId += 1;
-      for (const { room, entry, high, low } of this.#added) {
-        this.tail.add(room, entry);
-        this.tailKeys.add(high, low, entry.seq);
-      }
-      this.#added = [];
+      this.tail.add(this.#writer.take());
     }
     this.#savedNow = [];
   }
@@ -142,9 +132,10 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   rollback(): void {
     // Some failures have rolled back by themselves.
     if (this.db.inTransaction) this.db.run("ROLLBACK");
-    for (const { high, low } of this.#added) this.keys.takeBack({ high, low });
-    this.#added = [];
-    this.#writer.take();
+    const batch = this.#writer.take();
+    for (let at = 0; at < batch.length; at = Record.end(batch, at)) {
+      this.keys.takeBack({ high: Record.high(batch, at), low: Record.low(batch, at) });
+    }
     for (const room of this.#savedNow) this.#unsaved.set(room.name, room.id);
     this.#savedNow = [];
   }
@@ -158,8 +149,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     const stored = this.#statements.room.get(name);
     if (stored === null) return { id: this.#number(name), last: 0, lastAt: 0, records: [] };
     const { id } = stored;
-    const newest =
-      this.tail.rooms.get(id)?.at(-1) ?? this.moving.rooms.get(id)?.at(-1) ?? this.#statements.newest.get(id);
+    const newest = this.tail.newest(id) ?? this.moving.newest(id) ?? this.#statements.newest.get(id);
     const { seq: last, at: lastAt } = newest ?? { seq: stored.last, at: stored.last_at };
     const records = this.#statements.records.all(id).map(({ key, value }) => [key, value] as const);
     return { id, last, lastAt, records };
@@ -194,16 +184,27 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     this.#save(room);
     this.keys.add(hash.high, hash.low, entry.seq);
     this.#writer.add(room.id, entry, hash);
-    this.#added.push({ room: room.id, entry, high: hash.high, low: hash.low });
     return undefined;
   }
 
   #timeOf(room: Room<StoredServer>, seq: number): number {
-    const here = this.tail.find(room.id, seq) ?? this.moving.find(room.id, seq);
-    const added = (): LogEntry | undefined =>
-      this.#added.find((one) => one.room === room.id && one.entry.seq === seq)?.entry;
+    const journalled = this.tail.timeOf(room.id, seq) ?? this.moving.timeOf(room.id, seq);
     // Retention may have removed it: then all we know is that it was not after the newest.
-    return here?.at ?? added()?.at ?? this.#statements.time.get(room.id, seq)?.at ?? room.lastAt;
+    return journalled ?? this.#timeNow(room.id, seq) ?? this.#timeMoved(room.id, seq) ?? room.lastAt;
+  }
+
+  /** Of an entry of the running transaction. */
+  #timeNow(room: number, seq: number): number | undefined {
+    const { batch } = this.#writer;
+    for (let at = 0; at < batch.length; at = Record.end(batch, at)) {
+      if (Record.room(batch, at) === room && Record.seq(batch, at) === seq) return Record.time(batch, at);
+    }
+    return undefined;
+  }
+
+  #timeMoved(room: number, seq: number): number | undefined {
+    const row = this.#statements.block.get(room, seq);
+    return row === null ? undefined : entryIn(row, seq)?.at;
   }
 
   putRecord(room: Room<StoredServer>, key: string, value: string): void {
@@ -281,7 +282,9 @@ function prepare(db: Database) {
     newest: statement<{ seq: number; at: number }, [number]>(
       "SELECT seq, at FROM entries WHERE room = ? ORDER BY seq DESC LIMIT 1",
     ),
-    time: statement<{ at: number }, [number, number]>("SELECT at FROM entries WHERE room = ? AND seq = ?"),
+    block: statement<EntryRow, [number, number]>(
+      "SELECT seq, at, count, body FROM entries WHERE room = ? AND seq >= ? ORDER BY seq LIMIT 1",
+    ),
     records: statement<{ key: string; value: string }, [number]>(
       "SELECT key, value FROM records WHERE room = ?",
     ),

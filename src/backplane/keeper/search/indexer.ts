@@ -9,6 +9,9 @@
  * changes up to `high` have given them, unless retention had removed them.
  */
 import type { Database } from "bun:sqlite";
+import type { LogEntry } from "../../backplane.ts";
+import { entriesOf, entryIn } from "../blocks.ts";
+import type { EntryRow } from "../blocks.ts";
 import { foldText, indexedTokens } from "../../../protocol/search.ts";
 import { mayBeChange, readFields } from "../../../protocol/sieve.ts";
 import type { StoredFields } from "../../../protocol/sieve.ts";
@@ -20,10 +23,7 @@ const DROPPED = 2_000;
 /** Seqs that retention may have removed before their index rows are dropped. */
 const STALE = 5_000;
 
-interface Entry {
-  readonly seq: number;
-  readonly body: Uint8Array;
-}
+type Entry = Pick<LogEntry, "seq" | "body">;
 
 export class Indexer {
   readonly #log: Database;
@@ -101,9 +101,25 @@ export class Indexer {
       this.#write.setRoom.run(room, dropped, Math.max(high, dropped));
       return;
     }
-    const entries = this.#read.after.all(room, high, this.#entries);
-    for (const entry of entries) this.#add(room, entry);
-    this.#write.setRoom.run(room, low, entries.at(-1)?.seq ?? high);
+    let last = high;
+    for (const entry of this.#after(room, high)) {
+      this.#add(room, entry);
+      last = entry.seq;
+    }
+    this.#write.setRoom.run(room, low, last);
+  }
+
+  /** As many of a room's entries as one step takes. */
+  *#after(room: number, high: number): Generator<Entry> {
+    let left = this.#entries;
+    for (const row of this.#read.after.iterate(room, high)) {
+      for (const entry of entriesOf(row)) {
+        if (entry.seq <= high) continue;
+        yield entry;
+        left -= 1;
+        if (left <= 0) return;
+      }
+    }
   }
 
   /** Drops what retention has removed. @returns up to where */
@@ -126,10 +142,11 @@ export class Indexer {
 
   #edit(room: number, by: number, seq: number, text: string): void {
     this.#write.setEdit.run(room, seq, by);
-    const original = this.#read.entry.get(room, seq);
+    const row = this.#read.block.get(room, seq);
+    const original = row === null ? undefined : entryIn(row, seq);
     const deleted = this.#write.change.get(room, seq)?.deleted === 1;
     // The author's nick is that of the message, whatever it is by now.
-    if (original !== null && !deleted) this.#put(room, seq, text, readFields(original.body));
+    if (original !== undefined && !deleted) this.#put(room, seq, text, readFields(original.body));
   }
 
   #put(room: number, seq: number, text: string, { from }: StoredFields): void {
@@ -147,17 +164,19 @@ function readStatements(log: Database) {
     source: log.prepare<{ cluster: string; epoch: string }, []>("SELECT cluster, epoch FROM cluster"),
     // Inboxes belong to one person each, and are not searched.
     rooms: log.prepare<{ id: number; first: number | null; last: number | null }, [number, number]>(
-      `SELECT id, (SELECT min(seq) FROM entries WHERE room = id) AS first,
+      `SELECT id, (SELECT seq - count + 1 FROM entries WHERE room = id ORDER BY seq LIMIT 1) AS first,
          (SELECT max(seq) FROM entries WHERE room = id) AS last
        FROM rooms WHERE id > ? AND name NOT LIKE '@%' ORDER BY id LIMIT ?`,
     ),
     first: log.prepare<{ seq: number | null }, [number]>(
-      "SELECT min(seq) AS seq FROM entries WHERE room = ?",
+      "SELECT seq - count + 1 AS seq FROM entries WHERE room = ? ORDER BY seq LIMIT 1",
     ),
-    after: log.prepare<Entry, [number, number, number]>(
-      "SELECT seq, body FROM entries WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?",
+    after: log.prepare<EntryRow, [number, number]>(
+      "SELECT seq, at, count, body FROM entries WHERE room = ? AND seq > ? ORDER BY seq",
     ),
-    entry: log.prepare<Entry, [number, number]>("SELECT seq, body FROM entries WHERE room = ? AND seq = ?"),
+    block: log.prepare<EntryRow, [number, number]>(
+      "SELECT seq, at, count, body FROM entries WHERE room = ? AND seq >= ? ORDER BY seq LIMIT 1",
+    ),
   };
 }
 
