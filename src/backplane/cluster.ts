@@ -43,14 +43,32 @@ export interface StoredRoom {
   readonly records: Iterable<readonly [string, string]>;
 }
 
-/** Where entries and changes are kept. Calls may throw; the caller then discards the whole ClusterState. */
-export interface ClusterStore<S> {
+/** An entry whose body is whatever the store and the announcer know to read. */
+export interface EntryOf<Body> {
+  readonly seq: number;
+  readonly at: number;
+  readonly body: Body;
+}
+
+/** A publication in the same way, its key too. */
+export interface PublicationOf<Key, Body> {
+  readonly room: string;
+  readonly key: Key;
+  readonly body: Body;
+  readonly copy?: { readonly room: string; readonly body: Body } | undefined;
+}
+
+/**
+ * Where entries and changes are kept. Calls may throw; the caller then discards the whole ClusterState. Keys and bodies
+ * may be valid only during the call.
+ */
+export interface ClusterStore<S, Key = string, Body = Uint8Array> {
   load(room: string): StoredRoom;
   /**
    * Stores an entry, unless one is remembered under its key.
    * @returns the remembered one
    */
-  append(room: Room<S>, key: string, entry: LogEntry): Pick<LogEntry, "seq" | "at"> | undefined;
+  append(room: Room<S>, key: Key, entry: EntryOf<Body>): Pick<LogEntry, "seq" | "at"> | undefined;
   /** A room that nobody uses any more is unloaded. */
   forget(room: string): void;
   putRecord(room: Room<S>, key: string, value: string): void;
@@ -64,8 +82,8 @@ export interface ClusterStore<S> {
 }
 
 /** Who tells the servers. Calls come in the order in which things happened. */
-export interface Announcer<S> {
-  entry(room: Room<S>, entry: LogEntry): void;
+export interface Announcer<S, Body = Uint8Array> {
+  entry(room: Room<S>, entry: EntryOf<Body>): void;
   presence(room: Room<S>, event: PresenceEvent): void;
   record(room: Room<S>, key: string, value: string): void;
   taken(server: S, session: string): void;

@@ -36,13 +36,17 @@ export function notHere(session: string): BackplaneFailure {
 
 /** What is wrong with a publication, if anything: its sizes are bounded here for every driver. */
 export function checkPublication({ room, key, body, copy }: Publication): BackplaneFailure | undefined {
-  const bytes = Math.max(body.length, copy?.body.length ?? 0);
+  const names = Math.max(room.length, copy?.room.length ?? 0, key.length);
+  return checkSizes(Math.max(body.length, copy?.body.length ?? 0), names);
+}
+
+/** The same by its longest body, bytes, and the longest of its names, characters. */
+export function checkSizes(bytes: number, names: number): BackplaneFailure | undefined {
   if (bytes > backplaneLimits.bodyBytes) {
     return refused(
       `an entry of ${bytes} bytes is over the limit of ${backplaneLimits.bodyBytes}; shorten it`,
     );
   }
-  const names = Math.max(room.length, copy?.room.length ?? 0, key.length);
   if (names > backplaneLimits.nameCharacters) {
     return refused(
       `a log's name or key of ${names} characters is over the limit of ${backplaneLimits.nameCharacters}`,

@@ -4,7 +4,7 @@
  * The memory driver and the keeper both have exactly one such place, and what it decides is the same in both, so it is
  * written once. It does no I/O: entries and changes go to a `ClusterStore` (arrays, or SQLite inside a transaction), and
  * what servers must hear goes to an `Announcer` (direct calls, or frames that are sent after the commit). Servers are
- * opaque handles of type `S`.
+ * opaque handles of type `S`; what keys and bodies are is up to store and announcer.
  *
  * Invariants: a nick's key maps to the session that shows it, and to no other; a session is in the member list of
  * exactly the rooms it lists; a session without a server is in grace, and `expire` ends it when its time has come.
@@ -14,15 +14,13 @@ import { nameKey } from "../protocol/names.ts";
 import type {
   BackplaneFailure,
   Claimed,
-  LogEntry,
   Mark,
   Member,
   PresenceEvent,
-  Publication,
   RoomSummary,
   Snapshot,
 } from "./backplane.ts";
-import type { Announcer, ClusterStore, Room, Session } from "./cluster.ts";
+import type { Announcer, ClusterStore, EntryOf, PublicationOf, Room, Session } from "./cluster.ts";
 import { addOnce, removeFrom } from "./few.ts";
 import { markLog, oldestMark, raisedMark } from "./marks.ts";
 import { nickTaken, notHere, stale } from "./failures.ts";
@@ -65,17 +63,17 @@ export interface Announced {
   readonly pending: boolean;
 }
 
-export class ClusterState<S extends { readonly id: string }> {
+export class ClusterState<S extends { readonly id: string }, Key = string, Body = Uint8Array> {
   readonly epoch: string;
   readonly #sessions = new Map<string, Session<S>>();
   readonly #nicks = new Map<string, Session<S>>();
   readonly #inGrace = new Set<Session<S>>();
   readonly #rooms = new Map<string, Room<S>>();
-  readonly #store: ClusterStore<S>;
-  readonly #announce: Announcer<S>;
+  readonly #store: ClusterStore<S, Key, Body>;
+  readonly #announce: Announcer<S, Body>;
   readonly #options: Required<ClusterOptions>;
 
-  constructor(store: ClusterStore<S>, announce: Announcer<S>, options: ClusterOptions) {
+  constructor(store: ClusterStore<S, Key, Body>, announce: Announcer<S, Body>, options: ClusterOptions) {
     this.#store = store;
     this.#announce = announce;
     this.#options = { graceMs: backplaneLimits.graceMs, idleRooms: backplaneLimits.idleRooms, ...options };
@@ -146,7 +144,7 @@ export class ClusterState<S extends { readonly id: string }> {
     }
   }
 
-  publish(publication: Publication): Published {
+  publish(publication: PublicationOf<Key, Body>): Published {
     const { copy, key, room } = publication;
     const published = this.#append(room, key, publication.body);
     // A repeat finds both there. A copy for another log means that the nick is somebody else's by now: not for them.
@@ -156,10 +154,10 @@ export class ClusterState<S extends { readonly id: string }> {
     return published;
   }
 
-  #append(name: string, key: string, body: Uint8Array): Published {
+  #append(name: string, key: Key, body: Body): Published {
     const room = this.room(name);
     // The wall clock may go back; a log's times must not.
-    const entry: LogEntry = { seq: room.last + 1, at: Math.max(this.#options.now(), room.lastAt), body };
+    const entry: EntryOf<Body> = { seq: room.last + 1, at: Math.max(this.#options.now(), room.lastAt), body };
     const known = this.#store.append(room, key, entry);
     if (known !== undefined) return { seq: known.seq, at: known.at, duplicate: true };
     room.last = entry.seq;

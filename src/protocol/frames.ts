@@ -135,6 +135,14 @@ export class FrameWriter {
     return this;
   }
 
+  /** Bytes of another buffer: as `bytes` of a slice of it, without making one. */
+  part(buffer: Buffer, start: number, length: number): this {
+    this.#room(length);
+    buffer.copy(this.#buffer, this.#length, start, start + length);
+    this.#length += length;
+    return this;
+  }
+
   text(value: string): this {
     this.#room(value.length * 3);
     this.#length += this.#buffer.write(value, this.#length);
@@ -225,6 +233,16 @@ export class FrameReader {
 
   f64(): number {
     return this.#buffer.readDoubleLE(this.#take(8));
+  }
+
+  /** Passes over bytes. @returns where in {@link FrameReader.buffer} they begin */
+  skip(length: number): number {
+    return this.#take(length);
+  }
+
+  /** What the frame is a part of. It stays as it is, as the frame's slices do. */
+  get buffer(): Buffer {
+    return this.#buffer;
   }
 
   bytes(length: number): Uint8Array {

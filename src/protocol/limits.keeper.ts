@@ -9,6 +9,12 @@ export const keeperLimits = {
   frameBytes: 64 * MiB,
   /** One frame of consecutive entries of a room: about where another is begun. */
   entriesBytes: 128 * KiB,
+  /** One frame of publishes: about where another is begun. Small beside a turn's bytes, which may cut a frame in two. */
+  publishesBytes: 16 * KiB,
+  /** Rooms that a server has a number for towards the keeper; with more it begins again and names them anew. */
+  roomNumbers: 16_384,
+  /** What the keeper takes on in one turn: some hundred publishes, of which a commit is a small part. */
+  turnBytes: 64 * KiB,
   /** Unsent bytes to one server, or to the keeper; beyond it the other side hangs, and the connection is closed. */
   outboxBytes: 64 * MiB,
   /** Calls of one server under way; further ones fail at once. All its sessions with all they may have in flight. */

@@ -67,7 +67,7 @@ describe("a server does not start on", () => {
     await plane.stop(true);
     withLog(join(directory, logFile), (db) => db.run("PRAGMA user_version = 99"));
     expect(await refusal(directory)).toMatch(
-      /has schema version 99, and this rtchat knows 2; use the newer rtchat/,
+      /has schema version 99, and this rtchat knows 3; use the newer rtchat/,
     );
   });
 

@@ -3,10 +3,10 @@ import { afterAll } from "bun:test";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { LogEntry } from "../../src/backplane/backplane.ts";
 import type { Room } from "../../src/backplane/cluster.ts";
 import { Compactor } from "../../src/backplane/keeper/compactor.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
+import type { Part } from "../../src/backplane/keeper/publications.ts";
 import { Sweeper } from "../../src/backplane/keeper/retention.ts";
 import { openForWriting } from "../../src/backplane/keeper/schema.ts";
 import { KeeperStore } from "../../src/backplane/keeper/store.ts";
@@ -24,6 +24,12 @@ export function storeFiles(): () => string {
   return () => join(folder, `log-${(files += 1)}.sqlite`);
 }
 const identity = { pid: process.pid, started: "1", boot: "boot", namespace: "n" };
+
+/** Bytes as the keeper is given them: a part of something longer. */
+export function part(content: Uint8Array): Part {
+  const buffer = Buffer.concat([Buffer.from("before"), content, Buffer.from("after")]);
+  return { buffer, start: 6, length: content.length };
+}
 
 /** A keeper's store with all that works on it, and the rooms as a ClusterState would have them. */
 export class Keeper {
@@ -60,8 +66,8 @@ export class Keeper {
   /** Publishes as ClusterState does. @returns the position */
   publish(name: string, key: string, body: string): number {
     const room = this.room(name);
-    const entry: LogEntry = { seq: room.last + 1, at: 1_000 + room.last, body: bytes(body) };
-    const known = this.store.append(room, key, entry);
+    const entry = { seq: room.last + 1, at: 1_000 + room.last, body: part(bytes(body)) };
+    const known = this.store.append(room, part(bytes(key)), entry);
     if (known !== undefined) return known.seq;
     room.last = entry.seq;
     return entry.seq;

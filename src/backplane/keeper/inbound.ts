@@ -17,6 +17,7 @@ import type {
   Snapshot,
 } from "../backplane.ts";
 import { unavailable } from "../failures.ts";
+import { PublishCall } from "./calls.ts";
 import type { Call, CallTable } from "./calls.ts";
 import { StoreProblem } from "./problem.ts";
 import type { LogReader } from "./reader.ts";
@@ -171,11 +172,16 @@ export class Inbound {
   }
 
   #published(reader: FrameReader): void {
-    const call = this.#calls.take(reader.u32());
+    let number = reader.u32();
+    const count = reader.u32();
     const duplicate = reader.u8() === 1;
-    const position = { epoch: this.#epoch, seq: reader.f64() };
     const at = reader.f64();
-    call?.answered({ position, at, duplicate });
+    for (let left = count; left > 0; left -= 1) {
+      const position = { epoch: this.#epoch, seq: reader.f64() };
+      const call = this.#calls.take(number);
+      if (call instanceof PublishCall) call.published(position, at, duplicate);
+      number = (number + 1) >>> 0;
+    }
   }
 
   #answer(reader: FrameReader, number: number): void {

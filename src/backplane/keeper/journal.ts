@@ -7,7 +7,9 @@
  * sees much more of it, in a `Tail` (tail.ts).
  */
 import type { LogEntry } from "../backplane.ts";
+import type { EntryOf } from "../cluster.ts";
 import type { KeyHash } from "./key-window.ts";
+import type { Part } from "./publications.ts";
 
 const RECORD = 32;
 
@@ -35,7 +37,7 @@ export class JournalWriter {
     return this.#length;
   }
 
-  add(room: number, entry: LogEntry, key: KeyHash): void {
+  add(room: number, entry: EntryOf<Part>, key: KeyHash): void {
     const { seq, at, body } = entry;
     const needed = this.#length + RECORD + body.length;
     if (needed > this.#buffer.length) {
@@ -50,7 +52,7 @@ export class JournalWriter {
     offset = buffer.writeUInt32LE(key.high, offset);
     offset = buffer.writeUInt32LE(key.low, offset);
     offset = buffer.writeUInt32LE(body.length, offset);
-    buffer.set(body, offset);
+    body.buffer.copy(buffer, offset, body.start, body.start + body.length);
     this.#length = needed;
   }
 

@@ -38,6 +38,7 @@ import { Inbound } from "./inbound.ts";
 import { KeeperLink } from "./link.ts";
 import { OwnSessions } from "./own-sessions.ts";
 import { problemOf, StoreProblem } from "./problem.ts";
+import { PublicationWriter } from "./publications.ts";
 import { LogReader } from "./reader.ts";
 import { SearchThread } from "./search/thread.ts";
 import type { KeeperLimits, TenureSettings } from "./tenure.ts";
@@ -75,6 +76,7 @@ export class KeeperBackplane implements Backplane {
   readonly #link: KeeperLink;
   readonly #sessions = new OwnSessions();
   readonly #inbound: Inbound;
+  readonly #publications = new PublicationWriter();
   #listener: BackplaneListener | undefined;
   #started = Promise.withResolvers<void>();
   #welcome: Welcome | undefined;
@@ -215,6 +217,7 @@ export class KeeperBackplane implements Backplane {
   #welcomed(welcome: Welcome): void {
     const writer = this.#link.writer;
     if (writer === undefined) return;
+    this.#publications.startOver();
     this.#welcome = welcome;
     this.#lostAt = undefined;
     // What ended between the hello and now was announced, and is not meant to live.
@@ -276,7 +279,7 @@ export class KeeperBackplane implements Backplane {
       queueMicrotask(() => done(refusal));
       return;
     }
-    this.#add(new PublishCall(publication, done));
+    this.#add(new PublishCall(publication, this.#publications, done));
   }
 
   history(query: HistoryQuery, done: Done<{ page: HistoryPage }>): void {

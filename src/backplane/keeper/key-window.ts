@@ -13,6 +13,9 @@
  *
  * Invariants: at least the newest `window` keys are found; a table is at most half full.
  */
+import { murmur32, xxHash32 } from "./hash.ts";
+import type { Part } from "./publications.ts";
+
 const GENERATIONS = 16;
 /** One key: u32 high, u32 low, f64 seq in blocks; u32 high, low, seq's low and high half in tables. */
 const KEY_BYTES = 16;
@@ -124,10 +127,10 @@ export class KeyWindow {
   }
 
   /** Hashes a key of a room. The result is valid until the next call. */
-  hash(room: number, key: string): KeyHash {
+  hash(room: number, { buffer, start, length }: Part): KeyHash {
     const hash = this.#hash;
-    hash.high = Bun.hash.xxHash32(key, (this.#seed ^ Math.imul(room, 0x9e3779b1)) >>> 0);
-    hash.low = Bun.hash.murmur32v3(key, (this.#seed + Math.imul(room, 0x85ebca6b)) >>> 0);
+    hash.high = xxHash32(buffer, start, length, this.#seed ^ Math.imul(room, 0x9e3779b1));
+    hash.low = murmur32(buffer, start, length, this.#seed + Math.imul(room, 0x85ebca6b));
     if (hash.high === 0 && hash.low === 0) hash.low = 1;
     return hash;
   }

@@ -2,10 +2,16 @@
 import { FrameDecoder, FrameWriter } from "../../protocol/frames.ts";
 import { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Connection } from "../../net/connection.ts";
-import type { BackplaneFailure, LogEntry } from "../backplane.ts";
+import type { BackplaneFailure } from "../backplane.ts";
+import type { EntryOf } from "../cluster.ts";
 import type { Published } from "../state.ts";
+import { PublicationReader } from "./publications.ts";
+import type { Part } from "./publications.ts";
 import { Op } from "./wire.ts";
 import type { WireFailure } from "./wire.ts";
+
+/** Bytes of a frame before its first field. */
+const FRAME_HEAD = 5;
 
 export class Peer {
   /** The server's id; empty before its hello. */
@@ -13,6 +19,7 @@ export class Peer {
   readonly connection: Connection;
   readonly writer = new FrameWriter();
   readonly decoder = new FrameDecoder(keeperLimits.frameBytes);
+  readonly publications = new PublicationReader();
   /** Its welcome has been sent. */
   welcomed = false;
   /** Rooms it has subscribed. */
@@ -25,6 +32,8 @@ export class Peer {
   finished = false;
   /** One frame: the answers of this turn's publishes. */
   readonly #answers = new FrameWriter();
+  /** The last run of answers: what all have in common, and where in the frame their number is. */
+  readonly #run = { first: 0, count: 0, countAt: 0, at: 0, duplicate: false };
   /** The last frame of entries: which it is, of which room, the next seq, and where it is long enough. */
   #frame = -1;
   #room = 0;
@@ -37,7 +46,7 @@ export class Peer {
   }
 
   /** Tells of an entry. Consecutive ones of a room become one frame, which grows as long as nothing else is said. */
-  entry(room: number, { seq, at, body }: LogEntry): void {
+  entry(room: number, { seq, at, body }: EntryOf<Part>): void {
     const { writer } = this;
     const goesOn = writer.frame === this.#frame && room === this.#room && seq === this.#next;
     if (!goesOn || writer.length > this.#most) {
@@ -46,20 +55,37 @@ export class Peer {
       this.#frame = writer.frame;
       this.#room = room;
     }
-    writer.f64(at).u32(body.length).bytes(body).end();
+    writer.f64(at).u32(body.length).part(body.buffer, body.start, body.length).end();
     this.#next = seq + 1;
   }
 
   /** Answers a publish: after all that is told of this turn, so that whoever asked has heard its entry by then. */
   published(number: number, { seq, at, duplicate }: Published): void {
     const answers = this.#answers;
-    if (answers.length === 0) answers.begin(Op.Published);
-    answers
-      .u32(number)
-      .u8(duplicate ? 1 : 0)
-      .f64(seq)
-      .f64(at)
-      .end();
+    const run = this.#run;
+    if (answers.length === 0) {
+      answers.begin(Op.Published);
+      run.count = 0;
+    }
+    const goesOn =
+      run.count > 0 &&
+      run.at === at &&
+      run.duplicate === duplicate &&
+      ((run.first + run.count) >>> 0) === number;
+    if (goesOn) run.count += 1;
+    else {
+      run.first = number;
+      run.at = at;
+      run.duplicate = duplicate;
+      run.count = 1;
+      answers.u32(number);
+      run.countAt = answers.length - FRAME_HEAD;
+      answers
+        .u32(1)
+        .u8(duplicate ? 1 : 0)
+        .f64(at);
+    }
+    answers.f64(seq).replaceU32(run.countAt, run.count).end();
   }
 
   /** Sends what this turn wrote. */

@@ -5,15 +5,19 @@
  * to the peers' writers, which are emptied unsent when the transaction fails.
  */
 import type { FrameReader } from "../../protocol/frames.ts";
-import type { BackplaneFailure, Publication } from "../backplane.ts";
-import { checkPublication } from "../failures.ts";
+import type { BackplaneFailure } from "../backplane.ts";
+import { checkSizes } from "../failures.ts";
 import type { Announcer } from "../cluster.ts";
 import type { Announced, ClusterState } from "../state.ts";
 import type { Peer } from "./peer.ts";
+import type { Part } from "./publications.ts";
 import { Op, summaryToWire, toWire } from "./wire.ts";
 
+/** The cluster, as the keeper has it: keys and bodies are parts of what came from a server. */
+export type KeeperState = ClusterState<Peer, Part, Part>;
+
 /** Writes what happens to those who have subscribed. */
-export const announcer: Announcer<Peer> = {
+export const announcer: Announcer<Peer, Part> = {
   entry({ id, subscribers }, entry) {
     for (const peer of subscribers) peer.entry(id, entry);
   },
@@ -31,20 +35,8 @@ export const announcer: Announcer<Peer> = {
   },
 };
 
-/** Reads a Publish frame after its number. */
-function readPublication(reader: FrameReader): Publication {
-  const hasCopy = reader.u8() === 1;
-  const room = reader.field();
-  const key = reader.field();
-  if (!hasCopy) return { room, key, body: reader.rest() };
-  const copyRoom = reader.field();
-  const copy = { room: copyRoom, body: reader.bytes(reader.u32()) };
-  return { room, key, body: reader.rest(), copy };
-}
-
 /** Operations that carry a number and get an answer. */
 const asked: ReadonlySet<number> = new Set([
-  Op.Publish,
   Op.Subscribe,
   Op.Claim,
   Op.SetAway,
@@ -111,7 +103,7 @@ export class TurnRecord {
  * Serves one frame after Hello.
  * @throws SQLiteError; RangeError and SyntaxError on a frame that cannot be read
  */
-export function serve(state: ClusterState<Peer>, peer: Peer, reader: FrameReader, record: TurnRecord): void {
+export function serve(state: KeeperState, peer: Peer, reader: FrameReader, record: TurnRecord): void {
   if (asked.has(reader.op)) {
     const number = reader.u32();
     record.add(peer, number);
@@ -119,6 +111,10 @@ export function serve(state: ClusterState<Peer>, peer: Peer, reader: FrameReader
     return;
   }
   switch (reader.op) {
+    case Op.Publish: {
+      while (!reader.isAtEnd) publish(state, peer, reader, record);
+      return;
+    }
     case Op.Unsubscribe: {
       const room = reader.text();
       peer.rooms.delete(room);
@@ -151,12 +147,8 @@ export function serve(state: ClusterState<Peer>, peer: Peer, reader: FrameReader
   }
 }
 
-function answer(state: ClusterState<Peer>, peer: Peer, reader: FrameReader, number: number): void {
+function answer(state: KeeperState, peer: Peer, reader: FrameReader, number: number): void {
   switch (reader.op) {
-    case Op.Publish: {
-      publish(state, peer, number, readPublication(reader));
-      return;
-    }
     case Op.Subscribe: {
       const name = reader.text();
       peer.rooms.add(name);
@@ -215,19 +207,34 @@ function settle(peer: Peer, number: number, failure: BackplaneFailure | undefine
   else peer.fail(number, failure);
 }
 
-function publish(state: ClusterState<Peer>, peer: Peer, number: number, publication: Publication): void {
-  const refusal = checkPublication(publication);
+function publish(state: KeeperState, peer: Peer, reader: FrameReader, record: TurnRecord): void {
+  const number = reader.u32();
+  const publication = peer.publications.read(reader);
+  record.add(peer, number);
+  const { room, body, copy } = publication;
+  // How many characters the key has, its server has looked at.
+  const refusal = checkSizes(
+    Math.max(body.length, copy?.body.length ?? 0),
+    Math.max(room.length, copy?.room.length ?? 0),
+  );
   if (refusal !== undefined) return peer.fail(number, refusal);
   peer.published(number, state.publish(publication));
 }
 
 /**
- * Takes a frame on without doing it, because the store cannot be written: who asked is recorded, to be refused, and what
- * ends sessions is recorded to be done later.
+ * Takes a frame, or what is left of it, on without doing it, because the store cannot be written: who asked is recorded,
+ * to be refused, and what ends sessions is recorded to be done later.
  */
 export function postpone(peer: Peer, reader: FrameReader, record: TurnRecord): void {
   if (asked.has(reader.op)) return record.add(peer, reader.u32());
   switch (reader.op) {
+    case Op.Publish:
+      while (!reader.isAtEnd) {
+        record.add(peer, reader.u32());
+        // It may name rooms, which must be known when the store works again.
+        peer.publications.read(reader);
+      }
+      break;
     case Op.Release:
       record.endings.push({ peer, ending: { session: reader.text() } });
       break;

@@ -6,6 +6,9 @@
  * checked. If the transaction fails, every question of the turn is answered as `unavailable`, what had been prepared to
  * be sent is thrown away, and the state is rebuilt from the file.
  *
+ * A turn takes so many bytes at most, and what is left over is another turn's: so under load servers read answers and
+ * write more while the keeper works, instead of each waiting for the other, and nobody's answer waits for everybody's.
+ *
  * Invariants: between turns the peers' writers are empty, and memory equals the file; after `TermLost` nothing is sent.
  */
 import { SQLiteError } from "bun:sqlite";
@@ -17,8 +20,10 @@ import { unavailable } from "../failures.ts";
 import { ClusterState } from "../state.ts";
 import { Peer } from "./peer.ts";
 import { problemOf, TermLost } from "./problem.ts";
+import type { Part } from "./publications.ts";
 import type { StoreProblem } from "./problem.ts";
 import { announcer, postpone, readOnly, serve, TurnRecord } from "./requests.ts";
+import type { KeeperState } from "./requests.ts";
 import type { KeeperStore, Written } from "./store.ts";
 import { KEEPER_VERSION, Op } from "./wire.ts";
 import type { Hello, Welcome } from "./wire.ts";
@@ -28,6 +33,7 @@ export interface ServiceLimits {
   readonly beatMs: number;
   readonly serverSilenceMs: number;
   readonly storeRetryMs: number;
+  readonly turnBytes: number;
 }
 
 /** What a service needs. */
@@ -60,7 +66,7 @@ export class KeeperService {
   readonly #peers = new Set<Peer>();
   readonly #record = new TurnRecord();
   readonly #ticker: Timer;
-  #state: ClusterState<Peer>;
+  #state: KeeperState;
   #arrived: Arrival[] = [];
   #scheduled = false;
   #held = false;
@@ -84,9 +90,9 @@ export class KeeperService {
     return count;
   }
 
-  #rebuild(): ClusterState<Peer> {
+  #rebuild(): KeeperState {
     const { store, epoch, graceMs, clock } = this.#options;
-    const state = new ClusterState<Peer>(store, announcer, {
+    const state: KeeperState = new ClusterState<Peer, Part, Part>(store, announcer, {
       epoch,
       graceMs,
       now: () => clock.now(),
@@ -113,8 +119,27 @@ export class KeeperService {
   #arrive(peer: Peer, chunk: Uint8Array | undefined): void {
     if (this.#ended) return;
     peer.heardAt = this.#options.clock.monotonic();
-    this.#arrived.push({ peer, chunk });
+    const { turnBytes } = this.#options.limits;
+    if (chunk === undefined || chunk.length <= turnBytes) this.#arrived.push({ peer, chunk });
+    else {
+      for (let at = 0; at < chunk.length; at += turnBytes) {
+        this.#arrived.push({ peer, chunk: chunk.subarray(at, at + turnBytes) });
+      }
+    }
     this.#schedule();
+  }
+
+  /** What one turn takes of what has arrived. */
+  #nextArrivals(): Arrival[] {
+    const { turnBytes } = this.#options.limits;
+    let bytes = 0;
+    let count = 0;
+    for (const { chunk } of this.#arrived) {
+      bytes += chunk?.length ?? 0;
+      if (count > 0 && bytes > turnBytes) break;
+      count += 1;
+    }
+    return this.#arrived.splice(0, count);
   }
 
   #schedule(): void {
@@ -161,7 +186,7 @@ export class KeeperService {
     let written: Written;
     try {
       this.#catchUp();
-      for (const { peer, chunk } of this.#arrived.splice(0)) this.#take(peer, chunk, this.#serve);
+      for (const { peer, chunk } of this.#nextArrivals()) this.#take(peer, chunk, this.#serve);
       if (this.#broken !== undefined) throw this.#broken;
       this.#state.expire();
       ({ written } = store);
@@ -174,6 +199,7 @@ export class KeeperService {
     this.#sendAll();
     if (this.#wantsSync) this.#sync();
     this.#options.turned(written);
+    if (this.#arrived.length > 0) this.#schedule();
   }
 
   /** Does what was put off while the store could not be written. */
@@ -222,6 +248,8 @@ export class KeeperService {
       // Caught here, so that the rest of the chunk is still decoded.
       if (!(error instanceof SQLiteError)) throw error;
       this.#broken = error;
+      // Of several publishes in a frame, those behind the one that failed.
+      if (reader.op === Op.Publish) this.#postpone(peer, reader);
     }
   };
 

@@ -10,13 +10,14 @@
  */
 import type { Database } from "bun:sqlite";
 import type { LogEntry } from "../backplane.ts";
-import type { ClusterStore, Room, Session, StoredRoom } from "../cluster.ts";
+import type { ClusterStore, EntryOf, Room, Session, StoredRoom } from "../cluster.ts";
 import type { StoredSession } from "../state.ts";
 import { entryIn } from "./blocks.ts";
 import type { EntryRow } from "./blocks.ts";
 import { JournalWriter, Record } from "./journal.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
+import type { Part } from "./publications.ts";
 import { Tail } from "./tail.ts";
 
 /** A server, as the store needs to know it. */
@@ -40,7 +41,7 @@ export interface StoreOptions {
   readonly keyWindowEntries: number;
 }
 
-export class KeeperStore implements ClusterStore<StoredServer> {
+export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
   readonly db: Database;
   readonly keys: KeyWindow;
   /** What is in the journal and not being moved. */
@@ -166,7 +167,7 @@ export class KeeperStore implements ClusterStore<StoredServer> {
   }
 
   #save(room: Room<StoredServer>): void {
-    if (!this.#unsaved.delete(room.name)) return;
+    if (this.#unsaved.size === 0 || !this.#unsaved.delete(room.name)) return;
     this.#savedNow.push(room);
     this.#rows += 1;
     this.#statements.addRoom.run(room.id, room.name);
@@ -177,7 +178,11 @@ export class KeeperStore implements ClusterStore<StoredServer> {
     this.#unsaved.delete(name);
   }
 
-  append(room: Room<StoredServer>, key: string, entry: LogEntry): Pick<LogEntry, "seq" | "at"> | undefined {
+  append(
+    room: Room<StoredServer>,
+    key: Part,
+    entry: EntryOf<Part>,
+  ): Pick<LogEntry, "seq" | "at"> | undefined {
     const hash = this.keys.hash(room.id, key);
     const seq = this.keys.find(hash);
     if (seq > 0) return { seq, at: this.#timeOf(room, seq) };

@@ -10,13 +10,13 @@ import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backpla
 import type { Announced } from "../state.ts";
 
 /** Raised when frames change: servers of another version in the same directory are refused by name. */
-export const KEEPER_VERSION = 2;
+export const KEEPER_VERSION = 3;
 
 /** Operations, server to keeper below 32. */
 export const Op = {
   /** JSON {@link Hello}: first frame. */
   Hello: 1,
-  /** u32 number, u8 has copy, field room, field key, [field copy's room, u32 length, copy's body,] body. */
+  /** One or more publishes (publications.ts). */
   Publish: 2,
   /** u32 number, room. */
   Subscribe: 3,
@@ -51,7 +51,7 @@ export const Op = {
   Welcome: 32,
   /** A sentence: the answer to a Hello that cannot be served; the connection closes. */
   Refuse: 33,
-  /** One or more of: u32 number, u8 duplicate, f64 seq, f64 at. */
+  /** One or more runs: u32 number of the first, u32 how many consecutive ones, u8 duplicate, f64 at, f64 seq of each. */
   Published: 34,
   /** u32 number, JSON: what the question's `done` is given besides `ok`. */
   Answer: 35,
