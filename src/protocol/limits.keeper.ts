@@ -75,6 +75,7 @@ export const keeperLimits = {
   searchIdleMs: 60_000,
   /** Written bytes after which a checkpoint runs, beside the commits. */
   walBytes: 16 * MiB,
-  /** Written bytes after which commits wait until a checkpoint has caught up, so that the WAL starts over. */
+  /** Written bytes after which commits wait until a checkpoint has caught up, so that the WAL starts over; a quarter more
+   * while a checkpoint that runs is waited for. */
   walMostBytes: 256 * MiB,
 } as const;

@@ -3,7 +3,14 @@ import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import type { Publication } from "../../src/backplane/backplane.ts";
 import { unavailable } from "../../src/backplane/failures.ts";
-import { after, BlockWriter, entriesOf, ENTRY_HEAD, entryIn, firstOf } from "../../src/backplane/keeper/blocks.ts";
+import {
+  after,
+  BlockWriter,
+  entriesOf,
+  ENTRY_HEAD,
+  entryIn,
+  firstOf,
+} from "../../src/backplane/keeper/blocks.ts";
 import { CallTable } from "../../src/backplane/keeper/calls.ts";
 import type { Call } from "../../src/backplane/keeper/calls.ts";
 import { murmur32, xxHash32 } from "../../src/backplane/keeper/hash.ts";
@@ -96,24 +103,33 @@ describe("a block of entries", () => {
   test("gives back what was put in, whole and cut at any place", () => {
     const writer = new BlockWriter();
     fc.assert(
-      fc.property(fc.array(entry, { minLength: 1, maxLength: 12 }), fc.integer({ min: 12, max: 1e9 }), (list, seq) => {
-        for (const { at, body } of list) {
-          const { buffer, start, length } = part(body);
-          writer.add(at, buffer, start, start + length);
-        }
-        const block = writer.take();
-        const count = list.length;
-        const row = { seq, at: list.at(-1)!.at, count, body: count === 1 ? block.subarray(ENTRY_HEAD) : block };
-        const expected = list.map(({ at, body }, index) => ({ seq: seq - count + 1 + index, at, body }));
-        const plain = (entries: readonly { seq: number; at: number; body: Uint8Array }[]) =>
-          entries.map((one) => ({ ...one, body: Uint8Array.from(one.body) }));
-        expect(plain(entriesOf(row))).toEqual(expected);
-        for (let upTo = firstOf(row); upTo < seq; upTo += 1) {
-          const rest = after(row, upTo);
-          expect(plain(entriesOf(rest))).toEqual(expected.filter((one) => one.seq > upTo));
-          expect(entryIn(row, upTo)?.at).toBe(expected.find((one) => one.seq === upTo)?.at);
-        }
-      }),
+      fc.property(
+        fc.array(entry, { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: 12, max: 1e9 }),
+        (list, seq) => {
+          for (const { at, body } of list) {
+            const { buffer, start, length } = part(body);
+            writer.add(at, buffer, start, start + length);
+          }
+          const block = writer.take();
+          const count = list.length;
+          const row = {
+            seq,
+            at: list.at(-1)!.at,
+            count,
+            body: count === 1 ? block.subarray(ENTRY_HEAD) : block,
+          };
+          const expected = list.map(({ at, body }, index) => ({ seq: seq - count + 1 + index, at, body }));
+          const plain = (entries: readonly { seq: number; at: number; body: Uint8Array }[]) =>
+            entries.map((one) => ({ ...one, body: Uint8Array.from(one.body) }));
+          expect(plain(entriesOf(row))).toEqual(expected);
+          for (let upTo = firstOf(row); upTo < seq; upTo += 1) {
+            const rest = after(row, upTo);
+            expect(plain(entriesOf(rest))).toEqual(expected.filter((one) => one.seq > upTo));
+            expect(entryIn(row, upTo)?.at).toBe(expected.find((one) => one.seq === upTo)?.at);
+          }
+        },
+      ),
     );
   });
 

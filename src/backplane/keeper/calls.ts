@@ -134,8 +134,10 @@ export class CallTable {
     const now = this.#clock.monotonic();
     this.#marks.push({ end: this.#next, at: now });
     let over: Mark | undefined;
-    while (this.#marks[0] !== undefined && this.#marks[0].at + this.#timeoutMs <= now) over = this.#marks.shift();
-    if (over !== undefined) this.#failUntil(over.end, unavailable("the log did not answer in time; try again"));
+    while (this.#marks[0] !== undefined && this.#marks[0].at + this.#timeoutMs <= now)
+      over = this.#marks.shift();
+    if (over !== undefined)
+      this.#failUntil(over.end, unavailable("the log did not answer in time; try again"));
   }
 
   /** Fails everything. */

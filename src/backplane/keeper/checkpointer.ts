@@ -4,7 +4,8 @@
  * SQLite copies the WAL into the database file, with an fsync of each, in a thread of its own (checkpoint/worker.ts),
  * which starts when it is first needed. A checkpoint that runs while commits go on never reaches the WAL's end, so the
  * file would grow for ever under constant load. When it is too long, commits are held until a checkpoint that began
- * after that has reached the end; the next commit then starts the WAL over.
+ * after that has reached the end; the next commit then starts the WAL over. They are held only once the checkpoint that
+ * runs at that moment is over, so that the last one has little left to copy; unless the WAL has grown by a quarter more.
  *
  * Invariant: while commits are held, a checkpoint is running.
  */
@@ -15,6 +16,9 @@ import { startWorker } from "./start-worker.ts";
 
 /** Bytes of a page of the database, and so of a frame of the WAL, nearly. */
 const PAGE = 4_096;
+
+/** How many times as long as it may be the WAL gets while a checkpoint that runs is waited for. */
+const PATIENCE = 1.25;
 
 /** What a commit writes to the WAL for so many bytes of data at so many places, bytes: whole pages. */
 export function walBytesOf(bytes: number, places: number): number {
@@ -48,7 +52,14 @@ export class Checkpointer {
   wrote(bytes: number): void {
     this.#written += bytes;
     if (this.#written >= this.#limits.walBytes && !this.#running) this.#run();
-    if (this.#wal + this.#written < this.#limits.walMostBytes || this.holding) return;
+    if (!this.holding && this.#tooLong(this.#running ? PATIENCE : 1)) this.#hold();
+  }
+
+  #tooLong(times: number): boolean {
+    return this.#wal + this.#written >= this.#limits.walMostBytes * times;
+  }
+
+  #hold(): void {
     this.holding = true;
     this.#turns.hold();
     if (!this.#running) this.#run();
@@ -77,7 +88,10 @@ export class Checkpointer {
     this.#running = false;
     this.#wal = walBytes;
     if (problem !== undefined) this.#log.warn("a checkpoint failed", { problem });
-    if (!this.holding) return;
+    if (!this.holding) {
+      if (problem === undefined && this.#tooLong(1)) this.#hold();
+      return;
+    }
     if (!this.#final) return this.#run();
     if (!complete)
       this.#log.warn("the WAL could not be started over: a reader holds it", { bytes: walBytes });

@@ -12,8 +12,7 @@ import { BlockWriter, ENTRY_HEAD } from "./blocks.ts";
 import { Record } from "./journal.ts";
 import { KeyBlock } from "./key-window.ts";
 import type { KeeperStore } from "./store.ts";
-import { Tail } from "./tail.ts";
-import type { Places } from "./tail.ts";
+import type { Places, Tail } from "./tail.ts";
 
 /** How a round is bounded. */
 export type CompactionLimits = Pick<
@@ -72,8 +71,9 @@ export class Compactor {
   #begin(): Round {
     const { tail, inherited, journalId } = this.#store;
     const round: Round = { tail, inherited, rooms: [...tail.rooms], journalId, room: 0, entry: 0 };
+    // Empty since the last round.
+    this.#store.tail = this.#store.moving;
     this.#store.moving = tail;
-    this.#store.tail = new Tail();
     this.#store.inherited = false;
     this.#emptySince = this.#clock.monotonic();
     return round;
@@ -96,7 +96,7 @@ export class Compactor {
       store.commit();
       if (finished) {
         this.#round = undefined;
-        store.moving = new Tail();
+        store.moving.clear();
       }
       return { bytes, rooms: round.room - from.room + 1 };
     } catch (error) {
@@ -146,7 +146,13 @@ export class Compactor {
     const packed = block.take();
     // A single entry's row is its body.
     const body = count === 1 ? packed.subarray(ENTRY_HEAD) : packed;
-    this.#statements.addEntries.run(room, places.first + round.entry - 1, Record.time(bytes, last), body, count);
+    this.#statements.addEntries.run(
+      room,
+      places.first + round.entry - 1,
+      Record.time(bytes, last),
+      body,
+      count,
+    );
     return body.length;
   }
 

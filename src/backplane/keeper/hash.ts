@@ -12,11 +12,15 @@ const P4 = 0x27d4eb2f;
 const P5 = 0x165667b1;
 
 const word = (bytes: Buffer, at: number): number =>
-  (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+  (bytes[at] ?? 0) |
+  ((bytes[at + 1] ?? 0) << 8) |
+  ((bytes[at + 2] ?? 0) << 16) |
+  ((bytes[at + 3] ?? 0) << 24);
 
 const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
 
-const round = (sum: number, input: number): number => Math.imul(rotate((sum + Math.imul(input, P2)) | 0, 13), P1);
+const round = (sum: number, input: number): number =>
+  Math.imul(rotate((sum + Math.imul(input, P2)) | 0, 13), P1);
 
 /** XXH32. */
 export function xxHash32(bytes: Buffer, start: number, length: number, seed: number): number {
@@ -52,7 +56,8 @@ export function murmur32(bytes: Buffer, start: number, length: number, seed: num
   const end = start + length;
   let at = start;
   let hash = seed | 0;
-  for (; at + 4 <= end; at += 4) hash = (Math.imul(rotate(hash ^ mixed(word(bytes, at)), 13), 5) + 0xe6546b64) | 0;
+  for (; at + 4 <= end; at += 4)
+    hash = (Math.imul(rotate(hash ^ mixed(word(bytes, at)), 13), 5) + 0xe6546b64) | 0;
   if (at < end) {
     let tail = 0;
     for (let last = end - 1; last >= at; last -= 1) tail = (tail << 8) | (bytes[last] ?? 0);

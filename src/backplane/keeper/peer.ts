@@ -71,7 +71,7 @@ export class Peer {
       run.count > 0 &&
       run.at === at &&
       run.duplicate === duplicate &&
-      ((run.first + run.count) >>> 0) === number;
+      (run.first + run.count) >>> 0 === number;
     if (goesOn) run.count += 1;
     else {
       run.first = number;

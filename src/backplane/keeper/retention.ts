@@ -106,7 +106,9 @@ function prepare({ db }: KeeperStore) {
     oldest: db.prepare<{ seq: number; count: number }, [number]>(
       "SELECT seq, count FROM entries WHERE room = ? ORDER BY seq LIMIT 1",
     ),
-    last: db.prepare<{ last: number | null }, [number]>("SELECT max(seq) AS last FROM entries WHERE room = ?"),
+    last: db.prepare<{ last: number | null }, [number]>(
+      "SELECT max(seq) AS last FROM entries WHERE room = ?",
+    ),
     before: db.prepare<{ seq: number | null }, [number, number, number]>(
       "SELECT max(seq) AS seq FROM entries WHERE room = ? AND seq <= ? AND at < ?",
     ),

@@ -15,6 +15,9 @@ export interface Places {
   readonly at: number[];
 }
 
+/** Memory that grew beyond this is not kept. */
+const KEEP_BYTES = 4 * 1024 * 1024;
+
 export class Tail {
   readonly rooms = new Map<number, Places>();
   count = 0;
@@ -24,6 +27,14 @@ export class Tail {
   /** Bytes of all records. */
   get length(): number {
     return this.#length;
+  }
+
+  /** Forgets everything but the memory it was in: the next round's entries go where the last one's have been. */
+  clear(): void {
+    this.rooms.clear();
+    this.count = 0;
+    this.#length = 0;
+    if (this.#bytes.length > KEEP_BYTES) this.#bytes = Buffer.allocUnsafeSlow(KEEP_BYTES);
   }
 
   /** Takes a copy of a batch. */
@@ -61,7 +72,9 @@ export class Tail {
   /** A room's newest entry, if any is here. */
   newest(room: number): { readonly seq: number; readonly at: number } | undefined {
     const at = this.rooms.get(room)?.at.at(-1);
-    return at === undefined ? undefined : { seq: Record.seq(this.#bytes, at), at: Record.time(this.#bytes, at) };
+    return at === undefined
+      ? undefined
+      : { seq: Record.seq(this.#bytes, at), at: Record.time(this.#bytes, at) };
   }
 
   /** The hashes of all keys, as key-window.ts stores them. */
