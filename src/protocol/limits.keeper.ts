@@ -15,6 +15,8 @@ export const keeperLimits = {
   roomNumbers: 16_384,
   /** What the keeper takes on in one turn: some hundred publishes, of which a commit is a small part. */
   turnBytes: 64 * KiB,
+  /** The same where each commit waits for the disk. */
+  syncedTurnBytes: 4 * MiB,
   /** Unsent bytes to one server, or to the keeper; beyond it the other side hangs, and the connection is closed. */
   outboxBytes: 64 * MiB,
   /** Calls of one server under way; further ones fail at once. All its sessions with all they may have in flight. */

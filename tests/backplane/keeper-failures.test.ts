@@ -249,6 +249,7 @@ describe("a full disk", () => {
       limits: { ...keeperLimits, storeRetryMs: 20 },
       log: testLogger,
       turned() {},
+      synced: () => false,
       sync() {},
       ended() {},
     });

@@ -34,6 +34,7 @@ export interface ServiceLimits {
   readonly serverSilenceMs: number;
   readonly storeRetryMs: number;
   readonly turnBytes: number;
+  readonly syncedTurnBytes: number;
 }
 
 /** What a service needs. */
@@ -49,6 +50,8 @@ export interface ServiceOptions {
   readonly log: Logger;
   /** Between turns: what the last one wrote. Upkeep does its slices here. */
   turned(written: Written): void;
+  /** Whether every commit is synced. */
+  synced(): boolean;
   /** Switches to syncing every commit. @throws SQLiteError */
   sync(): void;
   /** The end: another keeper has been elected, or the store cannot go on. Called once. */
@@ -131,7 +134,9 @@ export class KeeperService {
 
   /** What one turn takes of what has arrived. */
   #nextArrivals(): Arrival[] {
-    const { turnBytes } = this.#options.limits;
+    const { limits, synced } = this.#options;
+    // A sync costs the same for few and many: what is there shares one.
+    const turnBytes = synced() ? limits.syncedTurnBytes : limits.turnBytes;
     let bytes = 0;
     let count = 0;
     for (const { chunk } of this.#arrived) {

@@ -159,6 +159,7 @@ export class Tenure {
       limits,
       log,
       turned: (written) => this.#turned(written),
+      synced: () => this.#durable,
       sync: () => this.#sync(),
       ended: (reason) => {
         this.#close();
