@@ -217,12 +217,16 @@ export class Client {
     this.#heard = this.#options.clock.monotonic();
     this.#pinged = false;
     const link = this.#link;
-    const lines = this.#splitter.push(chunk);
-    if (lines === undefined) return;
-    if (lines === "too-long") {
+    const splitter = this.#splitter;
+    const lines = splitter.push(chunk);
+    if (lines !== undefined) this.#lines(lines);
+    if (splitter.isBroken && this.#link === link) {
       this.#lost(`a line from the server is over ${chatClientLimits.lineBytes} bytes`, "line-too-long");
-      return;
     }
+  }
+
+  #lines(lines: Uint8Array): void {
+    const link = this.#link;
     eachLine(lines, (line) => {
       // An earlier line of this chunk may have ended the connection.
       if (this.#link !== link || line.length === 0) return;

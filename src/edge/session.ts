@@ -29,7 +29,7 @@ export interface SessionOwner {
   sessionConfirmed(session: Session): void;
   /** Its outbox is above the soft limit, or no longer. */
   sessionSlow(session: Session, slow: boolean): void;
-  /** The client has ended its side, but lines are unfinished. */
+  /** It will say no more, or nothing that is read, but lines are unfinished. */
   sessionEnding(session: Session): void;
   /** It leaves its link, if it has one, for good; it says no more. Once. */
   sessionLeft(session: Session): void;
@@ -79,7 +79,7 @@ export class Session implements ConnectionHandlers, Flushable {
   #isConfirmed = false;
   #isPumpDue = false;
   /** It is to be closed as soon as its lines are finished; nothing more is read. */
-  #isGoingAway = false;
+  #isLeaving = false;
 
   constructor(
     owner: SessionOwner,
@@ -115,19 +115,16 @@ export class Session implements ConnectionHandlers, Flushable {
   // The client's socket.
 
   data(chunk: Uint8Array): void {
-    if (this.#isGoingAway) return;
+    if (this.#isLeaving) return;
     const lines = this.#splitter.push(chunk);
-    if (lines === undefined) return;
-    if (lines === "too-long") {
-      const limit = this.#owner.limits.lineBytes;
-      this.refuse("line-too-long", `a line is over ${limit} bytes; send shorter lines`);
-      return;
+    if (lines !== undefined) {
+      this.#window.add(lines);
+      if (this.link === undefined) {
+        this.regulate();
+        this.#owner.sessionSpoke(this);
+      } else this.#pump();
     }
-    this.#window.add(lines);
-    if (this.link === undefined) {
-      this.regulate();
-      this.#owner.sessionSpoke(this);
-    } else this.#pump();
+    if (this.#splitter.isBroken) this.#endOfReading();
   }
 
   pressure(): void {
@@ -210,15 +207,15 @@ export class Session implements ConnectionHandlers, Flushable {
     );
   }
 
-  /** The client has waited long enough for answers after it ended its side. */
+  /** It has waited long enough for the answers to its last lines. */
   giveUpEnding(): void {
     this.#complete();
   }
 
   /** Says `words` and closes as soon as the lines taken so far are finished. */
   goAway(words: Uint8Array): void {
-    if (this.endReason !== undefined || this.#isGoingAway) return;
-    this.#isGoingAway = true;
+    if (this.endReason !== undefined || this.#isLeaving) return;
+    this.#isLeaving = true;
     this.connection.write(words);
     if (this.#window.isEmpty) this.#complete();
   }
@@ -283,7 +280,7 @@ export class Session implements ConnectionHandlers, Flushable {
 
   /** No more lines will be taken. */
   get #isLast(): boolean {
-    return this.#isGoingAway || this.connection.peerEnded;
+    return this.#isLeaving || this.connection.peerEnded;
   }
 
   #schedulePump(): void {
@@ -325,7 +322,20 @@ export class Session implements ConnectionHandlers, Flushable {
     };
   }
 
+  /** A line was over the limit. The lines before it were good: they are answered first, if the hub answers in time. */
+  #endOfReading(): void {
+    if (this.endReason !== undefined) return;
+    this.#isLeaving = true;
+    if (this.#window.isEmpty) this.#complete();
+    else this.#owner.sessionEnding(this);
+  }
+
   #complete(): void {
+    if (this.#splitter.isBroken) {
+      const limit = this.#owner.limits.lineBytes;
+      this.refuse("line-too-long", `a line is over ${limit} bytes; send shorter lines`);
+      return;
+    }
     this.#leave(this.connection.peerEnded ? "ended" : "going-away");
     this.connection.finish();
   }

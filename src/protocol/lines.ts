@@ -5,7 +5,8 @@
  * and gives each as a slice of what came in, without decoding it; only a line that spans chunks is copied, once.
  *
  * Invariant: `held` is the length of the incomplete line, and never exceeds the limit; the concatenation of all lines
- * given, with their newlines, plus what is held, is the concatenation of all chunks pushed.
+ * given, with their newlines, plus what is held, is the concatenation of all chunks pushed. A line over the limit ends
+ * that: every line before it is given, nothing after it is looked at, however the stream was cut.
  */
 import { clientLimits } from "./limits.ts";
 
@@ -13,7 +14,8 @@ const NEWLINE = 0x0a;
 
 /** Finds newline-terminated lines in a stream of chunks. */
 export class LineSplitter {
-  readonly #limit: number;
+  /** Below zero once a line was over it: nothing fits any more, and no chunk is checked for that beside its length. */
+  #limit: number;
   #parts: Uint8Array[] = [];
   #held = 0;
 
@@ -27,49 +29,69 @@ export class LineSplitter {
     return this.#held;
   }
 
+  /** A line was over the limit: the stream is beyond repair, and further chunks are ignored. */
+  get isBroken(): boolean {
+    return this.#limit < 0;
+  }
+
   /**
    * Takes a chunk and gives its whole lines as one slice (each line with its `\n`), or undefined if it completes none.
    * Several lines stay together, because an edge forwards them together. The chunk must not be changed afterwards.
-   * @returns `"too-long"` when a line is over the limit: the stream is beyond repair and the splitter must be dropped
+   * Look at {@link isBroken} after each: lines that came before one over the limit are given all the same.
    */
-  push(chunk: Uint8Array): Uint8Array | "too-long" | undefined {
+  push(chunk: Uint8Array): Uint8Array | undefined {
     const last = chunk.lastIndexOf(NEWLINE);
     if (last === -1) {
-      if (this.#held + chunk.length > this.#limit) return "too-long";
+      if (this.#held + chunk.length > this.#limit) return this.#break(chunk, 0);
       if (chunk.length > 0) this.#parts.push(chunk);
       this.#held += chunk.length;
       return undefined;
     }
-    if (!this.#fits(chunk, last)) return "too-long";
-    const rest = chunk.length - last - 1;
-    let lines = rest === 0 ? chunk : chunk.subarray(0, last + 1);
-    if (this.#held > 0) {
-      const whole = new Uint8Array(this.#held + lines.length);
-      let at = 0;
-      for (const part of this.#parts) {
-        whole.set(part, at);
-        at += part.length;
-      }
-      whole.set(lines, at);
-      lines = whole;
-      this.#parts = [];
+    if (this.#held + chunk.length > this.#limit) {
+      const good = this.#goodUntil(chunk, last);
+      if (good !== undefined) return this.#break(chunk, good);
     }
+    const rest = chunk.length - last - 1;
+    const lines = this.#join(rest === 0 ? chunk : chunk.subarray(0, last + 1));
     this.#held = rest;
     // A slice would keep a chunk of up to 512 KiB alive for a few bytes of a slow writer.
     if (rest > 0) this.#parts.push(chunk.slice(last + 1));
     return lines;
   }
 
-  /** Whether every line that `chunk` completes, and the one it starts, is within the limit. */
-  #fits(chunk: Uint8Array, last: number): boolean {
-    if (this.#held + chunk.length <= this.#limit) return true;
+  /** Puts what is held before the lines that complete it, and holds it no more. */
+  #join(lines: Uint8Array): Uint8Array {
+    if (this.#held === 0) return lines;
+    const whole = new Uint8Array(this.#held + lines.length);
+    let at = 0;
+    for (const part of this.#parts) {
+      whole.set(part, at);
+      at += part.length;
+    }
+    whole.set(lines, at);
+    this.#parts = [];
+    return whole;
+  }
+
+  /** Gives the lines up to `end`, and lets go of everything else. */
+  #break(chunk: Uint8Array, end: number): Uint8Array | undefined {
+    if (this.isBroken) return undefined;
+    const lines = end === 0 ? undefined : this.#join(chunk.subarray(0, end));
+    this.#limit = -1;
+    this.#parts = [];
+    this.#held = 0;
+    return lines;
+  }
+
+  /** Where the lines before the first over the limit end; undefined if the beginning of the next fits as well. */
+  #goodUntil(chunk: Uint8Array, last: number): number | undefined {
     let start = -this.#held;
     for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) {
-      if (at - start > this.#limit) return false;
+      if (at - start > this.#limit) return Math.max(0, start);
       start = at + 1;
       if (at === last) break;
     }
-    return chunk.length - last - 1 <= this.#limit;
+    return chunk.length - start > this.#limit ? start : undefined;
   }
 }
 

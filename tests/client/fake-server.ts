@@ -43,7 +43,7 @@ export class FakeConnection {
 
   data(chunk: Uint8Array): void {
     const lines = this.#splitter.push(chunk);
-    if (!(lines instanceof Uint8Array)) return;
+    if (lines === undefined) return;
     eachLine(lines, (line) => {
       if (this.deaf) return;
       let request: Request;

@@ -133,7 +133,7 @@ describe("bad input", () => {
     const { client } = start({ limits: { lineBytes: 100 } }, [hub]);
     const good = await client("good\n");
     await until(() => good.text === "good\n");
-    for (const bad of [`ok\n${"x".repeat(101)}\n`, "y".repeat(150)]) {
+    for (const bad of [`${"x".repeat(101)}\nlost\n`, "y".repeat(150)]) {
       const bare = await client("first\n");
       await until(() => bare.text === "first\n");
       const session = hub.last;
@@ -146,6 +146,47 @@ describe("bad input", () => {
     }
     good.open.write("still\n");
     await until(() => good.text === "good\nstill\n");
+  });
+
+  test("lines before one over the limit are served, in the same chunk too, and the error comes after their answers", async () => {
+    const hub = new FakeHub();
+    const late: (() => void)[] = [];
+    hub.onLine = (session, line, number) => void late.push(() => hub.say(session, line, number));
+    const { client } = start({ limits: { lineBytes: 100 } }, [hub]);
+    const bare = await client(`one\ntwo\n${"x".repeat(101)}\nthree\n`);
+    await until(() => late.length === 2);
+    bare.open.write("four\n");
+    await Bun.sleep(20);
+    expect([bare.text, ended(bare)]).toEqual(["", false]);
+    for (const answer of late) answer();
+    await until(() => ended(bare));
+    expect(bare.text).toStartWith("one\ntwo\n{");
+    expect(errorOf(bare).code).toBe("line-too-long");
+    expect([hub.last.lines, hub.last.closed]).toEqual([["one", "two"], "line-too-long"]);
+  });
+
+  test("a line over the limit behind more lines than a window takes waits for all of them", async () => {
+    const { client } = start({ limits: { lineBytes: 100, unackedLines: 4 } });
+    const lines = Array.from({ length: 50 }, (_, index) => `${index}\n`).join("");
+    const bare = await client(`${lines}${"x".repeat(101)}\n`);
+    await until(() => ended(bare));
+    expect(bare.text).toStartWith(`${lines}{`);
+    expect(errorOf(bare).code).toBe("line-too-long");
+  });
+
+  test("a line over the limit is refused in time though the hub does not answer the lines before it", async () => {
+    const clock = new ManualClock();
+    const hub = silentHub();
+    const { client } = start({ clock, limits: { lineBytes: 100, endedMs: 500, sweepMs: 50 } }, [hub]);
+    const bare = await client(`one\n${"x".repeat(101)}\n`);
+    await until(() => hub.sessions.length === 1);
+    clock.advance(450);
+    await Bun.sleep(10);
+    expect(ended(bare)).toBe(false);
+    clock.advance(100);
+    await until(() => ended(bare));
+    expect(errorOf(bare).code).toBe("line-too-long");
+    expect(hub.last.closed).toBe("line-too-long");
   });
 
   test("a line that never ends costs no more than the limit", async () => {

@@ -70,6 +70,21 @@ describe("a session whose hub dies", () => {
     expect(bare.text).toBe("message 11\none done\ntwo by hub\nthree by hub\nfour by hub\n");
   });
 
+  test("is told of a line over the limit after the other hub has answered the lines before it", async () => {
+    const [first, second] = [slowHub(), slowHub()];
+    const { client, fate, attach } = start({ limits: { lineBytes: 100 } }, [first]);
+    const bare = await client(`one\ntwo\n${"x".repeat(101)}\n`);
+    await until(() => first.sessions[0]?.lines.length === 2);
+    first.say(first.last, "one done", 1);
+    attach(second);
+    fate(0).gone();
+    await until(() => second.sessions[0]?.lines.length === 1);
+    second.answerAll();
+    await until(() => bare.text.includes("line-too-long"));
+    expect(bare.text).toStartWith("one done\ntwo by hub\n{");
+    expect([second.last.lines, second.last.closed]).toEqual([["two"], "line-too-long"]);
+  });
+
   test("brings what a second hub had replayed when that one dies too, before it was back in its groups", async () => {
     const [first, second, third] = [slowHub(), slowHub(), slowHub()];
     const { client, fate, attach } = start({}, [first]);
