@@ -54,7 +54,8 @@ describe("the line splitter", () => {
         }
         const firstTooLong = all.findIndex((length) => length > limit);
         expect(splitter.isBroken).toBe(firstTooLong !== -1);
-        const whatCounts = firstTooLong === -1 ? (ended ? all : all.slice(0, -1)) : all.slice(0, firstTooLong);
+        const whatCounts =
+          firstTooLong === -1 ? (ended ? all : all.slice(0, -1)) : all.slice(0, firstTooLong);
         expect(given).toBe(whatCounts.map((length) => `${"x".repeat(length)}\n`).join(""));
       }),
     );
