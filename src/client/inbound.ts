@@ -172,6 +172,7 @@ function makeSchemas() {
       code: z.string(),
       message: z.string(),
       value: z.string().exactOptional(),
+      afterMs: z.number().min(0).exactOptional(),
       id,
     }),
   } as const satisfies Record<ServerMessage["type"], z.ZodType<ServerMessage>>;

@@ -7,7 +7,7 @@
  * could show it twice: it fails as `fate-unknown` and the owner decides.
  */
 
-import type { Clock, Random } from "../protocol/clock.ts";
+import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import { ProtocolError, errorKinds, isErrorCode } from "../protocol/errors.ts";
 import { chatClientLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
@@ -41,6 +41,8 @@ export class Sender {
   readonly #queue = new SendQueue();
   #session: string | undefined;
   #closed = false;
+  /** The server has said when it takes more; nothing is written until then. */
+  #pause: Timer | undefined;
 
   constructor(host: SenderHost) {
     this.#host = host;
@@ -86,7 +88,7 @@ export class Sender {
 
   /** Writes whatever may be written now. */
   pump(): void {
-    if (this.#session === undefined) return;
+    if (this.#session === undefined || this.#pause !== undefined) return;
     const taken = this.#queue.take((name) => this.#host.ready(name), this.#session);
     for (const { id, room, text, extras } of taken) {
       this.#host.write({ type: "send", room, id, text, ...this.#host.signed(extras) });
@@ -118,6 +120,8 @@ export class Sender {
   }
 
   disconnected(): void {
+    this.#pause?.stop();
+    this.#pause = undefined;
     this.#session = undefined;
     this.#queue.disconnected();
   }
@@ -133,6 +137,7 @@ export class Sender {
     const send = ack.id === undefined ? undefined : this.#queue.get(ack.id);
     if (send === undefined) return;
     this.#queue.remove(send);
+    this.#queue.widen();
     const { room, seq, at } = ack;
     this.#host.emit({
       kind: "sent",
@@ -149,6 +154,7 @@ export class Sender {
     send.refusals += 1;
     if (send.refusals >= chatClientLimits.sendAttempts)
       this.#fail(send, error.code, error.message, error.value);
+    else if (mayPass && error.afterMs !== undefined) this.#slowDown(send, error.afterMs);
     else if (mayPass) this.#rest(send);
     else if (error.code === "not-in-room" && this.#host.ready(send.room)) {
       this.#queue.putBack(send, false);
@@ -162,6 +168,16 @@ export class Sender {
   failRoom(room: string, code: string, message: string): void {
     for (const send of this.#queue.all()) if (send.room === room) this.#fail(send, code, message);
     this.#settled();
+  }
+
+  /** The server counts all messages of the session together: all of them wait. */
+  #slowDown(send: PendingSend, afterMs: number): void {
+    this.#queue.putBack(send, false);
+    this.#queue.narrow();
+    this.#pause ??= this.#host.clock.after(Math.min(afterMs, chatClientLimits.backoffMostMs), () => {
+      this.#pause = undefined;
+      this.pump();
+    });
   }
 
   #rest(send: PendingSend): void {

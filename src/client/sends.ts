@@ -4,7 +4,10 @@
  * A message stays here from `send` until an ack or a final refusal, however many connections that takes, under one id,
  * so that a repeat is recognised by the server and logged once. Order: first in, first out, in each room; a message
  * that waits for its turn again (a refusal that may pass) holds back the later ones of its room. Only what was on the wire
-together with it may come before it then, because the server has taken that already.
+ * together with it may come before it then, because the server has taken that already.
+ *
+ * How many are on the wire follows what the server takes, as TCP follows a path: one after a refusal for being too fast,
+ * and one more for every two full flights that were acknowledged.
  *
  * Bounded: more than chatClientLimits.pendingSends or pendingBytes are refused, and the owner hears when to go on.
  */
@@ -42,6 +45,8 @@ export class SendQueue {
   readonly #pending = new Map<string, PendingSend>();
   #bytes = 0;
   #inFlight = 0;
+  /** So many may be on the wire. */
+  #window: number;
   #refused = false;
 
   constructor(
@@ -51,6 +56,7 @@ export class SendQueue {
     > = chatClientLimits,
   ) {
     this.#limits = limits;
+    this.#window = limits.sendsInFlight;
   }
 
   /** Messages taken and not yet answered. */
@@ -87,6 +93,16 @@ export class SendQueue {
       resting: false,
     });
     return true;
+  }
+
+  /** The server has refused one for being too fast. */
+  narrow(): void {
+    this.#window = 1;
+  }
+
+  /** The server has taken one. */
+  widen(): void {
+    this.#window = Math.min(this.#limits.sendsInFlight, this.#window + 0.5 / this.#window);
   }
 
   /** Forgets a message that was answered for good. */
@@ -127,7 +143,7 @@ export class SendQueue {
     const taken: PendingSend[] = [];
     const held = new Set<string>();
     for (const send of this.#pending.values()) {
-      if (this.#inFlight >= this.#limits.sendsInFlight) break;
+      if (this.#inFlight + 1 > this.#window) break;
       if (!send.inFlight && !held.has(send.room)) {
         if (!send.resting && ready(send.room)) {
           send.inFlight = true;

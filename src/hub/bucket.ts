@@ -22,4 +22,9 @@ export class TokenBucket {
     this.#tokens -= tokens;
     return true;
   }
+
+  /** After a refusal: whole ms until there are as many. */
+  waitMs(tokens = 1): number {
+    return Math.ceil(((tokens - this.#tokens) * 1_000) / this.#rate);
+  }
 }

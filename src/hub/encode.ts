@@ -26,13 +26,19 @@ export function withId(id: string | undefined): { readonly id?: string } {
 }
 
 /** An error as a line. */
-export function encodeError(code: ErrorCode, message: string, id?: string, value?: string): Uint8Array {
+export function encodeError(
+  code: ErrorCode,
+  message: string,
+  id?: string,
+  { value, afterMs }: { readonly value?: string | undefined; readonly afterMs?: number | undefined } = {},
+): Uint8Array {
   return encodeLine({
     type: "error",
     ...withId(id),
     code,
     message,
     ...(value === undefined ? {} : { value }),
+    ...(afterMs === undefined ? {} : { afterMs }),
   });
 }
 

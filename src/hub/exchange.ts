@@ -37,8 +37,8 @@ export class Exchange {
   }
 
   /** Answers with an error, and closes the connection if that is what the code means. */
-  refuse(code: ErrorCode, message: string, value?: string): void {
-    this.slot.finish(encodeError(code, message, this.id, value));
+  refuse(code: ErrorCode, message: string, value?: string, afterMs?: number): void {
+    this.slot.finish(encodeError(code, message, this.id, { value, afterMs }));
     if (!errorKinds[code].closes) return;
     this.session.flush();
     this.session.hangUp(code);

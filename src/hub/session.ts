@@ -245,7 +245,7 @@ export class Session implements QueueOwner<ReadLine> {
       handler.run(exchange, request);
     } catch (error) {
       const refusal = error instanceof ProtocolError ? error : this.#fault(error, request.id);
-      exchange.refuse(refusal.code, refusal.message, refusal.value);
+      exchange.refuse(refusal.code, refusal.message, refusal.value, refusal.afterMs);
     }
   }
 
@@ -264,18 +264,16 @@ export class Session implements QueueOwner<ReadLine> {
   /** Takes from the bucket of what something costs. @throws ProtocolError `rate-limited` */
   spend(cost: "free" | "message" | "request"): void {
     if (cost === "free") return;
-    const { messagesPerSecond, requestsPerSecond, requestsBurst } = this.#core.limits;
+    const { messagesPerSecond, messagesBurst, requestsPerSecond, requestsBurst } = this.#core.limits;
     const now = this.#core.clock.monotonic();
     const bucket =
       cost === "message"
-        ? (this.#messageBucket ??= new TokenBucket(messagesPerSecond, messagesPerSecond, now))
+        ? (this.#messageBucket ??= new TokenBucket(messagesPerSecond, messagesBurst, now))
         : (this.#requestBucket ??= new TokenBucket(requestsPerSecond, requestsBurst, now));
     if (bucket.take(now)) return;
     const most = cost === "message" ? `${messagesPerSecond} messages` : `${requestsPerSecond} requests`;
-    throw new ProtocolError(
-      "rate-limited",
-      `more than ${most} a second; slow down and send this again`,
-      most,
-    );
+    const afterMs = bucket.waitMs();
+    const message = `more than ${most} a second; send this again in ${afterMs / 1_000} s`;
+    throw new ProtocolError("rate-limited", message, most, afterMs);
   }
 }

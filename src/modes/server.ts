@@ -22,7 +22,7 @@ import { Hub } from "../hub/hub.ts";
 import { ListenError } from "../net/listener.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
-import { shutdownLimits } from "../protocol/limits.ts";
+import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
 import { readClientTls } from "./client-tls.ts";
@@ -47,6 +47,10 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     clock: systemClock,
     random: secureRandom,
     logger: log,
+    limits: {
+      messagesPerSecond: config.rateMessages,
+      messagesBurst: config.burstMessages ?? Math.max(config.rateMessages, hubLimits.messagesBurstLeast),
+    },
   });
   try {
     await hub.start();

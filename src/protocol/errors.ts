@@ -57,7 +57,10 @@ export const errorKinds = {
     "The `pass` or `pair` is damaged, too old, or somebody else's; `introduce` without brings another",
   ),
   "relay-full": stays("More bytes are under way to the other than may be; an `ack` of theirs makes room"),
-  "rate-limited": stays("Too many requests in a short time", true),
+  "rate-limited": stays(
+    "Too many messages or requests in a short time; `afterMs` tells when to repeat it",
+    true,
+  ),
   unavailable: stays("The log cannot be reached now; nothing was logged, or a repeat tells", true),
   internal: stays("A fault of the server, logged there", true),
   "version-mismatch": closes("The client speaks another protocol version; the message names both", false),
@@ -88,12 +91,15 @@ export class ProtocolError extends Error {
   readonly code: ErrorCode;
   /** The one value that it is about (a nick, a room, a limit), for whoever says it in another language. */
   readonly value: string | undefined;
+  /** With a code that may be retried: when, if that is known, ms from now. */
+  readonly afterMs: number | undefined;
 
   /** @param message one sentence for a person: what happened, with which value, what to do next */
-  constructor(code: ErrorCode, message: string, value?: string) {
+  constructor(code: ErrorCode, message: string, value?: string, afterMs?: number) {
     super(message);
     this.code = code;
     this.value = value;
+    this.afterMs = afterMs;
   }
 
   /** The row of the table for this error's code. */

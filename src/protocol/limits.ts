@@ -150,8 +150,14 @@ export const hubLimits = {
   waitingLines: 1_024,
   /** The same in bytes; above edgeLimits.unackedBytes for the same reason. */
   waitingBytes: 1 * MiB,
-  /** Messages a session may send a second, sustained; a person types 5, a bot posts 50, a benchmark raises it. */
+  /** Messages a session may send a second, sustained; a person types 5, a bot posts 50. Operators may change it. */
   messagesPerSecond: 10_000,
+  /** The same at once: what comes in a second. */
+  messagesBurst: 10_000,
+  /** The least of that when only the rate is chosen: a paste of a screenful, sent line by line, must not be refused. */
+  messagesBurstLeast: 25,
+  /** The most that may be chosen for either: ten times what any hub was seen to take. */
+  messagesRateMost: 1_000_000,
   /** Other requests a second, sustained: each may cost a log read or make noise for a whole room. */
   requestsPerSecond: 50,
   /** Other requests at once: joining as many rooms as one may be in, and asking for members and history of each. */

@@ -255,6 +255,8 @@ export interface ErrorMessage {
   readonly message: string;
   /** The value that it is about, for clients that say it in another language. */
   readonly value?: string;
+  /** When the same request may succeed, ms from now, where that is known. */
+  readonly afterMs?: number;
   readonly id?: string;
 }
 

@@ -460,6 +460,40 @@ describe("a client", () => {
     expect(client.session.unacknowledged).toBe(0);
   });
 
+  test("goes as fast as a server lets it, in order, without trying in vain for long", () => {
+    const server = new FakeServer();
+    let tokens = 5;
+    let [refused, sent] = [0, 0];
+    server.intercept = (connection, request) => {
+      if (request.type !== "send") return false;
+      sent += 1;
+      tokens -= 1;
+      if (tokens >= 0) return false;
+      tokens = 0;
+      refused += 1;
+      const message = "more than 5 messages a second";
+      connection.say({ type: "error", code: "rate-limited", message, id: request.id!, afterMs: 200 });
+      return true;
+    };
+    const { client, clock, events } = setUp({ [A]: server });
+    const rooms = Array.from({ length: 20 }, (_, index) => `room${index}`);
+    for (const room of rooms) client.session.join(room);
+    client.connect();
+    clock.advance(100);
+    const all = Array.from({ length: 200 }, (_, index) => `${index}`);
+    for (const text of all) client.session.send(rooms[Number(text) % 20] ?? "", text);
+    clock.every(200, () => (tokens = Math.min(5, tokens + 1)));
+    clock.advance(45_000);
+    expect(client.session.unacknowledged).toBe(0);
+    expect(outcomes(events).every(({ ok }) => ok)).toBe(true);
+    for (const [index, room] of rooms.entries())
+      expect(server.log(room).map(({ text }) => text)).toEqual(
+        all.filter((text) => Number(text) % 20 === index),
+      );
+    // The first flight, and now and then one too many.
+    expect(refused).toBeLessThan(sent * 0.6);
+  });
+
   test("joins again when the server says it is not in a room where it should be", () => {
     const server = new FakeServer();
     const { client, clock, events } = setUp({ [A]: server });

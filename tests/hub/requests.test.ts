@@ -362,7 +362,7 @@ describe("send", () => {
   });
 
   test("too fast is refused until time has passed", () => {
-    const world = new World({ messagesPerSecond: 3 });
+    const world = new World({ messagesPerSecond: 3, messagesBurst: 3 });
     const ana = world.person(world.site(), "ana", "lobby");
     const send = { type: "send", room: "lobby", text: "x" };
     const codes = (): unknown[] =>
@@ -372,6 +372,31 @@ describe("send", () => {
     expect(codes()).toEqual(["rate-limited"]);
     world.clock.advance(2_000);
     expect(codes()).toEqual(["rate-limited"]);
+  });
+
+  test("too fast is told when it may be sent again, and what is sustained and what at once are two limits", () => {
+    const world = new World({ messagesPerSecond: 2, messagesBurst: 5 });
+    const ana = world.person(world.site(), "ana", "lobby");
+    const heard = () =>
+      world.ask(
+        ana,
+        ...Array.from({ length: 6 }, (_, id) => ({ type: "send", room: "lobby", id: `${id}`, text: "x" })),
+      );
+    expect(heard().filter((line) => line.type === "error")).toEqual([
+      {
+        type: "error",
+        id: "5",
+        code: "rate-limited",
+        message: "more than 2 messages a second; send this again in 0.5 s",
+        value: "2 messages",
+        afterMs: 500,
+      },
+    ]);
+    world.clock.advance(400);
+    const last = { type: "send", room: "lobby", id: "5", text: "x" };
+    expect(world.ask(ana, last)).toMatchObject([{ code: "rate-limited", afterMs: 100 }]);
+    world.clock.advance(100);
+    expect(world.ask(ana, last)).toMatchObject([{ type: "message" }, { type: "ack", id: "5" }]);
   });
 });
 
@@ -770,7 +795,8 @@ describe("what is no request", () => {
         type: "error",
         id: "r",
         code: "rate-limited",
-        message: "more than 1 requests a second; slow down and send this again",
+        message: "more than 1 requests a second; send this again in 1 s",
+        afterMs: 1_000,
       },
       { type: "pong" },
     ]);

@@ -44,7 +44,7 @@ test("the table of limits is the one in limits.ts", () => {
     ["rooms in a `rooms`", `${clientLimits.roomsListed}`],
     ["messages after a `since`", `${hubLimits.catchUpMessages}, ${hubLimits.catchUpBytes / KiB} KiB`],
     ["from connecting to `hello`", `${clientLimits.helloMs / 1_000} s`],
-    ["messages a second", `${hubLimits.messagesPerSecond}`],
+    ["messages a second", `${hubLimits.messagesPerSecond}, ${hubLimits.messagesBurst} at once`],
     ["other requests a second", `${hubLimits.requestsPerSecond}, ${hubLimits.requestsBurst} at once`],
     [
       "`introduce` a second",

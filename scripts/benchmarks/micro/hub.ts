@@ -90,7 +90,7 @@ async function run(scenario: Scenario, ms: number): Promise<void> {
     clock: systemClock,
     random: Math.random,
     logger: silentLogger,
-    limits: { messagesPerSecond: 1e9 },
+    limits: { messagesPerSecond: 1e9, messagesBurst: 1e9 },
   });
   await hub.start();
   const ends = Array.from({ length: edges }, (_, n) => {

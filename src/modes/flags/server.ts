@@ -3,6 +3,7 @@ import { defineMode, flag } from "../../cli/flag.ts";
 import { logFlags } from "../../cli/log.ts";
 import { choiceSchema, countSchema, nickSchema, parsedBy, portSchema } from "../../cli/schemas.ts";
 import { type RedisAddress, parseRedisAddress } from "../../backplane/redis/address.ts";
+import { hubLimits } from "../../protocol/limits.ts";
 import { quote } from "../../protocol/names.ts";
 import { clusterSecretFlag, dataFlag, hostFlag, tlsFlags } from "./common.ts";
 
@@ -59,6 +60,15 @@ export const serverMode = defineMode({
       hint: "N",
       summary: "keep only messages of the last N days (default: all)",
     }),
+    rateMessages: flag(countSchema(1, hubLimits.messagesRateMost), {
+      hint: "N",
+      summary: "messages a second that one client may send, sustained",
+      fallback: String(hubLimits.messagesPerSecond),
+    }),
+    burstMessages: flag(countSchema(1, hubLimits.messagesRateMost), {
+      hint: "N",
+      summary: `and at once, after a pause (default: those of one second, at least ${hubLimits.messagesBurstLeast})`,
+    }),
     ...logFlags,
   },
   examples: [
@@ -69,6 +79,7 @@ export const serverMode = defineMode({
         "RTCHAT_BACKPLANE=redis://:PASSWORD@10.0.0.9 rtchat server --host 10.0.0.5 --cluster-secret-file secret",
       does: "one of several machines; a variable keeps the password out of the process list",
     },
+    { command: "rtchat server --rate-messages 5", does: "nobody may flood a room" },
     { command: "rtchat server --backplane memory --port 9000", does: "a chat that leaves nothing behind" },
   ],
 });

@@ -30,6 +30,8 @@ export const upMode = defineMode({
     adminTokenFile: balancerMode.flags.adminTokenFile,
     policy: balancerMode.flags.policy,
     backplane: serverMode.flags.backplane,
+    rateMessages: serverMode.flags.rateMessages,
+    burstMessages: serverMode.flags.burstMessages,
     data: dataFlag,
     ...logFlags,
   },
