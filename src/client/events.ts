@@ -57,6 +57,8 @@ export interface Failure {
   readonly message: string;
   /** The value that it is about, where there is one: to say it in another language. */
   readonly value?: string | undefined;
+  /** When the same may succeed, ms from now, where the server knows. */
+  readonly afterMs?: number | undefined;
   /** Of the request that failed, where there was one. */
   readonly id?: string;
 }

@@ -351,8 +351,8 @@ export class Session {
     } else if (!this.#online && error.id === this.#helloId) {
       this.#helloFailed(error);
     } else if (error.id !== undefined && this.#answers.has(error.id)) {
-      const { code, message, value } = error;
-      this.#answers.settle(error.id, { ok: false, code, message, value });
+      const { code, message, value, afterMs } = error;
+      this.#answers.settle(error.id, { ok: false, code, message, value, afterMs });
     } else if (!this.#sender.refused(error) && !this.#rooms.failed(error)) {
       this.#emit({ kind: "received", message: error, rejoined: false });
     }

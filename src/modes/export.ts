@@ -55,7 +55,7 @@ async function write(
   const put = (text: string) => (text === "" ? undefined : writeFully(out, text));
   try {
     await put(format.head(room));
-    for await (const messages of pagesUp(client, room)) {
+    for await (const { messages } of pagesUp(client, room)) {
       count += messages.length;
       await put(messages.map((message) => format.message(message)).join(""));
       progress.at(messages.at(-1)?.seq ?? 0, count);

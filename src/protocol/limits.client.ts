@@ -64,6 +64,8 @@ export const pipeLimits = {
   exportPage: 200,
   /** Times that a page is asked for again before an export gives up. */
   exportAttempts: 5,
+  /** Longest pause before such a try that a server may ask for. */
+  exportWaitMostMs: 10_000,
   /** Bytes that a reader of stdout may be behind; beyond it the run ends rather than eat the machine's memory. */
   stdoutBytes: 64 * MiB,
 } as const;

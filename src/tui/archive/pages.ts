@@ -32,13 +32,14 @@ export function untilJoined(backend: ChatBackend, room: string): Promise<void> {
   });
 }
 
-function ask(
-  backend: ChatBackend,
-  room: string,
-  bounds: { before?: number; after?: number },
-): Promise<Answer> {
+/** Both exclusive. */
+interface Bounds {
+  readonly before?: number;
+  readonly after?: number;
+}
+
+function ask(backend: ChatBackend, room: string, bounds: Bounds, limit: number): Promise<Answer> {
   return new Promise((resolve) => {
-    const limit = pipeLimits.exportPage;
     const taken = backend.session.request({ type: "history", room, limit, ...bounds }, resolve);
     if (!taken.ok) resolve(taken);
   });
@@ -48,63 +49,84 @@ function ask(
 async function page(
   backend: ChatBackend,
   room: string,
-  bounds: { before?: number; after?: number },
+  bounds: Bounds,
+  limit: number = pipeLimits.exportPage,
 ): Promise<History> {
   let reason = "";
   for (let attempt = 0; attempt < pipeLimits.exportAttempts; attempt += 1) {
     await untilJoined(backend, room);
-    const answer = await ask(backend, room, bounds);
+    const answer = await ask(backend, room, bounds, limit);
     if (answer.ok && answer.message.type === "history") return answer.message;
-    if (!answer.ok) reason = answer.message;
+    if (answer.ok) continue;
+    reason = answer.message;
+    // A long log takes more pages than a server gives at once: it says when there are more.
+    if (answer.afterMs !== undefined) await Bun.sleep(Math.min(answer.afterMs, pipeLimits.exportWaitMostMs));
   }
   throw new ArchiveError(reason);
 }
 
+/** A part of a log, ascending, and whether more of it follows. */
+export interface Page {
+  readonly messages: readonly Message[];
+  readonly more: boolean;
+}
+
+/** Which part of a log to read. */
+export interface Range {
+  /** Only what is above this seq. */
+  readonly after?: number;
+  /** Nothing above this seq, and no page once it was reached. */
+  readonly until?: number;
+  /** The log's epoch; any if not given. */
+  readonly epoch?: string | undefined;
+  /** Called before each page is asked for. */
+  readonly asking?: () => void;
+}
+
 /**
- * The log from its beginning, ascending, a page at a time.
+ * The log ascending, a page at a time: nothing is asked for before the last page was taken.
  * @throws ArchiveError when it cannot be read, or was started anew meanwhile
  */
-export async function* pagesUp(backend: ChatBackend, room: string): AsyncGenerator<readonly Message[]> {
-  let after = 0;
-  let epoch: string | undefined;
-  for (;;) {
+export async function* pagesUp(backend: ChatBackend, room: string, range: Range = {}): AsyncGenerator<Page> {
+  const { until = Number.POSITIVE_INFINITY, asking } = range;
+  let { after = 0, epoch } = range;
+  while (after < until) {
+    asking?.();
     const { messages, more, epoch: current, next } = await page(backend, room, { after });
     epoch ??= current;
     if (current !== epoch) throw new ArchiveError(`the log of ${room} was started anew; begin again`);
-    if (messages.length > 0) yield messages;
     after = Math.max(next ?? 0, messages.at(-1)?.seq ?? after);
+    const wanted = after > until ? messages.filter(({ seq }) => seq <= until) : messages;
+    if (wanted.length > 0 || !more) yield { messages: wanted, more: more && after < until };
     if (!more) return;
   }
 }
 
 /**
- * The newest messages, ascending: those at or after a moment, and at most `most` of them.
+ * Where the newest messages begin: those at or after a moment, and at most `most` of them. Found by halving, because a
+ * log's times never go back: a million messages take some twenty requests of one message, and none of them is kept.
  * @param from ms since 1970
  * @throws ArchiveError
+ * @returns what {@link pagesUp} needs to read them
  */
-export async function newest(
+export async function rangeOfNewest(
   backend: ChatBackend,
   room: string,
   from: number,
   most: number,
-): Promise<readonly Message[]> {
-  /** The newest page first. */
-  const pages: (readonly Message[])[] = [];
-  let count = 0;
-  let before: number | undefined;
-  for (;;) {
-    const bounds = before === undefined ? {} : { before };
-    const { messages, more, next } = await page(backend, room, bounds);
-    pages.push(messages);
-    count += messages.length;
-    const enough = count >= most || (messages[0] !== undefined && messages[0].at < from);
-    if (enough || !more) break;
-    before = next ?? messages[0]?.seq;
-    if (before === undefined) break;
+): Promise<Required<Pick<Range, "after" | "until" | "epoch">>> {
+  const { messages, epoch } = await page(backend, room, {}, 1);
+  const until = messages[0]?.seq ?? 0;
+  /** All up to `after` are too old or too many; what is wanted begins at `first` or below. */
+  let after = Math.max(0, until - most);
+  if (from <= 0) return { after, until, epoch };
+  let first = until + 1;
+  while (first - after > 1) {
+    // Nothing may be kept at the seq asked for: what comes is the next that is.
+    const middle = Math.floor((after + first) / 2);
+    const probe = (await page(backend, room, { after: middle - 1, before: first }, 1)).messages[0];
+    if (probe === undefined || probe.at >= from) first = middle;
+    else after = probe.seq;
   }
-  return pages
-    .toReversed()
-    .flat()
-    .filter(({ at }) => at >= from)
-    .slice(-most);
+  return { after, until, epoch };
 }
