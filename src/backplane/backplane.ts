@@ -108,8 +108,9 @@ export interface Publication {
   readonly body: Uint8Array;
   /**
    * A second log that gets the same message in its own words (a direct message's other inbox), under the same key. Both
-   * are committed before `done`; together where the store can, else the copy first, so that a repeat completes both. A
-   * copy to the same log is left out.
+   * are committed before `done`; together where the store can, else the copy first, so that a repeat completes both: the
+   * copy in the log that the first attempt named, because the nick may be somebody else's by now. A copy to the same log
+   * is left out.
    */
   readonly copy?: { readonly room: string; readonly body: Uint8Array };
 }

@@ -25,6 +25,9 @@ export const redisLimits = {
   deafMs: 4_000,
   /** Idempotency keys remembered a room, counted in its entries. About 120 bytes of Redis's memory each. */
   keyWindowEntries: 100_000,
+  /** Direct messages of one inbox of which it is remembered where their copy goes, until they are logged: more than one
+   * session may have under way; what is left is of sessions that ended in the middle. */
+  copiesAddressed: 1_000,
   /** Publishes of one room in one script: below a millisecond of Redis's time. */
   batchEntries: 64,
   /** The same in bytes. */

@@ -338,6 +338,33 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     client.destroy();
   }, 30_000);
 
+  test("stops in the middle of a direct message: it is completed for whom it was meant, not for who has the nick now", async () => {
+    const server = await redis();
+    const prefix = newPrefix();
+    const one = await join(server.port, prefix, { ...testLimits, callMs: 300 });
+    const client = await plainClient(server.port);
+    cleanups.push(() => client.destroy());
+    const send = (copy: string) =>
+      answer<{ duplicate: boolean }>((done) =>
+        one.plane.publish(
+          { room: "@ana", key: "k", body: bytes("out"), copy: { room: copy, body: bytes("in") } },
+          done,
+        ),
+      );
+    // Ana's own log cannot be written: the copy is there, the message is not.
+    const log = `${prefix}:0:{@ana}:log`;
+    await client.set(log, "no stream");
+    expect(await send("@bob")).toMatchObject({ ok: false, code: "unavailable" });
+    await client.del(log);
+    expect(await send("@eve")).toMatchObject({ ok: true, duplicate: false });
+    const logs = ["@ana", "@bob", "@eve"].map(async (room) =>
+      (await one.page({ room })).entries.map(({ body }) => text(body)),
+    );
+    expect(await Promise.all(logs)).toEqual([["out"], ["in"], []]);
+    // What is done is not remembered.
+    expect(await client.exists(`${prefix}:0:{@ana}:copies`)).toBe(0);
+  });
+
   test("forgets a server that was away: it takes its sessions back, unless somebody else has them", async () => {
     const store = await redis();
     const entry = proxy(store.port);

@@ -176,6 +176,18 @@ export function logConformance(driver: string, promise: Declare): void {
       expect((await servers[1]!.page({ room: "@bob" })).last).toBe(1);
     });
 
+    promise("a repeat is not copied to somebody else, whoever has the nick by now", async ([a, b]) => {
+      const message = { room: "@ana", key: "k", body: bytes("out") };
+      const copyTo = (room: string) => ({ ...message, copy: { room, body: bytes("in") } });
+      await good((done) => a!.plane.publish(copyTo("@bob"), done));
+      const repeat = await good<{ position: Snapshot["position"]; duplicate: boolean }>((done) =>
+        b!.plane.publish(copyTo("@eve"), done),
+      );
+      expect([repeat.position.seq, repeat.duplicate]).toEqual([1, true]);
+      expect((await a!.page({ room: "@eve" })).entries).toEqual([]);
+      expect((await a!.page({ room: "@bob" })).last).toBe(1);
+    });
+
     promise("a copy to the same log is left out", async ([a]) => {
       const message = {
         room: "@ana",

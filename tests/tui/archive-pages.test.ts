@@ -1,8 +1,8 @@
 /** A log read page by page: how much is asked for, and how much is held. */
 import { expect, test } from "bun:test";
 import type { Message } from "../../src/protocol/messages.ts";
-import { pagesUp, rangeOfNewest } from "../../src/tui/archive/pages.ts";
-import type { AnswerHandler, ChatBackend, PlainRequest } from "../../src/tui/backend.ts";
+import { pagesUp, rangeOfNewest, type LogSource } from "../../src/tui/archive/pages.ts";
+import type { AnswerHandler, PlainRequest } from "../../src/tui/backend.ts";
 
 /** A log of which message n was written at the time 1000 n, without the first `gone`. */
 class Log {
@@ -14,9 +14,9 @@ class Log {
     readonly gone = 0,
   ) {}
 
-  get backend(): ChatBackend {
-    const rooms = new Map([["big", { state: "joined" }]]);
-    return { session: { rooms, request: this.#request }, on: () => () => {} } as unknown as ChatBackend;
+  get backend(): LogSource {
+    const rooms = new Map([["big", { state: "joined" as const }]]);
+    return { session: { rooms, request: this.#request }, connection: { state: "idle" }, on: () => () => {} };
   }
 
   readonly #request = (request: PlainRequest, done?: AnswerHandler): { ok: true; id: string } => {
@@ -26,11 +26,8 @@ class Log {
       queueMicrotask(() => done?.({ ok: false, code: "rate-limited", message: "too fast", afterMs: 5 }));
       return { ok: true, id: "1" };
     }
-    const {
-      before = this.length + 1,
-      after,
-      limit = 50,
-    } = request as unknown as Record<string, number | undefined>;
+    if (request.type !== "history") throw new Error(`asked for ${request.type}`);
+    const { before = this.length + 1, after, limit = 50 } = request;
     const top = Math.min(before - 1, this.length);
     const least = Math.max(this.gone, after ?? 0) + 1;
     const first = after === undefined ? Math.max(least, top - limit + 1) : least;

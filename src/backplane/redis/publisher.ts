@@ -3,8 +3,13 @@
  *
  * What comes while a batch is under way forms the next, so that a busy room costs one script a round trip, and the order
  * of calls is kept also when a batch has to be repeated.
+ *
+ * A message with a copy lies in two logs, which are not always on one node: so it takes three scripts. The first writes
+ * down, where the message is to lie, to which log its copy goes, or says that it lies there already; then the copy is
+ * logged, then the message. A repeat finds what was written down and completes just that, whoever has the nick by now.
  */
 import type { BackplaneFailure, Done, Publication, Snapshot } from "../backplane.ts";
+import { redisLimits } from "../../protocol/limits.redis.ts";
 import { unavailable } from "../failures.ts";
 import { messageOf } from "./client.ts";
 import type { Positions } from "./positions.ts";
@@ -22,6 +27,14 @@ interface Item {
   readonly key: string;
   readonly body: Uint8Array;
   readonly done: (result: ({ readonly ok: true } & Logged) | BackplaneFailure) => void;
+}
+
+/** A message whose copy is to go to a log. */
+interface ToAddress {
+  readonly key: string;
+  readonly body: Uint8Array;
+  readonly to: string;
+  readonly done: (result: ({ readonly ok: true; readonly to: string } & Logged) | BackplaneFailure) => void;
 }
 
 /** Bounds and retention; redisLimits fits the first four. */
@@ -43,6 +56,8 @@ export class Publisher {
   readonly #settings: PublisherSettings;
   /** What waits, by room; a room is here as long as a batch of it is under way. */
   readonly #rooms = new Map<string, Item[]>();
+  /** The same for messages whose copy has no address yet. */
+  readonly #addresses = new Map<string, ToAddress[]>();
   #underWay = 0;
 
   constructor(scripts: Scripts, positions: Positions, settings: PublisherSettings) {
@@ -51,17 +66,63 @@ export class Publisher {
     this.#settings = settings;
   }
 
-  /** Publishes; the copy first, because both cannot be one script: a repeat completes what is missing. */
+  /** Publishes; see the head of this file for one with a copy. */
   publish({ room, key, body, copy }: Publication, done: Done<Logged>): void {
     if (copy === undefined || copy.room === room) return this.#add(room, { key, body, done });
-    this.#add(copy.room, {
+    this.#address(room, {
       key,
       body: copy.body,
-      done: (result) => {
-        if (result.ok) this.#add(room, { key, body, done });
-        else done(result);
+      to: copy.room,
+      done: (addressed) => {
+        if (!addressed.ok || addressed.duplicate) return done(addressed);
+        this.#add(addressed.to, {
+          key,
+          body: copy.body,
+          done: (result) => {
+            if (result.ok) this.#add(room, { key, body, done });
+            else done(result);
+          },
+        });
       },
     });
+  }
+
+  #address(room: string, item: ToAddress): void {
+    if (this.#underWay >= this.#settings.publishesUnderWay) {
+      queueMicrotask(() => item.done(unavailable("too much is under way at Redis; try again")));
+      return;
+    }
+    this.#underWay += 1;
+    const waiting = this.#addresses.get(room);
+    if (waiting !== undefined) {
+      waiting.push(item);
+      return;
+    }
+    const items = [item];
+    this.#addresses.set(room, items);
+    queueMicrotask(() => void this.#sendAddresses(room, items));
+  }
+
+  async #sendAddresses(room: string, waiting: ToAddress[]): Promise<void> {
+    while (waiting.length > 0) {
+      const batch = waiting.splice(0, this.#settings.batchEntries);
+      const pairs = batch.flatMap(({ key, to }) => [key, to]);
+      try {
+        const most = String(redisLimits.copiesAddressed);
+        const reply = await this.#scripts.room("address", room, [most, ...pairs]);
+        const epoch = String(reply[0]);
+        this.#underWay -= batch.length;
+        for (const [index, { done }] of batch.entries()) {
+          const [to, seq, at] = reply.slice(1 + index * 3, 4 + index * 3);
+          const position = { epoch, seq: Number(seq) };
+          done({ ok: true, to: String(to), position, at: Number(at), duplicate: position.seq > 0 });
+        }
+      } catch (error) {
+        this.#underWay -= batch.length;
+        for (const { done } of batch) done(unavailable(messageOf(error)));
+      }
+    }
+    this.#addresses.delete(room);
   }
 
   #add(room: string, item: Item): void {

@@ -20,7 +20,7 @@ import { createHash } from "node:crypto";
 import { raiseMark } from "./mark-script.ts";
 
 /** Keys of a room, in the order in which room scripts expect them. */
-export const roomParts = ["meta", "log", "keys", "members", "records"] as const;
+export const roomParts = ["meta", "log", "keys", "members", "records", "copies"] as const;
 /** Keys of the people, in the order in which people scripts expect them. */
 export const peopleParts = [
   "nicks",
@@ -34,7 +34,7 @@ export const peopleParts = [
 ] as const;
 
 const room = `
-local META, LOG, KEYS_, MEMBERS, RECORDS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local META, LOG, KEYS_, MEMBERS, RECORDS, COPIES = unpack(KEYS)
 local CHANNEL, NEW_EPOCH, SEEN_EPOCH, SEEN_SEQ, NODE = ARGV[1], ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
 local whole = function(number) return string.format('%.0f', number) end
 local epoch, seq, at, v
@@ -102,6 +102,35 @@ local say = function(server, message) redis.call('PUBLISH', PREFIX .. 'server:' 
 `;
 
 const bodies = {
+  /**
+   * Where the copies of direct messages go, decided once a message: a nick may belong to somebody else by the time that
+   * a message is repeated. ARGV: most that are remembered, then key, log, … → epoch, (log, seq, at)…, the seq of what was
+   * logged already or 0.
+   */
+  address: `${room}
+local reply = {epoch}
+for index = 7, #ARGV, 2 do
+  local known = redis.call('ZSCORE', KEYS_, ARGV[index])
+  local log = ARGV[index + 1]
+  local logged = at
+  if known then
+    local id = whole(tonumber(known)) .. '-0'
+    local entry = redis.call('XRANGE', LOG, id, id)[1]
+    if entry then logged = tonumber(entry[2][2]) end
+  elseif redis.call('HSETNX', COPIES, ARGV[index], log) == 0 then
+    log = redis.call('HGET', COPIES, ARGV[index])
+  elseif redis.call('HLEN', COPIES) > tonumber(ARGV[6]) then
+    -- All are leftovers of messages that were never finished or repeated.
+    redis.call('DEL', COPIES)
+    redis.call('HSET', COPIES, ARGV[index], log)
+  end
+  reply[#reply + 1] = log
+  reply[#reply + 1] = tonumber(known or 0)
+  reply[#reply + 1] = logged
+end
+if redis.call('EXISTS', COPIES) == 1 then redis.call('EXPIRE', COPIES, 86400) end
+return reply`,
+
   /** ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), then key, body, … → epoch, (seq, at, duplicate)… */
   publish: `${room}
 local WINDOW, KEEP, OLDEST = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -109,6 +138,7 @@ local time = redis.call('TIME')
 local clock = time[1] * 1000 + math.floor(time[2] / 1000)
 local reply = {epoch}
 local before = seq
+local addressed = redis.call('EXISTS', COPIES) == 1
 for index = 9, #ARGV, 2 do
   local known = redis.call('ZSCORE', KEYS_, ARGV[index])
   if known then
@@ -122,6 +152,7 @@ for index = 9, #ARGV, 2 do
     at = math.max(clock, at)
     redis.call('XADD', LOG, whole(seq) .. '-0', 'a', whole(at), 'b', ARGV[index + 1])
     redis.call('ZADD', KEYS_, seq, ARGV[index])
+    if addressed then redis.call('HDEL', COPIES, ARGV[index]) end
     redis.call('PUBLISH', CHANNEL, 'e' .. epoch .. ' ' .. whole(seq) .. ' ' .. whole(at) .. '\\n' .. ARGV[index + 1])
     reply[#reply + 1] = seq
     reply[#reply + 1] = at

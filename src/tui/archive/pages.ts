@@ -4,7 +4,14 @@
 import type { ClientEvent } from "../../client/events.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
 import type { History, Message } from "../../protocol/messages.ts";
-import type { Answer, ChatBackend } from "../backend.ts";
+import type { Answer, ChatBackend, ChatSession, RoomView } from "../backend.ts";
+
+/** What of a chat is needed to read a log. */
+export interface LogSource extends Pick<ChatBackend, "connection" | "on"> {
+  readonly session: Pick<ChatSession, "request"> & {
+    readonly rooms: ReadonlyMap<string, Pick<RoomView, "state">>;
+  };
+}
 
 /** A log that could not be read to its end. */
 export class ArchiveError extends Error {
@@ -12,7 +19,7 @@ export class ArchiveError extends Error {
 }
 
 /** Resolves when connected and in the room; rejects when that will not happen. */
-export function untilJoined(backend: ChatBackend, room: string): Promise<void> {
+export function untilJoined(backend: LogSource, room: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const joined = () => backend.session.rooms.get(room)?.state === "joined";
     if (joined()) {
@@ -38,7 +45,7 @@ interface Bounds {
   readonly after?: number;
 }
 
-function ask(backend: ChatBackend, room: string, bounds: Bounds, limit: number): Promise<Answer> {
+function ask(backend: LogSource, room: string, bounds: Bounds, limit: number): Promise<Answer> {
   return new Promise((resolve) => {
     const taken = backend.session.request({ type: "history", room, limit, ...bounds }, resolve);
     if (!taken.ok) resolve(taken);
@@ -47,7 +54,7 @@ function ask(backend: ChatBackend, room: string, bounds: Bounds, limit: number):
 
 /** One page, asked for again when the connection broke meanwhile. @throws ArchiveError */
 async function page(
-  backend: ChatBackend,
+  backend: LogSource,
   room: string,
   bounds: Bounds,
   limit: number = pipeLimits.exportPage,
@@ -87,7 +94,7 @@ export interface Range {
  * The log ascending, a page at a time: nothing is asked for before the last page was taken.
  * @throws ArchiveError when it cannot be read, or was started anew meanwhile
  */
-export async function* pagesUp(backend: ChatBackend, room: string, range: Range = {}): AsyncGenerator<Page> {
+export async function* pagesUp(backend: LogSource, room: string, range: Range = {}): AsyncGenerator<Page> {
   const { until = Number.POSITIVE_INFINITY, asking } = range;
   let { after = 0, epoch } = range;
   while (after < until) {
@@ -110,7 +117,7 @@ export async function* pagesUp(backend: ChatBackend, room: string, range: Range 
  * @returns what {@link pagesUp} needs to read them
  */
 export async function rangeOfNewest(
-  backend: ChatBackend,
+  backend: LogSource,
   room: string,
   from: number,
   most: number,
