@@ -1,10 +1,12 @@
 /** The keeper under real failures: processes that are killed, stopped and woken up again, under load. */
 import { describe, expect, test } from "bun:test";
+import { readdirSync, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { logFile } from "../../src/backplane/keeper/keeper.ts";
 import { LogReader } from "../../src/backplane/keeper/reader.ts";
+import { eventually } from "../support/deadline.ts";
 import { openLab } from "../support/lab.ts";
 import type { Running } from "../support/lab.ts";
 import { text } from "../conformance/backplane-support.ts";
@@ -23,6 +25,17 @@ async function server(folder: string, ...words: string[]): Promise<Running> {
   const running = await lab.startWith({ command: ["bun", main] }, folder, ...words);
   await running.ready();
   return running;
+}
+
+/** Stops a process, and waits until it is: on a busy machine some of its threads go on for a while after the signal. */
+async function suspend(running: Running): Promise<void> {
+  running.kill("SIGSTOP");
+  const tasks = `/proc/${running.pid}/task`;
+  const isStopped = (task: string) => / T /.test(readFileSync(`${tasks}/${task}/stat`, "utf8"));
+  await eventually(
+    () => readdirSync(tasks).every(isStopped),
+    () => "all its threads to stop",
+  );
 }
 
 /** All lines of a process that begin with a word, split. */
@@ -148,7 +161,7 @@ describe("the keeper's process", () => {
     for (const running of [paused, other]) await acks(running, 100);
     // Not in the middle of a commit: what becomes of a held lock is another test's matter.
     await settle("lobby", [paused, other]);
-    paused.kill("SIGSTOP");
+    await suspend(paused);
     // It will find this when it wakes up, and believe itself to be the keeper.
     paused.write("publish lobby overslept\n");
     other.write("publish lobby meanwhile\n");

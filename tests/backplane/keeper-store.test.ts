@@ -337,7 +337,7 @@ describe("a journal's batch", () => {
         for (const records of batches) {
           for (const { room, seq, at, body, high, low } of records)
             writer.add(room, { seq, at, body: part(body) }, { high, low });
-          const back = [...readBatch(writer.take().slice())].map(({ room, entry, key }) => ({
+          const back = [...readBatch(Buffer.from(writer.take()))].map(({ room, entry, key }) => ({
             room,
             ...entry,
             ...key,

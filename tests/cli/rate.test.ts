@@ -6,14 +6,28 @@ const lab = openLab();
 
 test("a client that is faster than it may be sends everything, in order, in the time that it takes", async () => {
   const server = await lab.start(
-    ...["server", "--port", "0", "--backplane", "memory", "--rate-messages", "20", "--burst-messages", "10"],
+    "server",
+    "--port",
+    "0",
+    "--backplane",
+    "memory",
+    "--rate-messages",
+    "20",
+    "--burst-messages",
+    "10",
   );
   const { listen = "" } = await server.ready();
   const texts = Array.from({ length: 40 }, (_, index) => `line ${index}`);
   const started = performance.now();
   const client = await lab.startWith(
     { input: `${texts.join("\n")}\n` },
-    ...["client", "--connect", listen, "--nick", "bot", "--room", "lobby"],
+    "client",
+    "--connect",
+    listen,
+    "--nick",
+    "bot",
+    "--room",
+    "lobby",
   );
   expect(await client.ended()).toMatchObject({ code: 0, stderr: "" });
   // Ten at once, thirty at twenty a second.
@@ -34,7 +48,16 @@ test("a client that is faster than it may be sends everything, in order, in the 
 
 test("up hands the limit on to its servers", async () => {
   const cluster = await lab.start(
-    ...["up", "--servers", "1", "--port", "0", "--no-admin", "--rate-messages", "1", "--burst-messages", "1"],
+    "up",
+    "--servers",
+    "1",
+    "--port",
+    "0",
+    "--no-admin",
+    "--rate-messages",
+    "1",
+    "--burst-messages",
+    "1",
   );
   const { listen = "" } = await cluster.ready();
   const [host = "", port = ""] = listen.split(":");

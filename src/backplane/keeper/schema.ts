@@ -3,7 +3,8 @@
  *
  * Writing is in two steps. A commit appends one row to `journal`: all that one turn of the loop brought, at the end of
  * the file, whatever rooms it was for (a page written a room and commit cost five times as much). Soon after, many such
- * rows are moved to `entries`, where many of a room's entries are one row (blocks.ts). Readers look at both. scripts/benchmarks/NOTES.md has the figures.
+ * rows are moved to `entries`, where many of a room's entries are one row (blocks.ts). Readers look at both.
+ * scripts/benchmarks/NOTES.md has the figures.
  *
  * Only SQLite may open this file while servers run: closing any other descriptor of it drops the process's locks.
  */

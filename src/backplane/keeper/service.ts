@@ -134,9 +134,9 @@ export class KeeperService {
 
   /** What one turn takes of what has arrived. */
   #nextArrivals(): Arrival[] {
-    const { limits, synced } = this.#options;
+    const { limits } = this.#options;
     // A sync costs the same for few and many: what is there shares one.
-    const turnBytes = synced() ? limits.syncedTurnBytes : limits.turnBytes;
+    const turnBytes = this.#options.synced() ? limits.syncedTurnBytes : limits.turnBytes;
     let bytes = 0;
     let count = 0;
     for (const { chunk } of this.#arrived) {

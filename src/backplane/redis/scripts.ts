@@ -17,6 +17,7 @@
  * time, then its body), `p` presence and `r` a record (v, then JSON), `x` a new epoch.
  */
 import { createHash } from "node:crypto";
+import { addressCopies } from "./address-script.ts";
 import { raiseMark } from "./mark-script.ts";
 
 /** Keys of a room, in the order in which room scripts expect them. */
@@ -102,34 +103,9 @@ local say = function(server, message) redis.call('PUBLISH', PREFIX .. 'server:' 
 `;
 
 const bodies = {
-  /**
-   * Where the copies of direct messages go, decided once a message: a nick may belong to somebody else by the time that
-   * a message is repeated. ARGV: most that are remembered, then key, log, … → epoch, (log, seq, at)…, the seq of what was
-   * logged already or 0.
-   */
+  /** ARGV: most that are remembered, then key, log, … → epoch, (log, seq, at)…, the seq of what was logged already or 0. */
   address: `${room}
-local reply = {epoch}
-for index = 7, #ARGV, 2 do
-  local known = redis.call('ZSCORE', KEYS_, ARGV[index])
-  local log = ARGV[index + 1]
-  local logged = at
-  if known then
-    local id = whole(tonumber(known)) .. '-0'
-    local entry = redis.call('XRANGE', LOG, id, id)[1]
-    if entry then logged = tonumber(entry[2][2]) end
-  elseif redis.call('HSETNX', COPIES, ARGV[index], log) == 0 then
-    log = redis.call('HGET', COPIES, ARGV[index])
-  elseif redis.call('HLEN', COPIES) > tonumber(ARGV[6]) then
-    -- All are leftovers of messages that were never finished or repeated.
-    redis.call('DEL', COPIES)
-    redis.call('HSET', COPIES, ARGV[index], log)
-  end
-  reply[#reply + 1] = log
-  reply[#reply + 1] = tonumber(known or 0)
-  reply[#reply + 1] = logged
-end
-if redis.call('EXISTS', COPIES) == 1 then redis.call('EXPIRE', COPIES, 86400) end
-return reply`,
+${addressCopies}`,
 
   /** ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), then key, body, … → epoch, (seq, at, duplicate)… */
   publish: `${room}

@@ -1,11 +1,10 @@
 /**
  * One member of one mesh: the state machine that api.ts describes.
  *
- * This file connects the parts: log.ts decides what is valid, sync.ts finds out what is missing, spread.ts passes on what
- * is new, membership.ts and timelines.ts say what it all means. The order in which things happen to new entries is the
- * heart of it: into the graph, into the store, then to the other links and to the screen. So nothing is passed on or shown
- * that a crash could take back, and no number is ever used for two of our own entries: when the machine itself dies before
- * the last ones are synced, the store knows, and the device begins a new chain.
+ * This file connects the parts: log.ts decides what is valid, sync.ts finds out what is missing, spread.ts passes on
+ * what is new, membership.ts and timelines.ts say what it all means. New entries go into the graph, into the store,
+ * then to the other links and to the screen, in this order. So nothing is passed on or shown that a crash could take
+ * back, and no number is ever used for two of our own entries, also if the machine itself dies.
  */
 import { publicKeyOf } from "../../identity/peer-id.ts";
 import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
@@ -15,7 +14,6 @@ import { FormatError, toHex } from "./bytes.ts";
 import { plainCodec, type Codec } from "./codec.ts";
 import { Faults } from "./faults.ts";
 import { pageOf, type Frame } from "./frames.ts";
-import { isHeld } from "./graph.ts";
 import { PeerLink } from "./link.ts";
 import type { Accepted, Batch } from "./log.ts";
 import { OwnChain } from "./own-chain.ts";
@@ -59,10 +57,9 @@ export class MeshCore implements api.MeshCoreApi {
     this.#key = toHex(signer.publicKey);
     this.#codec = options.codec ?? plainCodec(options.verify);
     const seals = new MeshSeals(meshId, signer.publicKey, options.sealer);
-    const now = () => clock.now();
+    const [now, state] = [() => clock.now(), () => this.#state];
     this.#stateParts = { meshId, self: this.#key, codec: this.#codec, seals, store, now };
     this.#state = new MeshState(this.#stateParts);
-    const state = () => this.#state;
     const own = new OwnChain(this.#key, store, random);
     this.#writer = new Writer({ meshId, signer, seals, random, own, state, now });
     const shared = {
@@ -185,12 +182,7 @@ export class MeshCore implements api.MeshCoreApi {
   }
 
   holding(hash: api.EntryHash): api.Holding | undefined {
-    const { log, membership } = this.#state;
-    const node = log.graph.nodes.get(hash);
-    if (node === undefined) return undefined;
-    const active = membership.active();
-    const held = active.filter((key) => key === this.#key || isHeld(log.graph.author(key), node));
-    return { held: held.length, of: active.length };
+    return this.#state.holding(hash);
   }
 
   secrets(): readonly api.MeshSecret[] {
@@ -209,9 +201,8 @@ export class MeshCore implements api.MeshCoreApi {
     const link = this.#linksById.get(peerId);
     if (link === undefined) return;
     if (bytes.length > syncLimits.frameBytes) {
-      const { frameBytes } = syncLimits;
-      this.#fault(peerId, "frame-too-large", `${bytes.length} bytes, at most ${frameBytes} are allowed`);
-      return;
+      const detail = `${bytes.length} bytes, at most ${syncLimits.frameBytes} are allowed`;
+      return this.#fault(peerId, "frame-too-large", detail);
     }
     const isExpected = this.#sync.isExpected(link, pageOf(bytes));
     const flood = isExpected ? undefined : link.flood(bytes.length, this.#options.clock.monotonic());
@@ -221,8 +212,7 @@ export class MeshCore implements api.MeshCoreApi {
       frame = this.#codec.frame(bytes);
     } catch (error) {
       if (!(error instanceof FormatError)) throw error;
-      this.#fault(peerId, "bad-frame", error.message);
-      return;
+      return this.#fault(peerId, "bad-frame", error.message);
     }
     if (frame === undefined) this.#fault(peerId, "unknown-frame", `type ${bytes[0]}`);
     else this.#handle(link, frame, isExpected);
@@ -334,7 +324,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (insertions.length > 0) listener.inserted(insertions);
     for (const change of changes)
       if (change.kind === "topic") listener.topicChanged(change.room, change.topic);
-    if (said.length > 0) this.#tellMembers(said);
+    this.#tellMembers(said);
     if (members.length > 0) this.#grantsDue = true;
     if (secret !== undefined) listener.secretChanged(secret);
     for (const key of members) {

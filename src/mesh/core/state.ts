@@ -3,9 +3,10 @@
  * from it when the store refused a write, because then the graph is ahead of the disk.
  */
 import { logLimits } from "../../protocol/limits.mesh.ts";
-import type { EntryHash, MeshSecret, MeshStore, StoredEntry } from "./api.ts";
+import type { EntryHash, Holding, MeshSecret, MeshStore, StoredEntry } from "./api.ts";
 import { FormatError } from "./bytes.ts";
 import type { Codec } from "./codec.ts";
+import { isHeld } from "./graph.ts";
 import { Log, short, type Accepted } from "./log.ts";
 import { Membership } from "./membership.ts";
 import type { MeshSeals } from "./secrets.ts";
@@ -67,6 +68,16 @@ export class MeshState {
     const { codec } = this.#parts;
     const entry = codec.entry(stored.bytes, hash);
     return { entry, body: codec.body(entry), receivedAt: stored.receivedAt };
+  }
+
+  /** Which of the members have an entry, as far as is known here; undefined for one that is not here. */
+  holding(hash: EntryHash): Holding | undefined {
+    const { graph } = this.log;
+    const node = graph.nodes.get(hash);
+    if (node === undefined) return undefined;
+    const active = this.membership.active();
+    const held = active.filter((key) => key === this.#parts.self || isHeld(graph.author(key), node));
+    return { held: held.length, of: active.length };
   }
 
   /**

@@ -17,12 +17,10 @@ import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
-import { StoreError } from "../core/store-error.ts";
 import type { LinkCode, LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
-import { StateFileError } from "../pairing/json-file.ts";
 import { verificationWords } from "../pairing/words.ts";
 import { ownAddresses, pathOf, reachable, type Interfaces, type Path } from "./addresses.ts";
 import type { DialTarget } from "./dial-plan.ts";
@@ -30,6 +28,7 @@ import { Dialler, isAsked } from "./dialler.ts";
 import { Belonging } from "./belonging.ts";
 import type { Written, WrittenHandler } from "./drafts.ts";
 import { EventQueue, type NodeEvent } from "./events.ts";
+import { guarded } from "./guarded.ts";
 import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
 import { PeerLinks } from "./peer-links.ts";
@@ -359,13 +358,7 @@ export class MeshNode implements LinkOwner {
 
   /** Runs what writes to disk for a link: a disk that refuses ends that link, and not the process. */
   #guarded<Result>(run: () => Result): Result | "internal" {
-    try {
-      return run();
-    } catch (error) {
-      if (!(error instanceof StoreError || error instanceof StateFileError)) throw error;
-      this.#event({ type: "store-failed", message: error.message });
-      return "internal";
-    }
+    return guarded(run, (message) => this.#event({ type: "store-failed", message }));
   }
 
   /** Lets the core send to a peer over this link. */

@@ -63,7 +63,14 @@ export class SharedCodec implements Codec {
     const all = Buffer.from(bytes);
     const name = nameOf(all);
     const others = this.#known.get(name) ?? [];
-    others.push({ bytes: all, hash, entry: undefined, body: undefined, signedBy: undefined, meshId: undefined });
+    others.push({
+      bytes: all,
+      hash,
+      entry: undefined,
+      body: undefined,
+      signedBy: undefined,
+      meshId: undefined,
+    });
     this.#known.set(name, others);
     return hash;
   }

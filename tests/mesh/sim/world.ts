@@ -5,7 +5,7 @@
  *
  * The same seed gives the same run, so a failing seed can be looked at again.
  */
-import { hash } from "node:crypto";
+import { hash as digest } from "node:crypto";
 import { newMesh } from "../../../src/mesh/core/mesh-id.ts";
 import { viewOf } from "../../../src/mesh/core/bytes.ts";
 import { frameTypes, pageOf } from "../../../src/mesh/core/frames.ts";
@@ -141,7 +141,7 @@ export class World {
     const order = this.#at(0).core.order();
     return {
       entries: order.length,
-      order: hash("sha256", order.join(), "hex").slice(0, 16),
+      order: digest("sha256", order.join(), "hex").slice(0, 16),
       lostWithTheirOnlyDisk: this.#maybeLost.size,
       forks: new Set(this.#peers.flatMap((peer) => peer.forks)).size,
       settledMs: this.#time.now - healedAt,
