@@ -66,7 +66,7 @@ const bars: readonly Bar[] = [
     against: ["redis streams everysec", "jetstream"],
     called: "the better",
     least: 1.5,
-    why: "the keeper writes each entry twice, to its journal and then to its room's log, through SQLite's WAL, and copies both into the file with an fsync, where Redis appends once: twice to three times the bytes for the disk, which is what both wait for on a busy machine; an entry costs 3.3 to 4.9 µs of CPU (Redis 3.6 to 6.1), half of which is that writing",
+    why: "the keeper writes each entry twice, to its journal and then to its room's log, through SQLite's WAL, and copies both into the file with an fsync, where Redis appends once: an entry costs 4 to 5 µs of CPU (Redis 5 to 6), half of the keeper's part of which is that writing, and commits wait up to 0.1 s where the WAL starts over",
   },
   {
     figure: "perSecond",
