@@ -14,7 +14,7 @@ runs, and our ratio beside each bar. Everything runs on this machine's loopback,
 
   --quick           2 runs of 1 s each after 1 s of warming up (the default), one where a run takes long; under 3
                     minutes, for a first look: the median of two is their mean, and JIT compilers have not settled
-  --full            5 runs of 3 s each after 5 s of warming up: about 22 minutes
+  --full            5 runs of 3 s each after 20 s of warming up: about 25 minutes
   --only LIST       only these scenarios, S1 to S11
   --against LIST    only these: ${targetNames.slice(0, 5).join(", ")},
                     ${targetNames.slice(5).join(", ")}
@@ -104,7 +104,7 @@ export function readOptions(argv: readonly string[]): Options {
   if (runMs !== undefined && !(runMs >= SECONDS.least * 1_000 && runMs <= SECONDS.most * 1_000))
     throw new OptionError(`--seconds takes ${SECONDS.least} to ${SECONDS.most}, not "${seconds}"`);
   const times = full
-    ? { rounds: 5, roundsLong: 5, warmMs: 5_000, rampMs: 500, runMs: 3_000, longMs: 6_000 }
+    ? { rounds: 5, roundsLong: 5, warmMs: 20_000, rampMs: 500, runMs: 3_000, longMs: 6_000 }
     : { rounds: 2, roundsLong: 1, warmMs: 1_000, rampMs: 200, runMs: 1_000, longMs: 3_500 };
   return {
     help: values.help === true,

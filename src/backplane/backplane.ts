@@ -16,10 +16,11 @@
  *   key tells.
  * - Byte arrays handed over are never changed afterwards by either side.
  */
+import type { Deliveries } from "../protocol/deliveries.ts";
 import type { Position } from "../protocol/messages.ts";
 import type { Wanted } from "../protocol/search.ts";
 
-/** One entry of a log. `body` is opaque here: the hub stores a message's JSON fields without the braces. */
+/** One entry of a log. Its `body` is a message's JSON fields without the braces, of which drivers only make lines. */
 export interface LogEntry {
   readonly seq: number;
   /** When it was committed, ms since 1970, never less than the entry's before it. */
@@ -53,8 +54,8 @@ export interface Snapshot {
 
 /** What a hub hears of a room it subscribed. Called synchronously, in the order committed. */
 export interface RoomSubscriber {
-  /** Consecutive entries, the oldest first, at least one: what one turn brought, as far as the driver has it together. */
-  appended(entries: readonly LogEntry[]): void;
+  /** Consecutive entries, as lines for clients: what one turn brought, as far as the driver has it together. */
+  appended(entries: Deliveries): void;
   presence(event: PresenceEvent): void;
   record(key: string, value: string): void;
   /** Continuity was lost: forget what was known of the room, this is how it stands. */

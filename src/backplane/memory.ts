@@ -10,6 +10,7 @@
  */
 import { systemClock } from "../protocol/clock.ts";
 import type { Clock } from "../protocol/clock.ts";
+import { deliveriesOf } from "../protocol/deliveries.ts";
 import { backplaneLimits } from "../protocol/limits.ts";
 import type {
   Backplane,
@@ -131,7 +132,11 @@ export class MemoryStore {
 }
 
 const announcer: Announcer<MemoryBackplane> = {
-  entry: (room, entry) => eachSubscription(room, (subscriber) => subscriber.appended([entry])),
+  entry: (room, entry) => {
+    if (room.subscribers.length === 0) return;
+    const told = deliveriesOf([entry]);
+    eachSubscription(room, (subscriber) => subscriber.appended(told));
+  },
   presence: (room, event) => eachSubscription(room, (subscriber) => subscriber.presence(event)),
   record: (room, key, value) => eachSubscription(room, (subscriber) => subscriber.record(key, value)),
   taken: (server, session) => server.hear((listener) => listener.taken(session)),

@@ -7,7 +7,9 @@
  * page by page), then the rest (`finish`). Only if the log itself cannot be continued (another epoch, a position that
  * went back, entries removed by retention) is it told to start over.
  */
-import type { HistoryPage, LogEntry, Member, PresenceEvent, RoomSubscriber, Snapshot } from "./backplane.ts";
+import { deliveriesAfter, deliveriesOf } from "../protocol/deliveries.ts";
+import type { Deliveries } from "../protocol/deliveries.ts";
+import type { HistoryPage, Member, PresenceEvent, RoomSubscriber, Snapshot } from "./backplane.ts";
 
 const NO_RECORDS: ReadonlyMap<string, string> = new Map();
 
@@ -53,13 +55,12 @@ export class RoomView {
   }
 
   /** Live entries, consecutive; those that were told already are passed over. */
-  appended(entries: readonly LogEntry[]): void {
-    const newest = entries.at(-1)?.seq ?? 0;
-    if (this.closed || newest <= this.#last) return;
-    const told = this.#last;
-    this.#last = newest;
-    const some = (entries[0]?.seq ?? 0) <= told;
-    this.#subscriber.appended(some ? entries.filter(({ seq }) => seq > told) : entries);
+  appended(entries: Deliveries): void {
+    if (this.closed) return;
+    const fresh = deliveriesAfter(this.#last, entries);
+    if (fresh === undefined) return;
+    this.#last = fresh.first + fresh.count - 1;
+    this.#subscriber.appended(fresh);
   }
 
   presence(event: PresenceEvent): void {
@@ -100,7 +101,7 @@ export class RoomView {
    */
   continueWith(page: HistoryPage): boolean {
     if (page.epoch !== this.#epoch || page.entries[0]?.seq !== this.#last + 1) return false;
-    this.appended(page.entries);
+    this.appended(deliveriesOf(page.entries));
     return true;
   }
 

@@ -1,11 +1,10 @@
 /**
  * What a hub says, as bytes.
  *
- * A stored body is the fields of a `message` that do not depend on its place in the log, as JSON without braces. So a
- * delivery is made of three pieces put side by side, once for all who get it, and history is made of deliveries put
- * between commas: neither parses a stored message.
+ * A stored body is the fields of a `message` that do not depend on its place in the log, as JSON without braces, and a
+ * delivery is made of it without parsing (protocol/deliveries.ts). History is made of deliveries put between commas.
  */
-import type { LogEntry } from "../backplane/backplane.ts";
+import { digitsOf, encodeAt, writeDigits } from "../protocol/deliveries.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Message, ServerMessage } from "../protocol/messages.ts";
 
@@ -88,41 +87,6 @@ export function readBody(body: Uint8Array): StoredMessage {
   return JSON.parse(`{${decoder.decode(body)}}`) as StoredMessage;
 }
 
-const HEAD = encoder.encode('{"type":"message","seq":');
-/** `,"at":…,` of the last entry encoded: those of one turn have it in common. */
-let lastAt = -1;
-let atField = NOTHING;
-
-function fieldOf(at: number): Uint8Array {
-  if (at !== lastAt) {
-    lastAt = at;
-    atField = encoder.encode(`,"at":${at},`);
-  }
-  return atField;
-}
-
-/** Log entries as the lines that are delivered. */
-export function encodeEntries(entries: readonly LogEntry[]): Uint8Array {
-  let bytes = 0;
-  for (const { seq, at, body } of entries) {
-    bytes += HEAD.length + digitsOf(seq) + fieldOf(at).length + body.length + 2;
-  }
-  const lines = new Uint8Array(bytes);
-  let end = 0;
-  for (const { seq, at, body } of entries) {
-    lines.set(HEAD, end);
-    end += HEAD.length + digitsOf(seq);
-    writeDigits(lines, end, seq);
-    const field = fieldOf(at);
-    lines.set(field, end);
-    lines.set(body, end + field.length);
-    end += field.length + body.length + 2;
-    lines[end - 2] = 0x7d; // }
-    lines[end - 1] = 0x0a;
-  }
-  return lines;
-}
-
 const ACK = encoder.encode('{"type":"ack","seq":');
 
 /**
@@ -130,7 +94,7 @@ const ACK = encoder.encode('{"type":"ack","seq":');
  * @param body the message's; its first `envelope` bytes are its room and its id, with a comma behind each
  */
 export function encodeAck(body: Uint8Array, envelope: number, seq: number, at: number): Uint8Array {
-  const field = fieldOf(at);
+  const field = encodeAt(at);
   const line = new Uint8Array(ACK.length + digitsOf(seq) + field.length + envelope + 1);
   line.set(ACK);
   let end = ACK.length + digitsOf(seq);
@@ -142,30 +106,6 @@ export function encodeAck(body: Uint8Array, envelope: number, seq: number, at: n
   line[line.length - 2] = 0x7d; // }
   line[line.length - 1] = 0x0a;
   return line;
-}
-
-/** A log entry as the line that is delivered. */
-export function encodeEntry(entry: LogEntry): Uint8Array {
-  return encodeEntries([entry]);
-}
-
-/** How many digits a whole number has that is not negative. */
-function digitsOf(value: number): number {
-  let digits = 1;
-  for (let power = 10; power <= value; power *= 10) digits += 1;
-  return digits;
-}
-
-/** Writes a number's digits so that they end before `end`. Faster than by way of a string. */
-function writeDigits(into: Uint8Array, end: number, value: number): void {
-  let at = end;
-  let rest = value;
-  do {
-    const tens = Math.floor(rest / 10);
-    at -= 1;
-    into[at] = 0x30 + (rest - tens * 10);
-    rest = tens;
-  } while (rest > 0);
 }
 
 /** The byte length of all lines. */

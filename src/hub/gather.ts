@@ -12,7 +12,8 @@
 import type { BackplaneFailure, HistoryPage } from "../backplane/backplane.ts";
 import type { Position } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
-import { encodeEntry, sizeOf } from "./encode.ts";
+import { encodeEntry } from "../protocol/deliveries.ts";
+import { sizeOf } from "./encode.ts";
 import type { Room } from "./room.ts";
 
 /** What was found: messages in order, the last of which is the room's newest. */

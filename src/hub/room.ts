@@ -1,20 +1,22 @@
 /**
  * A room, or an inbox, that somebody here is in: how it stands, its newest messages, and who is to hear of it.
  *
- * What the backplane says is applied in the order said, encoded once, and given to each edge that has members, once. So
+ * What the backplane says is applied in the order said, and given to each edge that has members, once. So
  * every group of the room stands at `seq` at all times; whoever is brought to `seq` and put into a group in the same turn
  * has missed nothing and hears nothing twice.
  *
  * When the backplane loses continuity the room is `resetting`: entries and members are taken in silence until the newest
  * history is at hand, then everybody gets a `joined` that says that something is missing, in groups of the new epoch.
  */
-import type { LogEntry, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane/backplane.ts";
+import type { PresenceEvent, RoomSubscriber, Snapshot } from "../backplane/backplane.ts";
+import { deliveriesAfter, piecesOf } from "../protocol/deliveries.ts";
+import type { Deliveries } from "../protocol/deliveries.ts";
 import { hubLimits } from "../protocol/limits.ts";
 import { INBOX } from "../protocol/messages.ts";
 import type { Away, Position, Presence } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
 import { awayMessage } from "./away.ts";
-import { encodeEntries, encodeLine, joinLines } from "./encode.ts";
+import { encodeLine, joinLines } from "./encode.ts";
 import { Gatherer } from "./gather.ts";
 import type { Group } from "./group.ts";
 import { encodeJoined } from "./joined.ts";
@@ -104,32 +106,26 @@ export class Room implements RoomSubscriber {
     this.#gatherer?.check();
   }
 
-  appended(entries: readonly LogEntry[]): void {
-    const known = entries.findIndex(({ seq }) => seq > this.#seq);
+  appended(told: Deliveries): void {
     // What was heard before says nothing new; what comes too early means that something is missing.
-    if (known === -1) return;
-    const fresh = known === 0 ? entries : entries.slice(known);
-    const given = fresh[0]?.seq ?? 0;
-    if (given !== this.#seq + 1 || fresh.at(-1)?.seq !== this.#seq + fresh.length) {
-      const fields = { room: this.log, at: this.#seq, given };
+    const fresh = deliveriesAfter(this.#seq, told);
+    if (fresh === undefined) return;
+    if (fresh.first !== this.#seq + 1) {
+      const fields = { room: this.log, at: this.#seq, given: fresh.first };
       this.#core.logger.error("the backplane left out entries; subscribing again", fields);
       this.#core.rooms.resubscribe(this);
       return;
     }
-    for (let at = 0; at < fresh.length;) {
-      const end = endOfPiece(fresh, at);
-      this.#deliver(end - at === fresh.length ? fresh : fresh.slice(at, end));
-      at = end;
-    }
+    if (fresh.lines.length <= hubLimits.deliveryBytes) this.#deliver(fresh);
+    else for (const piece of piecesOf(fresh, hubLimits.deliveryBytes)) this.#deliver(piece);
     if (this.#waiters !== undefined && this.state === "live") this.#runWaiters(this.#waiters);
   }
 
-  /** Gives the next entries to everybody, in one frame an edge. */
-  #deliver(entries: readonly LogEntry[]): void {
-    const lines = encodeEntries(entries);
-    this.#seq += entries.length;
+  /** Gives the next messages to everybody, in one frame an edge. */
+  #deliver({ count, lines }: Deliveries): void {
+    this.#seq += count;
     this.active = true;
-    this.recent.push(lines, entries.length);
+    this.recent.push(lines, count);
     if (this.#core.cacheBudget.bytes > this.#core.limits.cacheBytes) this.#core.rooms.trim();
     if (this.state !== "live") return;
     const digest = this.digest;
@@ -267,14 +263,4 @@ export class Room implements RoomSubscriber {
     }
     for (const { run } of waiters.splice(0, count)) run();
   }
-}
-
-/** Where a piece that begins at `from` ends: as many entries as fit one frame, at least one. */
-function endOfPiece(entries: readonly LogEntry[], from: number): number {
-  let bytes = 0;
-  for (let at = from; at < entries.length; at += 1) {
-    bytes += entries[at]?.body.length ?? 0;
-    if (bytes > hubLimits.deliveryBytes && at > from) return at;
-  }
-  return entries.length;
 }

@@ -66,6 +66,13 @@ const HEADER = 5;
 /** A buffer that grew beyond this in a burst is not kept. */
 const KEEP_BYTES = 256 * 1024;
 
+/** A part of a buffer. */
+export interface Part {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly length: number;
+}
+
 /**
  * Appends frames to one buffer. `begin`, then fields, then `end`; `take` gives all whole frames since the last take. As
  * long as {@link FrameWriter.frame} is what it was, the last frame may be made longer: more fields, and `end` again.
@@ -135,8 +142,8 @@ export class FrameWriter {
     return this;
   }
 
-  /** Bytes of another buffer: as `bytes` of a slice of it, without making one. */
-  part(buffer: Buffer, start: number, length: number): this {
+  /** As `bytes` of a slice, without making one. */
+  part({ buffer, start, length }: Part): this {
     this.#room(length);
     buffer.copy(this.#buffer, this.#length, start, start + length);
     this.#length += length;
@@ -267,6 +274,15 @@ export class FrameReader {
     const at = this.#at;
     this.#at = this.#end;
     return this.#buffer.subarray(at, this.#end);
+  }
+
+  /** What is left of the frame, in memory of its own. */
+  copy(): Uint8Array {
+    const at = this.#at;
+    const copy = new Uint8Array(this.#end - at);
+    this.#at = this.#end;
+    this.#buffer.copy(copy, 0, at, this.#end);
+    return copy;
   }
 
   text(): string {

@@ -11,6 +11,7 @@
 import { writeSync } from "node:fs";
 import { KeeperBackplane } from "../../src/backplane/keeper/keeper.ts";
 import type { Logger } from "../../src/protocol/logger.ts";
+import { entriesOf } from "../support/deliveries.ts";
 
 const [directory = "", ...words] = process.argv.slice(2);
 const say = (line: string): void => {
@@ -60,8 +61,9 @@ function follow(room: string): void {
   plane.subscribe(
     room,
     {
-      appended: (entries) => {
-        for (const { seq, body } of entries) say(`entry ${room} ${seq} ${new TextDecoder().decode(body)}`);
+      appended: (told) => {
+        for (const { seq, body } of entriesOf(told))
+          say(`entry ${room} ${seq} ${new TextDecoder().decode(body)}`);
       },
       presence: () => {},
       record: () => {},

@@ -15,7 +15,7 @@ import { CallTable } from "../../src/backplane/keeper/calls.ts";
 import type { Call } from "../../src/backplane/keeper/calls.ts";
 import { murmur32, xxHash32 } from "../../src/backplane/keeper/hash.ts";
 import { PublicationReader, PublicationWriter } from "../../src/backplane/keeper/publications.ts";
-import type { Part } from "../../src/backplane/keeper/publications.ts";
+import type { Part } from "../../src/protocol/frames.ts";
 import { Op } from "../../src/backplane/keeper/wire.ts";
 import { FrameDecoder, FrameWriter } from "../../src/protocol/frames.ts";
 import { text } from "../conformance/backplane-support.ts";

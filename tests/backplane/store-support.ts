@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Room } from "../../src/backplane/cluster.ts";
 import { Compactor } from "../../src/backplane/keeper/compactor.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
-import type { Part } from "../../src/backplane/keeper/publications.ts";
+import type { Part } from "../../src/protocol/frames.ts";
 import { Sweeper } from "../../src/backplane/keeper/retention.ts";
 import { openForWriting } from "../../src/backplane/keeper/schema.ts";
 import { KeeperStore } from "../../src/backplane/keeper/store.ts";

@@ -15,6 +15,8 @@ import type {
   RoomSubscriber,
   Snapshot,
 } from "../../src/backplane/backplane.ts";
+import type { Deliveries } from "../../src/protocol/deliveries.ts";
+import { entriesOf } from "../support/deliveries.ts";
 
 /** Settings a test may ask of a cluster. */
 export interface ClusterSettings {
@@ -117,9 +119,9 @@ export class Follower extends Watched implements RoomSubscriber {
     this.changed();
   }
 
-  appended(entries: readonly LogEntry[]): void {
-    if (entries.length === 0) this.wrong.push("told of no entries at all");
-    for (const entry of entries) this.#entry(entry);
+  appended(told: Deliveries): void {
+    if (told.count === 0) this.wrong.push("told of no entries at all");
+    for (const entry of entriesOf(told)) this.#entry(entry);
   }
 
   #entry(entry: LogEntry): void {

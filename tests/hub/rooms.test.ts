@@ -4,6 +4,7 @@ import { defaultHubLimits } from "../../src/hub/options.ts";
 import { RecentMessages } from "../../src/hub/recent.ts";
 import { hash32, Roster } from "../../src/hub/roster.ts";
 import { seededRandom } from "../../src/protocol/clock.ts";
+import { deliveriesOf } from "../../src/protocol/deliveries.ts";
 import { edgeLimits } from "../../src/protocol/limits.ts";
 import { INBOX } from "../../src/protocol/messages.ts";
 import type { ServerMessage } from "../../src/protocol/messages.ts";
@@ -259,10 +260,10 @@ describe("lost continuity", () => {
     const { entries, subscribers } = world.cluster.log("lobby");
     const room = subscribers.get(site.backplane);
     const body = entries[0]?.body ?? new Uint8Array(0);
-    room?.appended([{ seq: 3, at: 0, body }]);
+    room?.appended(deliveriesOf([{ seq: 3, at: 0, body }]));
     expect(world.logged).toEqual([]);
     site.backplane.failing.add("subscribe");
-    room?.appended([{ seq: 5, at: 0, body }]);
+    room?.appended(deliveriesOf([{ seq: 5, at: 0, body }]));
     ana.say(send("lobby", "4"));
     world.settle();
     expect(world.logged).toEqual([
@@ -282,7 +283,8 @@ describe("lost continuity", () => {
     const site = world.site();
     const ana = world.person(site, "ana", "lobby");
     const { subscribers } = world.cluster.log("lobby");
-    subscribers.get(site.backplane)?.appended([{ seq: 9, at: 0, body: new Uint8Array(0) }]);
+    const early = deliveriesOf([{ seq: 9, at: 0, body: new Uint8Array(0) }]);
+    subscribers.get(site.backplane)?.appended(early);
     ana.say(send("lobby", "1"));
     world.settle();
     expect(ana.heard()).toMatchObject([

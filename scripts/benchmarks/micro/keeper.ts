@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { KeeperBackplane } from "../../../src/backplane/keeper/keeper.ts";
-import type { LogEntry } from "../../../src/backplane/backplane.ts";
+import type { Deliveries } from "../../../src/protocol/deliveries.ts";
 import { silentLogger } from "../../../src/protocol/logger.ts";
 
 const { values } = parseArgs({
@@ -44,12 +44,10 @@ let heard = 0;
 /** Follows a room and counts what comes out of order. */
 function follow(plane: KeeperBackplane, room: string): Promise<void> {
   let last = -1;
-  const appended = (entries: readonly LogEntry[]): void => {
-    for (const { seq } of entries) {
-      if (seq !== last + 1) wrong += 1;
-      last = seq;
-      heard += 1;
-    }
+  const appended = ({ first, count }: Deliveries): void => {
+    if (first !== last + 1) wrong += 1;
+    last += count;
+    heard += count;
   };
   return new Promise<void>((resolve, reject) => {
     plane.subscribe(room, { appended, presence() {}, record() {}, reset() {} }, (result) => {

@@ -5,17 +5,11 @@
  * being read, a page a turn, later frames wait; so a subscriber hears everything in order, and before the `done` of what
  * caused it.
  */
+import type { Deliveries } from "../../protocol/deliveries.ts";
 import { FrameReader } from "../../protocol/frames.ts";
 import type { FrameWriter } from "../../protocol/frames.ts";
 import type { Logger } from "../../protocol/logger.ts";
-import type {
-  BackplaneFailure,
-  Done,
-  LogEntry,
-  PresenceEvent,
-  RoomSubscriber,
-  Snapshot,
-} from "../backplane.ts";
+import type { BackplaneFailure, Done, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane.ts";
 import { unavailable } from "../failures.ts";
 import { PublishCall } from "./calls.ts";
 import type { Call, CallTable } from "./calls.ts";
@@ -146,7 +140,7 @@ export class Inbound {
   #handle(reader: FrameReader): void {
     switch (reader.op) {
       case Op.Entries:
-        this.#rooms.get(reader.u32())?.appended(readEntries(reader));
+        this.#rooms.get(reader.u32())?.appended(readDeliveries(reader));
         break;
       case Op.Published:
         while (!reader.isAtEnd) this.#published(reader);
@@ -254,11 +248,7 @@ export class Inbound {
   }
 }
 
-/** The entries of a frame, after its room. */
-function readEntries(reader: FrameReader): LogEntry[] {
-  const entries: LogEntry[] = [];
-  for (let seq = reader.f64(); !reader.isAtEnd; seq += 1) {
-    entries.push({ seq, at: reader.f64(), body: reader.bytes(reader.u32()) });
-  }
-  return entries;
+/** The entries of a frame, after its room. Copied: hubs keep them, and a slice would keep all that came with them. */
+function readDeliveries(reader: FrameReader): Deliveries {
+  return { first: reader.f64(), count: reader.u32(), lines: reader.copy() };
 }

@@ -9,7 +9,7 @@
 import type { LogEntry } from "../backplane.ts";
 import type { EntryOf } from "../cluster.ts";
 import type { KeyHash } from "./key-window.ts";
-import type { Part } from "./publications.ts";
+import type { Part } from "../../protocol/frames.ts";
 
 const RECORD = 32;
 

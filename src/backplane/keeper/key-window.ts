@@ -14,7 +14,7 @@
  * Invariants: at least the newest `window` keys are found; a table is at most half full.
  */
 import { murmur32, xxHash32 } from "./hash.ts";
-import type { Part } from "./publications.ts";
+import type { Part } from "../../protocol/frames.ts";
 
 const GENERATIONS = 16;
 /** One key: u32 high, u32 low, f64 seq in blocks; u32 high, low, seq's low and high half in tables. */

@@ -1,17 +1,18 @@
 /** One server's connection, as the keeper sees it. */
 import { FrameDecoder, FrameWriter } from "../../protocol/frames.ts";
+import type { Part } from "../../protocol/frames.ts";
 import { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Connection } from "../../net/connection.ts";
 import type { BackplaneFailure } from "../backplane.ts";
-import type { EntryOf } from "../cluster.ts";
 import type { Published } from "../state.ts";
 import { PublicationReader } from "./publications.ts";
-import type { Part } from "./publications.ts";
 import { Op } from "./wire.ts";
 import type { WireFailure } from "./wire.ts";
 
 /** Bytes of a frame before its first field. */
 const FRAME_HEAD = 5;
+/** Where in a frame of entries their number is. */
+const COUNT_AT = 12;
 
 export class Peer {
   /** The server's id; empty before its hello. */
@@ -34,9 +35,10 @@ export class Peer {
   readonly #answers = new FrameWriter();
   /** The last run of answers: what all have in common, and where in the frame their number is. */
   readonly #run = { first: 0, count: 0, countAt: 0, at: 0, duplicate: false };
-  /** The last frame of entries: which it is, of which room, the next seq, and where it is long enough. */
+  /** The last frame of entries: which it is, of which room, the first and the next seq, and where it is long enough. */
   #frame = -1;
   #room = 0;
+  #first = 0;
   #next = 0;
   #most = 0;
 
@@ -45,18 +47,25 @@ export class Peer {
     this.heardAt = now;
   }
 
-  /** Tells of an entry. Consecutive ones of a room become one frame, which grows as long as nothing else is said. */
-  entry(room: number, { seq, at, body }: EntryOf<Part>): void {
+  /**
+   * Tells of an entry. Consecutive ones of a room become one frame, which grows as long as nothing else is said.
+   * @param line what clients get of it
+   */
+  entry(room: number, seq: number, line: Part): void {
     const { writer } = this;
     const goesOn = writer.frame === this.#frame && room === this.#room && seq === this.#next;
     if (!goesOn || writer.length > this.#most) {
       this.#most = writer.length + keeperLimits.entriesBytes;
-      writer.begin(Op.Entries).u32(room).f64(seq);
+      writer.begin(Op.Entries).u32(room).f64(seq).u32(0);
       this.#frame = writer.frame;
       this.#room = room;
+      this.#first = seq;
     }
-    writer.f64(at).u32(body.length).part(body.buffer, body.start, body.length).end();
     this.#next = seq + 1;
+    writer
+      .replaceU32(COUNT_AT, this.#next - this.#first)
+      .part(line)
+      .end();
   }
 
   /** Answers a publish: after all that is told of this turn, so that whoever asked has heard its entry by then. */

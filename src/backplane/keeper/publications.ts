@@ -12,7 +12,7 @@
  * Invariant: both ends see the same frames in the same order, so a number means the same room to both. A server that has
  * given all numbers begins again with the first, and says names anew.
  */
-import type { FrameReader, FrameWriter } from "../../protocol/frames.ts";
+import type { FrameReader, FrameWriter, Part } from "../../protocol/frames.ts";
 import { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Publication } from "../backplane.ts";
 import { Op } from "./wire.ts";
@@ -20,13 +20,6 @@ import { Op } from "./wire.ts";
 const HAS_COPY = 1;
 const NAMES_ROOM = 2;
 const NAMES_COPY = 4;
-
-/** A part of a buffer. */
-export interface Part {
-  readonly buffer: Buffer;
-  readonly start: number;
-  readonly length: number;
-}
 
 /** A publication as the keeper reads it. */
 export interface ReadPublication {

@@ -4,22 +4,26 @@
  * Everything here happens inside a transaction. Nothing is sent before it is committed: answers and events are written
  * to the peers' writers, which are emptied unsent when the transaction fails.
  */
-import type { FrameReader } from "../../protocol/frames.ts";
+import { DeliveryWriter } from "../../protocol/deliveries.ts";
+import type { FrameReader, Part } from "../../protocol/frames.ts";
 import type { BackplaneFailure } from "../backplane.ts";
 import { checkSizes } from "../failures.ts";
 import type { Announcer } from "../cluster.ts";
 import type { Announced, ClusterState } from "../state.ts";
 import type { Peer } from "./peer.ts";
-import type { Part } from "./publications.ts";
 import { Op, summaryToWire, toWire } from "./wire.ts";
 
 /** The cluster, as the keeper has it: keys and bodies are parts of what came from a server. */
 export type KeeperState = ClusterState<Peer, Part, Part>;
 
+const deliveries = new DeliveryWriter();
+
 /** Writes what happens to those who have subscribed. */
 export const announcer: Announcer<Peer, Part> = {
-  entry({ id, subscribers }, entry) {
-    for (const peer of subscribers) peer.entry(id, entry);
+  entry({ id, subscribers }, { seq, at, body }) {
+    if (subscribers.length === 0) return;
+    const line = deliveries.line(seq, at, body);
+    for (const peer of subscribers) peer.entry(id, seq, line);
   },
   presence({ id, subscribers }, event) {
     for (const { writer } of subscribers) writer.begin(Op.Presence).u32(id).json(event).end();

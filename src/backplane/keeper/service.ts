@@ -20,7 +20,7 @@ import { unavailable } from "../failures.ts";
 import { ClusterState } from "../state.ts";
 import { Peer } from "./peer.ts";
 import { problemOf, TermLost } from "./problem.ts";
-import type { Part } from "./publications.ts";
+import type { Part } from "../../protocol/frames.ts";
 import type { StoreProblem } from "./problem.ts";
 import { announcer, postpone, readOnly, serve, TurnRecord } from "./requests.ts";
 import type { KeeperState } from "./requests.ts";

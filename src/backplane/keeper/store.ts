@@ -17,7 +17,7 @@ import type { EntryRow } from "./blocks.ts";
 import { JournalWriter, Record } from "./journal.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
-import type { Part } from "./publications.ts";
+import type { Part } from "../../protocol/frames.ts";
 import { Tail } from "./tail.ts";
 
 /** A server, as the store needs to know it. */

@@ -10,7 +10,7 @@ import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backpla
 import type { Announced } from "../state.ts";
 
 /** Raised when frames change: servers of another version in the same directory are refused by name. */
-export const KEEPER_VERSION = 3;
+export const KEEPER_VERSION = 4;
 
 /** Operations, server to keeper below 32. */
 export const Op = {
@@ -59,7 +59,7 @@ export const Op = {
   Failed: 36,
   /** u32 number, u32 room, JSON {@link WireSnapshot}. */
   Snapshot: 37,
-  /** u32 room, f64 seq of the first, then one or more consecutive entries: f64 at, u32 length, body. */
+  /** u32 room, f64 seq of the first, u32 how many, then the consecutive entries as lines for clients. */
   Entries: 38,
   /** u32 room, JSON PresenceEvent. */
   Presence: 39,

@@ -9,6 +9,7 @@
  * Invariant: outside of catching up, the subscriber has been told exactly the first `last` entries and `v` changes.
  */
 import type { Clock, Timer } from "../../protocol/clock.ts";
+import { deliveriesOf } from "../../protocol/deliveries.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { HistoryPage, Snapshot } from "../backplane.ts";
 import type { RoomView } from "../room-view.ts";
@@ -102,7 +103,7 @@ export class Follower {
         break;
       case "entry":
         if (event.entry.seq > view.last + 1) return this.catchUp();
-        view.appended([event.entry]);
+        view.appended(deliveriesOf([event.entry]));
         this.#source.saw(view.room, event.epoch, event.entry.seq);
         break;
       case "presence":

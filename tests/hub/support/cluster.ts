@@ -25,6 +25,7 @@ import type {
 } from "../../../src/backplane/backplane.ts";
 import { markLog, raisedMark } from "../../../src/backplane/marks.ts";
 import type { Clock, Random } from "../../../src/protocol/clock.ts";
+import { deliveriesOf } from "../../../src/protocol/deliveries.ts";
 import { nameKey } from "../../../src/protocol/names.ts";
 
 interface StoredSession {
@@ -92,7 +93,7 @@ export class FakeCluster {
     log.entries.push(entry);
     log.keys.set(key, entry);
     for (const [server, subscriber] of log.subscribers) {
-      server.hears(room, subscriber, () => subscriber.appended([entry]));
+      server.hears(room, subscriber, () => subscriber.appended(deliveriesOf([entry])));
     }
     return { entry, duplicate: false };
   }
