@@ -144,7 +144,7 @@ export function bars(judged: readonly Judged[]): string {
   const reasons = new Map<string, string[]>();
   for (const one of judged) {
     if (one.met === true) continue;
-    const why = one.met === undefined ? "not measured in this run" : (one.bar.why ?? "not known");
+    const why = one.met === undefined ? "not measured in this run" : one.bar.why;
     reasons.set(why, [...(reasons.get(why) ?? []), `${one.section} ${compared(one)}`]);
   }
   if (reasons.size > 0) lines.push("", "Why bars are not met:");

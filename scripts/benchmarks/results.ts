@@ -44,7 +44,7 @@ export function toJson(
       least: one.bar.least ?? null,
       most: one.bar.most ?? null,
       met: one.met ?? null,
-      why: one.met === false ? (one.bar.why ?? null) : null,
+      why: one.met === false ? one.bar.why : null,
     })),
   };
   return `${JSON.stringify(told, undefined, 2)}\n`;

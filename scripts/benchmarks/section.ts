@@ -12,8 +12,8 @@ export interface Bar {
   readonly called?: string;
   readonly least?: number;
   readonly most?: number;
-  /** Why it is not met, where that is known: printed beside it when it is not. */
-  readonly why?: string;
+  /** Why it is not met when it is not: printed then. */
+  readonly why: string;
 }
 
 /** An entrant that nobody is: figures that are asked for themselves, not beside somebody else's. */
