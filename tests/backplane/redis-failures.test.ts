@@ -9,7 +9,7 @@ import { eventually } from "../support/deadline.ts";
 import { findService } from "../support/services.ts";
 import { testLogger } from "./keeper-support.ts";
 import { Proxy } from "./redis-proxy.ts";
-import { newPrefix, plainClient, redisPlane, RedisServer, testLimits } from "./redis-support.ts";
+import { logged, newPrefix, plainClient, redisPlane, RedisServer, testLimits } from "./redis-support.ts";
 
 const program = findService("redis-server");
 const cleanups: (() => Promise<void> | void)[] = [];
@@ -92,7 +92,7 @@ async function check(one: Server, follower: Follower, flood: Flood): Promise<voi
 
 describe.skipIf(program === undefined)("a Redis that", () => {
   test("is killed and restarts with its log: nothing is lost, repeated or reset, and nobody seems to leave", async () => {
-    const store = await redis("--appendonly", "yes");
+    const store = await redis(...logged);
     const prefix = newPrefix();
     const servers = [await join(store.port, prefix), await join(store.port, prefix)];
     const [a, b] = servers as [Server, Server];
@@ -230,7 +230,7 @@ describe.skipIf(program === undefined)("a Redis that", () => {
   }, 30_000);
 
   test("is away for long: calls fail with a retryable error, and a repeat tells", async () => {
-    const store = await redis("--appendonly", "yes");
+    const store = await redis(...logged);
     const prefix = newPrefix();
     const a = await join(store.port, prefix, { ...testLimits, callMs: 400 });
     await a.publish("lobby", "before");
@@ -251,7 +251,7 @@ describe.skipIf(program === undefined)("a Redis that", () => {
   }, 30_000);
 
   test("is away while sessions end: they end when it is there again, and their nicks are free", async () => {
-    const store = await redis("--appendonly", "yes");
+    const store = await redis(...logged);
     const prefix = newPrefix();
     const limits = { ...testLimits, callMs: 300 };
     const [a, b] = [await join(store.port, prefix, limits), await join(store.port, prefix, limits)];
@@ -280,7 +280,7 @@ describe.skipIf(program === undefined)("a Redis that", () => {
   }, 30_000);
 
   test("takes a while to load its log after a restart: it is used as soon as it has", async () => {
-    const store = await redis("--appendonly", "yes");
+    const store = await redis(...logged);
     const a = await join(store.port, newPrefix());
     await a.publish("lobby", "before");
     const client = await plainClient(store.port);

@@ -174,7 +174,7 @@ export class Cluster {
       );
     const port = freePort();
     const flags = ["--bind", "127.0.0.1", "--port", `${port}`, "--dir", this.#data];
-    const safe = ["--appendonly", "yes", "--appendfsync", "everysec", "--save", ""];
+    const safe = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
     const redis = new Member("redis", port, [found, ...flags, ...safe], this.#folder, {});
     await redis.start();
     return redis;
