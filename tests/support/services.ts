@@ -15,6 +15,7 @@ const packages = {
   ip: "iproute2",
   tmux: "tmux",
   nc: "netcat-openbsd",
+  strace: "strace",
   bash: "bash",
   zsh: "zsh",
   fish: "fish",
