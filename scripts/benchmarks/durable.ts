@@ -2,8 +2,9 @@
  * S10: durable publishes, acknowledged, of our keeper and of what could stand in its place, each driven bare.
  *
  * Durabilities are compared with their like: `process` (an acknowledged entry survives the death of any process) with
- * Redis's `appendfsync everysec` and JetStream as it is, which both write to the file before they answer and leave syncing
- * to later; `power` (it survives the machine's) with `appendfsync always` and JetStream's `sync_interval: always`.
+ * Redis's `appendfsync everysec` and JetStream as it is, which both write to the file before they answer (Redis not while
+ * it syncs, so it promises a little less) and leave syncing to later; `power` (it survives the machine's) with
+ * `appendfsync always` and JetStream's `sync_interval: always`.
  */
 import { join } from "node:path";
 import { configure } from "./configs.ts";

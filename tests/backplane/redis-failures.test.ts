@@ -397,6 +397,81 @@ describe.skipIf(program === undefined)("a Redis that", () => {
   }, 30_000);
 });
 
+describe.skipIf(program === undefined)("the log says that a Redis may lose what it has acknowledged", () => {
+  /** What a server warns of when it starts. */
+  async function warnings(port: number): Promise<string[]> {
+    const said: string[] = [];
+    const log = {
+      ...testLogger,
+      warn: (message: string, fields?: object) => said.push(`${message} ${JSON.stringify(fields)}`),
+    };
+    const plane = redisPlane(port, newPrefix(), { log });
+    await plane.start({ taken() {}, told() {}, health() {} });
+    await plane.stop(true);
+    return said;
+  }
+  const loses = "Redis can lose messages that it has acknowledged";
+
+  test("if it keeps no append-only file, or answers before it writes to it; not if it writes first", async () => {
+    const server = await redis();
+    const client = await plainClient(server.port);
+    cleanups.push(() => client.destroy());
+    expect(await warnings(server.port)).toEqual([
+      `${loses} {"has":"appendonly no","needs":"appendonly yes"}`,
+    ]);
+    await client.sendCommand(["CONFIG", "SET", "appendonly", "yes"]);
+    expect(await warnings(server.port)).toEqual([
+      `${loses} {"has":"appendfsync everysec","needs":"appendfsync always"}`,
+    ]);
+    await client.sendCommand(["CONFIG", "SET", "appendfsync", "always"]);
+    expect(await warnings(server.port)).toEqual([]);
+  });
+
+  test("not if it does not say how it is set up", async () => {
+    const server = await redis();
+    const client = await plainClient(server.port);
+    cleanups.push(() => client.destroy());
+    await client.sendCommand(["ACL", "SETUSER", "default", "-config"]);
+    expect(await warnings(server.port)).toEqual([]);
+  });
+});
+
+describe.skipIf(program === undefined)("a server that ends", () => {
+  test("says goodbye for good: its beats bring nobody back", async () => {
+    const store = await redis();
+    const prefix = newPrefix();
+    const other = await join(store.port, prefix);
+    for (let round = 0; round < 10; round += 1) {
+      // Beats all the time, so one falls between the goodbye and the end.
+      const one = await join(store.port, prefix, { ...testLimits, beatMs: 1 });
+      await one.claim("s1", "ana");
+      for (let room = 0; room < 20; room += 1) await one.enter(`room${room}`, "s1");
+      await one.plane.stop(true);
+      expect(await other.owner("ana")).toBeUndefined();
+    }
+  });
+
+  test("a session that ends while it is claimed is not announced again", async () => {
+    const store = await redis();
+    const prefix = newPrefix();
+    const [one, other] = [await join(store.port, prefix), await join(store.port, prefix)];
+    const claimed = one.claim("s1", "ana");
+    one.plane.release("s1");
+    await claimed;
+    const client = await plainClient(store.port);
+    cleanups.push(() => client.destroy());
+    const servers = `${prefix}:0:{people}:servers`;
+    await one.claim("s2", "bob");
+    // All servers are forgotten, and announce what they have.
+    await client.del([servers, `${prefix}:0:{people}:sessions`, `${prefix}:0:{people}:nicks`]);
+    await eventually(
+      async () => (await other.owner("bob")) === "s2",
+      () => "the sessions to be announced",
+    );
+    expect(await other.owner("ana")).toBeUndefined();
+  });
+});
+
 describe("an address of Redis", () => {
   test("is read whole", () => {
     expect(parseRedisAddress("redis://127.0.0.1")).toMatchObject({

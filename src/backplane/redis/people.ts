@@ -161,6 +161,8 @@ export class People {
         failed(result.message);
       },
       async () => {
+        // Again: a claim that was under way has noted the session meanwhile.
+        this.#own.delete(session);
         const ending = await this.#scripts.people("release", session, this.#server);
         this.#owed.delete(session);
         if (ending.length > 0) await this.#end(ending);
@@ -210,7 +212,17 @@ export class People {
    * @param lost told of each session that cannot be had back
    */
   async announce(lost: (session: string) => void): Promise<void> {
-    await Promise.all([...this.#own].map(([session, own]) => this.#announce(session, own, lost)));
+    const call = (session: string) =>
+      new Promise<void>((resolve, reject) => {
+        const done = (result: Result<object>): void =>
+          result.ok ? resolve() : reject(new Error(result.message));
+        this.#inTurn<object>(session, done, async () => {
+          const own = this.#own.get(session);
+          if (own !== undefined) await this.#announce(session, own, lost);
+          return { ok: true };
+        });
+      });
+    await Promise.all([...this.#own.keys()].map(call));
   }
 
   async #announce(session: string, own: Own, lost: (session: string) => void): Promise<void> {

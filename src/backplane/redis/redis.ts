@@ -36,6 +36,7 @@ import { Comparison } from "./comparison.ts";
 import { Door } from "./door.ts";
 import { Followers, pairs } from "./followers.ts";
 import { People } from "./people.ts";
+import { warnOfLoss } from "./persistence.ts";
 import { Positions } from "./positions.ts";
 import { Publisher } from "./publisher.ts";
 import type { Logged } from "./publisher.ts";
@@ -184,6 +185,7 @@ export class RedisBackplane implements Backplane {
       this.#cluster = String(await this.#store.command(key, "GET", key));
       await this.#servers.beat();
       this.#servers.start();
+      await warnOfLoss(this.#store, key, this.#log);
       this.#first.resolve();
     } catch (error) {
       this.#first.reject(
@@ -216,7 +218,7 @@ export class RedisBackplane implements Backplane {
     if (!again) return;
     // Without instances to tell apart, as in a Cluster, it may be another.
     if (instance === "") await this.#comparison.answer(randomUUID());
-    if (fresh || instance === "") await this.#announce();
+    if ((fresh || instance === "") && this.#listener !== undefined) await this.#announce();
     this.#followers.catchUpAll();
   }
 
@@ -270,10 +272,10 @@ export class RedisBackplane implements Backplane {
   async stop(release: boolean): Promise<void> {
     if (this.#door.stopped) return;
     this.#listener = undefined;
-    const wasOpen = this.#door.closed === undefined;
+    this.#servers.stop();
     try {
       // Publishes go out before this on the same connection; their answers come before its answer.
-      if (wasOpen) {
+      if (this.#door.closed === undefined) {
         const grace = this.#graceMs.toFixed(0);
         const endings = await this.#scripts.peopleNow("bye", this.#id, release ? "release" : "grace", grace);
         await this.#people.finish(endings);

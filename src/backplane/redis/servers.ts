@@ -52,6 +52,7 @@ export class Servers {
   #heardAt = 0;
   #known = false;
   #beating = false;
+  #stopped = false;
 
   constructor(parts: ServersParts, handlers: ServerHandlers) {
     this.#parts = parts;
@@ -112,7 +113,8 @@ export class Servers {
     this.#handlers.measured(clock.monotonic() - from);
     const channel = scripts.serverChannel(server);
     await store.command(channel, "PUBLISH", channel, "beat");
-    if (this.#known && known === 0) this.#handlers.forgotten();
+    // After a goodbye it is not known either: what it had must not come back.
+    if (this.#known && known === 0 && !this.#stopped) this.#handlers.forgotten();
     this.#known = true;
     await people.finish(endings);
     people.payOwed((reason) => this.#parts.log.debug("a session could not be ended yet", { reason }));
@@ -125,7 +127,9 @@ export class Servers {
     await store.command(channel, "PUBLISH", channel, `compare ${instance}`);
   }
 
+  /** No more beats: before the goodbye, or the next one would take back what that gave up. */
   stop(): void {
+    this.#stopped = true;
     this.#timer?.stop();
   }
 }
