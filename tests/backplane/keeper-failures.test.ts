@@ -192,6 +192,26 @@ describe("after a crash of the machine", () => {
   });
 });
 
+describe("a server that stops in order", () => {
+  /** The beats are so short that whoever is cut off has been here for some, and looks for a keeper again at once. */
+  const limits = { ...keeperLimits, beatMs: 2, silentBeats: 10_000, patientBeats: 10_000 };
+
+  test("is gone with its sessions: it does not come back to announce them", async () => {
+    const cluster = await keeperCluster();
+    const keeper = await new Server(cluster.server({ limits })).start();
+    const follower = await keeper.follow("lobby");
+    for (let round = 0; round < 10; round += 1) {
+      const server = await new Server(cluster.server({ limits })).start();
+      await server.claim(`s${round}`, "ana");
+      await server.enter("lobby", `s${round}`);
+      await server.plane.stop(true);
+    }
+    await follower.when(() => follower.presences.length >= 20);
+    expect(follower.presences).toEqual(Array.from({ length: 10 }, () => ["join ana", "leave ana"]).flat());
+    await cluster.close();
+  });
+});
+
 test("the WAL is bounded under load that never pauses", async () => {
   const directory = newDirectory();
   const limits = { ...keeperLimits, walBytes: 100_000, walMostBytes: 500_000 };

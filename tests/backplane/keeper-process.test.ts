@@ -177,6 +177,23 @@ describe("the keeper's process", () => {
   }, 60_000);
 });
 
+test("servers that all end at the same time, in order, leave a log that is marked as safe", async () => {
+  const folder = await directory();
+  for (let round = 0; round < 4; round += 1) {
+    const servers: Running[] = [];
+    for (let i = 0; i < 3; i += 1) servers.push(await server(folder));
+    const speaker = servers[round % 3]!;
+    speaker.write(`publish lobby round-${round}\n`);
+    await speaker.line(/^ack round-/);
+    for (const running of servers) running.write("end\n");
+    for (const running of servers) expect((await running.ended()).code).toBe(0);
+    const output = servers.map((running) => running.output.stdout).join("");
+    expect(output).not.toContain("could not be synced");
+    const durable = withLog(join(folder, logFile), (db) => db.query("SELECT durable FROM cluster").get());
+    expect(durable).toEqual({ durable: 1 });
+  }
+}, 60_000);
+
 describe("a lock that is not given back", () => {
   /** A process that claims to be keeper, takes the write lock, and stops itself. */
   const holder = `

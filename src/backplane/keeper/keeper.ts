@@ -84,6 +84,8 @@ export class KeeperBackplane implements Backplane {
   #ticker: Timer | undefined;
   #health: BackplaneHealth = { state: "down", detail: "not started", roundTripMs: 0 };
   #lostAt: number | undefined;
+  /** While stopping: what is said to the keeper, and to the next one if it dies before it has heard it. */
+  #goodbye: { readonly release: boolean; readonly over: PromiseWithResolvers<void> } | undefined;
 
   constructor(options: KeeperOptions) {
     const directory = resolve(options.directory);
@@ -120,7 +122,7 @@ export class KeeperBackplane implements Backplane {
       {
         hello: () => this.#hello(),
         welcomed: (welcome) => this.#welcomed(welcome),
-        frame: (reader) => this.#inbound.frame(reader),
+        frame: (reader) => (reader.op === Op.Farewell ? this.#left() : this.#inbound.frame(reader)),
         measured: (roundTripMs) => {
           this.#health = { ...this.#health, roundTripMs };
         },
@@ -176,20 +178,36 @@ export class KeeperBackplane implements Backplane {
   }
 
   async stop(release: boolean): Promise<void> {
-    const writer = this.#link.writer;
-    if (writer !== undefined) {
-      writer
-        .begin(Op.Goodbye)
-        .u8(release ? 1 : 0)
-        .end();
-      // The keeper answers what came before, then closes; one that hangs is not waited for.
-      const late = Promise.withResolvers<void>();
-      const timer = this.#clock.after(this.#settings.limits.lingerMs, late.resolve);
-      await Promise.race([this.#link.ended(), late.promise]);
+    if (this.#listener !== undefined && this.#welcome !== undefined) {
+      const over = Promise.withResolvers<void>();
+      this.#goodbye = { release, over };
+      this.#sayGoodbye();
+      // One that hangs is not waited for.
+      const timer = this.#clock.after(this.#settings.limits.lingerMs, over.resolve);
+      await over.promise;
       timer.stop();
     }
     this.#close();
     await Promise.all([this.#candidate.stop("stop"), this.searcher.close()]);
+  }
+
+  /**
+   * When all servers stop at the same time, the keeper may be gone before it hears this: then another is looked for, and
+   * the last server left elects itself. So the end is said to somebody, and the last one marks the log as safe.
+   */
+  #sayGoodbye(): void {
+    if (this.#goodbye === undefined) return;
+    const { release } = this.#goodbye;
+    this.#link.writer
+      ?.begin(Op.Goodbye)
+      .u8(release ? 1 : 0)
+      .end();
+  }
+
+  /** The keeper has heard it, says what is left to say, and closes. */
+  #left(): void {
+    this.#link.leave();
+    void this.#link.ended().then(() => this.#goodbye?.over.resolve());
   }
 
   /** Drops everything at once and without a word, as a crash would; for tests. */
@@ -228,6 +246,7 @@ export class KeeperBackplane implements Backplane {
     this.#calls.repeat(writer);
     this.#report("ok", `connected to the keeper of term ${welcome.term}`);
     this.#started.resolve();
+    this.#sayGoodbye();
   }
 
   #lost(): void {

@@ -141,8 +141,13 @@ export class KeeperLink {
     await this.#conversation?.end;
   }
 
-  stop(): void {
+  /** After the present conversation no other is begun. */
+  leave(): void {
     this.#stopped = true;
+  }
+
+  stop(): void {
+    this.leave();
     this.#conversation?.close("cut");
     this.#wake?.();
   }

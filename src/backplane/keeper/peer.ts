@@ -97,6 +97,12 @@ export class Peer {
     answers.f64(seq).replaceU32(run.countAt, run.count).end();
   }
 
+  /** It has said goodbye. */
+  leave(): void {
+    this.writer.begin(Op.Farewell).end();
+    this.finished = true;
+  }
+
   /** Sends what this turn wrote. */
   flush(): void {
     if (this.#answers.length > 0) this.writer.bytes(this.#answers.take());

@@ -143,7 +143,7 @@ export function serve(state: KeeperState, peer: Peer, reader: FrameReader, recor
       const release = reader.u8() === 1;
       record.endings.push({ peer, ending: { release } });
       state.vanish(peer, release);
-      peer.finished = true;
+      peer.leave();
       return;
     }
     default:
@@ -244,7 +244,7 @@ export function postpone(peer: Peer, reader: FrameReader, record: TurnRecord): v
       break;
     case Op.Goodbye:
       record.endings.push({ peer, ending: { release: reader.u8() === 1 } });
-      peer.finished = true;
+      peer.leave();
       break;
     case Op.Ping:
       peer.writer.begin(Op.Pong).u32(reader.u32()).end();

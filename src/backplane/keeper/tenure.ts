@@ -221,6 +221,9 @@ export class Tenure {
     this.#service.end(undefined);
     try {
       if (alone) {
+        // Nobody waits for this thread any more. Other servers that end take the lock for some ms: Bun runs a checkpoint
+        // on every database that is open when a process exits.
+        this.#store.db.run(`PRAGMA busy_timeout = ${this.#settings.limits.lingerMs}`);
         if (!this.#durable) markDurable(this.#store.db, this.term);
         this.#store.db.run("PRAGMA wal_checkpoint(TRUNCATE)");
       }

@@ -40,7 +40,7 @@ export const Op = {
   Tell: 12,
   /** u32 number: answered by Pong with the same. */
   Ping: 13,
-  /** u8: 1 to end the server's sessions, 0 to leave them in grace. The last frame. */
+  /** u8: 1 to end the server's sessions, 0 to leave them in grace. The last frame; answered by Farewell. */
   Goodbye: 14,
   /** u32 number, u8 away, field session, text. */
   SetAway: 15,
@@ -75,6 +75,8 @@ export const Op = {
   Status: 44,
   /** Nothing: the keeper is there. */
   Beat: 45,
+  /** Nothing: the goodbye has been heard. What is behind it was asked before. */
+  Farewell: 46,
 } as const;
 
 /** How a server introduces itself. */
