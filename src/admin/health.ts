@@ -2,9 +2,11 @@
  * The balancer's health, as a load balancer's operator and a probe want it.
  *
  * pass: every listed backend takes sessions. warn: some do. fail (HTTP 503): none does. A backend taken out on purpose
- * is a warning too: it is how one notices that it was forgotten.
+ * is a warning too: it is how one notices that it was forgotten. So is a certificate that should have been renewed: who has
+ * pinned it, or comes without TLS, is still served.
  */
 import type { BackendView, Snapshot } from "../balancer/view.ts";
+import { certificateReport } from "./certificate.ts";
 import type { Health } from "./schemas.ts";
 
 /** Whether a backend could be given a session now. Ejected ones serve when nobody else does. */
@@ -21,7 +23,10 @@ function statusOf(backend: BackendView): Health["status"] {
 /** The balancer as a whole. */
 export function overallStatus(snapshot: Snapshot): Health["status"] {
   if (snapshot.stopping || !snapshot.backends.some(canServe)) return "fail";
-  const well = snapshot.unresolved.length === 0 && snapshot.backends.every(({ state }) => state === "up");
+  const well =
+    snapshot.unresolved.length === 0 &&
+    (certificateReport(snapshot)?.state ?? "good") === "good" &&
+    snapshot.backends.every(({ state }) => state === "up");
   return well ? "pass" : "warn";
 }
 
@@ -35,6 +40,7 @@ function describeFailure(snapshot: Snapshot): string {
 export function healthReport(snapshot: Snapshot): { readonly body: Health; readonly code: 200 | 503 } {
   const status = overallStatus(snapshot);
   const failing = snapshot.backends.filter((backend) => backend.state !== "up");
+  const certificate = certificateReport(snapshot);
   const body: Health = {
     status,
     version: snapshot.version.split(".")[0] ?? "",
@@ -44,6 +50,7 @@ export function healthReport(snapshot: Snapshot): { readonly body: Health; reado
     notes: [
       ...failing.map(({ id, state, reason, detail }) => `${id} is ${state} (${reason || state}): ${detail}`),
       ...snapshot.unresolved.map(({ name, detail }) => `${name} is unresolved: ${detail}`),
+      ...(certificate === undefined || certificate.state === "good" ? [] : [certificate.text]),
     ],
     ...(status === "fail" ? { output: describeFailure(snapshot) } : {}),
     checks: checksOf(snapshot),
@@ -61,6 +68,8 @@ export function healthReport(snapshot: Snapshot): { readonly body: Health; reado
   };
   return { body, code: status === "fail" ? 503 : 200 };
 }
+
+const certificateStatuses = { good: "pass", ending: "warn", ended: "fail" } as const;
 
 function checksOf(snapshot: Snapshot): Health["checks"] {
   const checks: Health["checks"] = {};
@@ -87,5 +96,19 @@ function checksOf(snapshot: Snapshot): Health["checks"] {
       time: snapshot.at,
     },
   ];
+  const certificate = certificateReport(snapshot);
+  if (certificate !== undefined) {
+    checks["certificate:remaining"] = [
+      {
+        componentId: snapshot.name,
+        componentType: "system",
+        observedValue: certificate.seconds,
+        observedUnit: "s",
+        status: certificateStatuses[certificate.state],
+        time: snapshot.at,
+        output: certificate.text,
+      },
+    ];
+  }
   return checks;
 }

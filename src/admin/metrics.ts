@@ -70,9 +70,30 @@ function histogram(
   return { name: full, help, type: "histogram", aggregator: "sum", values };
 }
 
+/** Named as exporters of certificates name theirs, so that an alert by `*_not_after_*` finds it. None without TLS. */
+function certificateMetrics({ certificate }: Snapshot): MetricObject[] {
+  if (certificate === null) return [];
+  const seconds = (time: string) => [one(Date.parse(time) / 1_000)];
+  return [
+    metric(
+      "gauge",
+      "tls_certificate_not_before_seconds",
+      "When the certificate for clients begins to be good, seconds since 1970",
+      seconds(certificate.notBefore),
+    ),
+    metric(
+      "gauge",
+      "tls_certificate_not_after_seconds",
+      "When the certificate for clients ends, seconds since 1970",
+      seconds(certificate.notAfter),
+    ),
+  ];
+}
+
 function balancerMetrics(snapshot: Snapshot): MetricObject[] {
   const { sessions, connections, refused, handovers, bytes } = snapshot;
   return [
+    ...certificateMetrics(snapshot),
     metric("gauge", "build_info", "Always 1; the version is the label", [
       one(1, { version: snapshot.version }),
     ]),

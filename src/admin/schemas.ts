@@ -112,6 +112,9 @@ export const statsSchema = z
     policy: z.enum(["round-robin", "least-sessions", "two-choices"]),
     cluster: z.string().nullable(),
     stopping: z.boolean(),
+    certificate: z.object({ notBefore: time, notAfter: time }).nullable().openapi({
+      description: "of the certificate for clients; null without TLS",
+    }),
     sessions: z.object({ current: count, max: count, total: count, held: count, refused: count }),
     selected: count,
     failures: count,

@@ -16,6 +16,7 @@ import type { Address } from "../protocol/address.ts";
 import type { Clock, Random } from "../protocol/clock.ts";
 import { adminLimits, balancerLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
+import type { Validity } from "../protocol/validity.ts";
 import type { BackendSpec } from "./address.ts";
 import type { Backend, Description } from "./backend.ts";
 import { Control } from "./control.ts";
@@ -54,6 +55,8 @@ export interface BalancerOptions {
   /** Sources whose connections begin with a PROXY header. */
   readonly isProxy?: ((ip: string) => boolean) | undefined;
   readonly tls?: EdgeTls | undefined;
+  /** When the certificate of that TLS is good. */
+  readonly certificate?: (() => Validity) | undefined;
   /** Which worker this is, from 0; its rotation begins there. */
   readonly worker?: number;
 }
@@ -216,6 +219,7 @@ export class Balancer implements BalancerView {
       policy,
       cluster: this.#pool.cluster ?? null,
       stopping: this.#traffic.stopping,
+      certificate: this.#options.certificate?.() ?? null,
       sessions: {
         current: this.#traffic.sessions,
         max: this.#traffic.sessionsMax,

@@ -3,6 +3,7 @@ import type { Backend } from "./backend.ts";
 import { describe } from "./backend.ts";
 import { addHistograms } from "./histogram.ts";
 import type { BackendView, DrainView, Snapshot } from "./view.ts";
+import type { Validity } from "../protocol/validity.ts";
 
 const iso = (ms: number): string => new Date(ms).toISOString();
 
@@ -108,6 +109,12 @@ function addBackends(one: BackendView, other: BackendView): BackendView {
   };
 }
 
+/** The one that ends first: workers look at the files at different moments. */
+function first(one: Validity | null, other: Validity | null): Validity | null {
+  if (one === null || other === null) return one ?? other;
+  return one.notAfter <= other.notAfter ? one : other;
+}
+
 /** Two workers' snapshots as one. */
 export function addSnapshots(one: Snapshot, other: Snapshot): Snapshot {
   const backends = new Map(one.backends.map((backend) => [backend.id, backend]));
@@ -123,6 +130,7 @@ export function addSnapshots(one: Snapshot, other: Snapshot): Snapshot {
     at: one.at > other.at ? one.at : other.at,
     workers: sum("workers"),
     stopping: one.stopping || other.stopping,
+    certificate: first(one.certificate, other.certificate),
     sessions: addFields(one.sessions, other.sessions),
     selected: sum("selected"),
     failures: sum("failures"),
@@ -146,6 +154,7 @@ export function countersOf(snapshot: Snapshot): Snapshot {
     ...snapshot,
     workers: 0,
     stopping: false,
+    certificate: null,
     sessions: { ...sessions, current: 0, max: 0, held: 0 },
     connections: { ...connections, current: 0 },
     backends: backends.map((backend) => ({

@@ -1,12 +1,13 @@
 /**
  * What a balancer shows of itself, and what it lets an operator do: the boundary to the admin endpoint.
  *
- * Everything here is plain JSON, because with several workers it crosses processes and is summed (see sum.ts). Times
+ * Everything here is plain JSON, because with several workers it crosses processes and is summed (see snapshot.ts). Times
  * are ISO 8601; durations are in the unit their name says.
  */
 import type { BackendState, DrainCause, Reason } from "./backend.ts";
 import type { CheckCode } from "./health.ts";
 import type { PolicyName } from "./policy.ts";
+import type { Validity } from "../protocol/validity.ts";
 
 /** A number of observations by upper bound, as Prometheus counts them (not cumulative here). */
 export interface HistogramView {
@@ -102,6 +103,8 @@ export interface Snapshot {
   readonly policy: PolicyName;
   readonly cluster: string | null;
   readonly stopping: boolean;
+  /** Of the certificate for clients; null without TLS. Of several workers the one that ends first. */
+  readonly certificate: Validity | null;
   /** Sums over all backends ever listed. `held` sessions wait for a backend; `refused` found none in time. */
   readonly sessions: SessionCounts & { readonly held: number; readonly refused: number };
   readonly selected: number;

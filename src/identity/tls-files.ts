@@ -2,9 +2,9 @@
  * The certificate by which clients know a server or a balancer, from two files that an operator names.
  *
  * Certificates are renewed every few weeks by programs that just replace the files. So they are looked at again while
- * clients come: what has changed and is right serves from then on, what is wrong is logged once and changes nothing. Both
+ * clients come, and when somebody asks until when the certificate is good: what has changed and is right serves from then on, what is wrong is logged once and changes nothing. Both
  * are read and compared with each other before they are used, because a key that does not fit would be noticed by every
- * client, and by nobody here.
+ * client, and by nobody here. One that nobody renews is told too, once when its end is near and once when it has ended.
  *
  * Invariant: `current` is a certificate and its own key.
  */
@@ -13,6 +13,7 @@ import { readFileSync, statSync } from "node:fs";
 import type { Clock } from "../protocol/clock.ts";
 import { tlsLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
+import { type Validity, type ValidityState, validityState } from "../protocol/validity.ts";
 
 /** What is wrong with the files; the message names the file and says what to do. */
 export class TlsFilesError extends Error {
@@ -39,7 +40,9 @@ export class TlsFiles {
   readonly #clock: Clock;
   readonly #log: Logger;
   #pair: TlsPair;
-  #notAfter: Date;
+  #validity: Validity;
+  /** Of the end of this certificate, what has been told. */
+  #told: ValidityState = "good";
   /** Of the files as they were read last, right or wrong. */
   #stamp: string;
   #lookedAt: number;
@@ -52,39 +55,58 @@ export class TlsFiles {
     // Before reading: what is replaced meanwhile is found changed at the next look.
     this.#stamp = stampOf(names);
     this.#lookedAt = clock.monotonic();
-    const { pair, notAfter } = readPair(names, clock.now());
+    const { pair, validity } = readPair(names, clock.now());
     this.#pair = pair;
-    this.#notAfter = notAfter;
+    this.#validity = validity;
+    this.#tell();
   }
 
   /** What to show to whoever comes now. */
   get current(): TlsPair {
-    if (this.#clock.monotonic() - this.#lookedAt >= tlsLimits.lookMs) this.#look();
+    this.#look();
     return this.#pair;
   }
 
-  /** When the certificate ends. */
-  get notAfter(): Date {
-    return this.#notAfter;
+  /** When what is shown now is good. */
+  get validity(): Validity {
+    this.#look();
+    return this.#validity;
   }
 
   #look(): void {
+    if (this.#clock.monotonic() - this.#lookedAt < tlsLimits.lookMs) return;
     this.#lookedAt = this.#clock.monotonic();
     const stamp = stampOf(this.#names);
-    if (stamp === this.#stamp) return;
-    this.#stamp = stamp;
+    if (stamp !== this.#stamp) {
+      this.#stamp = stamp;
+      this.#readAgain();
+    }
+    this.#tell();
+  }
+
+  #readAgain(): void {
     try {
-      const { pair, notAfter } = readPair(this.#names, this.#clock.now());
+      const { pair, validity } = readPair(this.#names, this.#clock.now());
       this.#pair = pair;
-      this.#notAfter = notAfter;
+      this.#validity = validity;
+      this.#told = "good";
       this.#log.info("the certificate was read again", {
         file: this.#names.cert,
-        until: notAfter.toISOString(),
+        until: validity.notAfter,
       });
     } catch (error) {
       if (!(error instanceof TlsFilesError)) throw error;
       this.#log.error(`the certificate stays as it was: ${error.message}`);
     }
+  }
+
+  #tell(): void {
+    const state = validityState(this.#validity, this.#clock.now());
+    if (state === this.#told) return;
+    this.#told = state;
+    const fields = { file: this.#names.cert, until: this.#validity.notAfter };
+    if (state === "ending") this.#log.warn("the certificate ends soon; renew it", fields);
+    if (state === "ended") this.#log.error("the certificate has ended, clients refuse it; renew it", fields);
   }
 }
 
@@ -102,7 +124,7 @@ function stampOf({ cert, key }: TlsFileNames): string {
   }
 }
 
-function readPair({ cert, key }: TlsFileNames, now: number): { pair: TlsPair; notAfter: Date } {
+function readPair({ cert, key }: TlsFileNames, now: number): { pair: TlsPair; validity: Validity } {
   const pair = { cert: read(cert), key: read(key) };
   const certificate = attempt(
     () => new X509Certificate(pair.cert),
@@ -115,12 +137,15 @@ function readPair({ cert, key }: TlsFileNames, now: number): { pair: TlsPair; no
   if (!certificate.checkPrivateKey(privateKey)) {
     throw new TlsFilesError(`${key} is not the key of ${cert}; give the two files that were made together`);
   }
-  const notAfter = new Date(certificate.validTo);
-  if (notAfter.getTime() <= now) {
-    throw new TlsFilesError(`${cert} ended on ${notAfter.toISOString().slice(0, 10)}; renew it`);
+  const validity = { notBefore: iso(certificate.validFrom), notAfter: iso(certificate.validTo) };
+  if (validityState(validity, now) === "ended") {
+    throw new TlsFilesError(`${cert} ended on ${validity.notAfter.slice(0, 10)}; renew it`);
   }
-  return { pair, notAfter };
+  return { pair, validity };
 }
+
+/** A time as OpenSSL writes it, such as `Nov 23 00:50:37 2026 GMT`. */
+const iso = (time: string): string => new Date(time).toISOString();
 
 function read(file: string): string {
   try {

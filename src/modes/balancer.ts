@@ -1,7 +1,8 @@
 /**
  * `rtchat balancer`: the balancer and its admin endpoint, in one process or with several workers.
  *
- * The door opens before any backend is reached; who comes early is held. SIGHUP reads the list of backends again.
+ * The door opens before any backend is reached; who comes early is held. SIGHUP reads the list of backends again,
+ * and has the certificate looked at, which happens without it too.
  */
 import { listenAdmin, type AdminServer } from "../admin/listen.ts";
 import { Balancer } from "../balancer/balancer.ts";
@@ -14,7 +15,7 @@ import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { balancerOptions, type BalancerConfig, readAdminToken, readBackends } from "./balancer/parts.ts";
-import { type ClientTls, readClientTls } from "./client-tls.ts";
+import { type ClientTls, lastDay, readClientTls } from "./client-tls.ts";
 import { answerParent, workerPlace, workerVariable } from "./balancer/worker-door.ts";
 import { startWorkers } from "./balancer/workers.ts";
 import { balancerMode } from "./flags/balancer.ts";
@@ -43,8 +44,9 @@ async function runAlone(
   const balancer = new Balancer(balancerOptions(config, context.log, 0, tls));
   const at = { host: config.host, port: config.port };
   const listen = await open(() => balancer.start(at, backends));
-  const admin = openAdmin(config, { view: balancer, control: balancer.control, token, logger: context.log });
-  ready(config, context, { listen, admin, tls, control: balancer.control });
+  const { control } = balancer;
+  const admin = openAdmin(config, { view: balancer, control, token, logger: context.log });
+  ready(config, context, { listen, admin, tls, view: balancer, control });
   context.log.info("stopping", { reason: await context.stopped() });
   await balancer.stop();
   await admin?.stop();
@@ -62,7 +64,7 @@ async function runWorkers(
   let admin: AdminServer | undefined;
   try {
     admin = openAdmin(config, { view: group, control: group, token, logger: context.log });
-    ready(config, context, { listen, admin, tls, control: group });
+    ready(config, context, { listen, admin, tls, view: group, control: group });
     const reason = await Promise.race([context.stopped(), workers.gaveUp]);
     context.log.info("stopping", { reason: typeof reason === "string" ? reason : reason.message });
     if (typeof reason !== "string") {
@@ -122,16 +124,22 @@ function ready(
     listen: string;
     admin: AdminServer | undefined;
     tls: ClientTls | undefined;
+    view: BalancerView;
     control: BalancerControl;
   },
 ): void {
-  const { listen, admin, tls, control } = parts;
+  const { listen, admin, tls, view, control } = parts;
   const facts = {
     listen,
     ...(admin === undefined ? {} : { admin: admin.address }),
-    ...(tls === undefined ? {} : { certificateUntil: tls.until }),
+    ...(tls === undefined ? {} : { certificateUntil: lastDay(tls) }),
   };
-  context.ready(facts, () => void reload(config, control, context.log));
+  context.ready(facts, () => {
+    void reload(config, control, context.log);
+    // Whoever is asked for its figures looks at its certificate: so the log says at once what came of a renewal. With several
+    // workers there may be a moment in which none answers; the next look is soon.
+    if (tls !== undefined) view.snapshot().catch(() => {});
+  });
 }
 
 /** A list that cannot be read changes nothing. Never rejects. */

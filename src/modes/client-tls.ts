@@ -4,6 +4,7 @@ import type { EdgeTls } from "../edge/newcomer.ts";
 import { TlsFiles, TlsFilesError } from "../identity/tls-files.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
+import type { Validity } from "../protocol/validity.ts";
 
 /** TLS 1.2 as Bun wants it: what every system of the last ten years speaks. */
 const tls12 = 0x0303;
@@ -15,10 +16,16 @@ interface TlsConfig {
   readonly tlsOnly: boolean;
 }
 
-/** TLS as an edge wants it, and until when the certificate is good. */
+/** TLS as an edge wants it, and when the certificate is good. */
 export interface ClientTls {
   readonly edge: EdgeTls;
-  readonly until: string;
+  /** Of the certificate as it is now, also after it was renewed. */
+  readonly validity: () => Validity;
+}
+
+/** The day on which the certificate ends. */
+export function lastDay(tls: ClientTls): string {
+  return tls.validity().notAfter.slice(0, 10);
 }
 
 /**
@@ -38,7 +45,7 @@ export function readClientTls(config: TlsConfig, log: Logger): ClientTls | undef
   try {
     const files = new TlsFiles({ cert, key }, systemClock, log);
     const options = () => ({ ...files.current, minVersion: tls12 });
-    return { edge: { options, required }, until: files.notAfter.toISOString().slice(0, 10) };
+    return { edge: { options, required }, validity: () => files.validity };
   } catch (error) {
     if (error instanceof TlsFilesError) throw new Failure(error.message, "", { cause: error });
     throw error;

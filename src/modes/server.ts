@@ -25,7 +25,7 @@ import { systemClock } from "../protocol/clock.ts";
 import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
-import { readClientTls } from "./client-tls.ts";
+import { lastDay, readClientTls } from "./client-tls.ts";
 import { readClusterSecret } from "./secret.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
@@ -82,7 +82,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   context.ready({
     listen: listener.address,
     cluster: backplane.cluster,
-    ...(tls === undefined ? {} : { certificateUntil: tls.until }),
+    ...(tls === undefined ? {} : { certificateUntil: lastDay(tls) }),
   });
   log.info("stopping", { reason: await context.stopped() });
   await stop(edge, hub, acceptor);

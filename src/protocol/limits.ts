@@ -347,6 +347,10 @@ export const superviseLimits = {
 export const tlsLimits = {
   /** Between two looks whether the certificate's files have changed: two calls to the system, while clients come. */
   lookMs: 1_000,
+  /** A certificate that has less left is warned of: two weeks are enough to find out why nobody renewed it. */
+  endingMs: 14 * 24 * 3_600_000,
+  /** And at most this part of its life, for those that live days: renewal begins when a third is left. */
+  endingPart: 0.25,
 } as const;
 
 /** The log of a running mode. */

@@ -49,6 +49,74 @@ async function errorOf(response: Response): Promise<{ code: string; message: str
   return error;
 }
 
+describe("the certificate for clients", () => {
+  const notBefore = "2025-12-01T00:00:00.000Z";
+  const until = (notAfter: string) =>
+    snapshotOf([backendView(8001)], { certificate: { notBefore, notAfter } });
+  const late = until("2026-03-01T00:10:00.000Z");
+  const soon = until("2026-02-09T16:10:00.000Z");
+  const ended = until("2026-01-30T16:10:00.000Z");
+
+  test("is part of the health, and one that should have been renewed is a warning, but nobody is refused", async () => {
+    const { call, balancer } = setUp();
+    const health = async (snapshot: typeof late) => {
+      balancer.current = snapshot;
+      const response = await call("/health");
+      return { code: response.status, ...((await response.json()) as { checks: object }) };
+    };
+    expect(Object.keys((await health(snapshotOf([backendView(8001)]))).checks)).not.toContain(
+      "certificate:remaining",
+    );
+    expect(await health(late)).toMatchObject({
+      code: 200,
+      status: "pass",
+      notes: [],
+      checks: {
+        "certificate:remaining": [{ observedValue: 2_462_400, observedUnit: "s", status: "pass" }],
+      },
+    });
+    expect(await health(soon)).toMatchObject({
+      code: 200,
+      status: "warn",
+      notes: ["the certificate ends on 2026-02-09, in 9 d 4 h; renew it"],
+      checks: { "certificate:remaining": [{ status: "warn" }] },
+    });
+    expect(await health(ended)).toMatchObject({
+      code: 200,
+      status: "warn",
+      checks: { "certificate:remaining": [{ observedValue: -72_000, status: "fail" }] },
+    });
+    expect((await call("/readyz")).status).toBe(200);
+  });
+
+  test("is a metric where there is one, and in the API", async () => {
+    const { call, balancer } = setUp();
+    expect(await (await call("/metrics")).text()).not.toContain("certificate");
+    balancer.current = soon;
+    expect((await (await call("/metrics")).text()).split("\n")).toContain(
+      "rtchat_tls_certificate_not_after_seconds 1770653400",
+    );
+    expect(await (await call("/api/v1/stats")).json()).toMatchObject({
+      certificate: { notBefore, notAfter: "2026-02-09T16:10:00.000Z" },
+    });
+  });
+
+  test("is a plain line of the page, and then a warning", async () => {
+    const { call, balancer } = setUp();
+    expect(await (await call("/")).text()).not.toContain("certificate");
+    for (const [snapshot, state] of [
+      [late, "good"],
+      [soon, "ending"],
+      [ended, "ended"],
+    ] as const) {
+      balancer.current = snapshot;
+      expect(await (await call("/")).text()).toMatch(
+        new RegExp(`<p id="certificate" class="certificate certificate-${state}">[^<]*certificate [^<]+</p>`),
+      );
+    }
+  });
+});
+
 describe("probes", () => {
   test("/livez answers while the process does, /readyz while somebody can be served", async () => {
     const { call, balancer } = setUp();

@@ -1,7 +1,7 @@
 /** Sums over workers. */
 import { expect, test } from "bun:test";
 import fc from "fast-check";
-import { addSnapshots } from "../../src/balancer/snapshot.ts";
+import { addSnapshots, countersOf } from "../../src/balancer/snapshot.ts";
 import type { BackendView, Snapshot } from "../../src/balancer/view.ts";
 import { snapshotSchema } from "../../src/admin/schemas.ts";
 import { backendView, snapshotOf } from "../admin/fixtures.ts";
@@ -105,4 +105,18 @@ test("a drain's progress is that of all workers together", () => {
     total: 10,
     remaining: 4,
   });
+});
+
+test("of several workers' certificates the one that ends first is shown, and none of a worker that is gone", () => {
+  const until = (notAfter: string) =>
+    snapshotOf([], { certificate: { notBefore: "2026-01-01T00:00:00.000Z", notAfter } });
+  const [soon, late, none] = [
+    until("2026-02-01T00:00:00.000Z"),
+    until("2026-03-01T00:00:00.000Z"),
+    snapshotOf([]),
+  ];
+  for (const sum of [addSnapshots(soon, late), addSnapshots(late, soon), addSnapshots(none, soon)]) {
+    expect(sum.certificate).toEqual(soon.certificate);
+  }
+  expect(addSnapshots(late, countersOf(soon)).certificate).toEqual(late.certificate);
 });

@@ -1,16 +1,19 @@
 /** TLS from the client to the balancer and to a server, through the binary. */
 import { beforeAll, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
+import { eventually } from "../support/deadline.ts";
 import { openLab } from "../support/lab.ts";
 
+const DAY_MS = 24 * 3_600_000;
 const lab = openLab();
 let authority: Authority;
 let issued: Issued;
 let files: { ca: string; cert: string; key: string };
-let doors: { balancer: string; server: string };
+let doors: { balancer: string; server: string; admin: string };
 
 beforeAll(async () => {
   authority = await newAuthority();
@@ -29,14 +32,18 @@ beforeAll(async () => {
     listen,
     "--port",
     "0",
-    "--no-admin",
+    "--admin",
+    "127.0.0.1:0",
+    "--workers",
+    "2",
     ...pair,
     "--tls-only",
   );
-  const { listen: door = "" } = await balancer.ready();
+  const { listen: door = "", admin = "" } = await balancer.ready();
   doors = {
     server: listen.replace("127.0.0.1", "localhost"),
     balancer: door.replace("127.0.0.1", "localhost"),
+    admin,
   };
 });
 
@@ -111,6 +118,32 @@ test("a renewed certificate is shown to new clients, without a restart", async (
     expect(performance.now()).toBeLessThan(deadline);
     now = await shown({ minVersion: "TLSv1.2", maxVersion: "TLSv1.3" });
   }
+});
+
+test("until when it is good is in health, metrics and status, also after a renewal, while nobody comes", async () => {
+  const ask = async (path: string) => (await fetch(`http://${doors.admin}${path}`)).text();
+  const status = async (...flags: string[]) =>
+    (await (await lab.start("status", "--admin", doors.admin, ...flags)).ended()).stdout;
+  const notAfter = (pem: string) => new X509Certificate(pem).validToDate;
+
+  put(await authority.issue(["localhost"], 13 * DAY_MS));
+  await eventually(
+    async () => (await ask("/health")).includes("in 12 d 23 h; renew it"),
+    () => "a warning",
+  );
+  expect(await status()).toMatch(/: degraded [^]*\nthe certificate ends on [-\d]+, in 12 d 23 h; renew it\n/);
+
+  const renewed = await authority.issue(["localhost"], 90 * DAY_MS);
+  put(renewed);
+  const seconds = notAfter(renewed.cert).getTime() / 1_000;
+  await eventually(
+    async () => (await ask("/metrics")).includes(`rtchat_tls_certificate_not_after_seconds ${seconds}\n`),
+    () => `${seconds} in the metrics`,
+  );
+  expect(await status()).toMatch(/: all well [^]*\ncertificate until [-\d]+, 89 d 23 h from now\n/);
+  expect(JSON.parse(await status("--json"))).toMatchObject({
+    certificate: { notAfter: notAfter(renewed.cert).toISOString() },
+  });
 });
 
 test.each([

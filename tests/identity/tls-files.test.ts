@@ -15,12 +15,15 @@ let directory: string;
 let names: { cert: string; key: string };
 let first: Issued;
 let second: Issued;
+let soon: Issued;
 let ended: Issued;
+const DAY_MS = 24 * 3_600_000;
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), "rtchat-tls-files-"));
   const authority = await newAuthority();
-  first = await authority.issue(["localhost"]);
-  second = await authority.issue(["localhost"]);
+  first = await authority.issue(["localhost"], 60 * DAY_MS);
+  second = await authority.issue(["localhost"], 90 * DAY_MS);
+  soon = await authority.issue(["localhost"], 13 * DAY_MS);
   ended = await authority.issue(["localhost"], -1_000);
 });
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -31,12 +34,14 @@ function put({ cert, key }: { cert?: string; key?: string }): void {
 }
 
 let clock: ManualClock;
+let today: number;
 let said: string[];
 let count = 0;
 beforeEach(() => {
   count += 1;
   names = { cert: join(directory, `${count}.crt`), key: join(directory, `${count}.key`) };
   clock = new ManualClock();
+  today = Date.now();
   said = [];
 });
 
@@ -45,7 +50,7 @@ function open(): TlsFiles {
   const log: Logger = { debug: say, info: say, warn: say, error: say };
   // Certificates end by the calendar.
   const calendar: Clock = {
-    now: () => Date.now(),
+    now: () => today,
     monotonic: () => clock.monotonic(),
     after: (ms, run) => clock.after(ms, run),
     every: (ms, run) => clock.every(ms, run),
@@ -75,6 +80,33 @@ test("a renewed pair serves from the next look on, and is looked for at most onc
   clock.advance(tlsLimits.lookMs);
   expect(files.current.cert).toBe(second.cert);
   expect(said).toHaveLength(1);
+});
+
+test("asking until when it is good is a look too, so that figures are right while nobody comes", () => {
+  put(first);
+  const files = open();
+  const before = files.validity;
+  put(second);
+  expect(files.validity).toEqual(before);
+  clock.advance(tlsLimits.lookMs);
+  expect(Date.parse(files.validity.notAfter) - Date.parse(before.notAfter)).toBeGreaterThan(29 * DAY_MS);
+});
+
+test("one that nobody renews is told once when its end is near and once when it has ended", () => {
+  put(soon);
+  const files = open();
+  const look = (): void => {
+    clock.advance(tlsLimits.lookMs);
+    void files.current;
+  };
+  for (let more = 0; more < 3; more += 1) look();
+  expect(said).toEqual(["the certificate ends soon; renew it"]);
+  today += 14 * DAY_MS;
+  for (let more = 0; more < 3; more += 1) look();
+  expect(said.slice(1)).toEqual(["the certificate has ended, clients refuse it; renew it"]);
+  put(second);
+  look();
+  expect(said.slice(2)).toEqual(["the certificate was read again"]);
 });
 
 test("a pair that is wrong changes nothing and is said once; half-way through a renewal is such a pair", () => {

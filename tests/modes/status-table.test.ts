@@ -65,3 +65,16 @@ test("says so when there is nothing, or nothing yet", () => {
   const fresh = backendView(8001, { lastCheck: null, messageRates: [], selected: 0, state: "starting" });
   expect(renderStatus(snapshotOf([fresh]), plain)).toContain("none yet");
 });
+
+test("says until when the certificate is good, and that it should have been renewed", () => {
+  const line = (notAfter: string) =>
+    renderStatus(
+      snapshotOf([backendView(8001)], { certificate: { notBefore: "2025-12-01T00:00:00.000Z", notAfter } }),
+      plain,
+    ).split("\n")[2];
+  expect(line("2026-03-01T00:10:00.000Z")).toBe("certificate until 2026-03-01, 28 d 12 h from now");
+  expect(line("2026-02-09T16:10:00.000Z")).toBe("the certificate ends on 2026-02-09, in 9 d 4 h; renew it");
+  expect(line("2026-01-30T16:10:00.000Z")).toBe(
+    "the certificate ended on 2026-01-30, clients refuse it; renew it",
+  );
+});

@@ -7,6 +7,7 @@
  */
 import { html } from "hono/html";
 import type { Snapshot } from "../../balancer/view.ts";
+import { certificateReport } from "../certificate.ts";
 import { overallStatus } from "../health.ts";
 import { BackendNote, BackendRow } from "./backend-row.tsx";
 import { formatBytes, formatCount, formatDuration, formatRate } from "./format.ts";
@@ -130,6 +131,7 @@ export function Live({ snapshot }: { snapshot: Snapshot }) {
         </span>
       </header>
       <Tiles snapshot={snapshot} />
+      <Certificate snapshot={snapshot} />
       <section class="backends">
         <h1>Backends</h1>
         <table>
@@ -165,6 +167,17 @@ export function Live({ snapshot }: { snapshot: Snapshot }) {
         )}
       </section>
     </>
+  );
+}
+
+/** A plain line, or a warning. */
+function Certificate({ snapshot }: { snapshot: Snapshot }) {
+  const report = certificateReport(snapshot);
+  if (report === undefined) return null;
+  return (
+    <p id="certificate" class={`certificate certificate-${report.state}`}>
+      {report.text}
+    </p>
   );
 }
 

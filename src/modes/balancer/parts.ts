@@ -111,6 +111,7 @@ export function balancerOptions(
     },
     isProxy: readProxies(config),
     tls: tls?.edge,
+    certificate: tls?.validity,
     worker,
   };
 }

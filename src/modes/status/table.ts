@@ -11,6 +11,7 @@ import {
   part,
   secondsBetween,
 } from "../../admin/dashboard/format.ts";
+import { certificateReport } from "../../admin/certificate.ts";
 import { overallStatus } from "../../admin/health.ts";
 import type { BackendView, Snapshot } from "../../balancer/view.ts";
 import { paint, type Stream, type Style } from "../../cli/output.ts";
@@ -27,6 +28,7 @@ const stateStyles: Readonly<Record<BackendView["state"], Style>> = {
   maintenance: "dim",
 };
 const statusStyles = { pass: "green", warn: "yellow", fail: "red" } as const;
+const certificateStyles = { good: "dim", ending: "yellow", ended: "red" } as const;
 const statusWords = { pass: "all well", warn: "degraded", fail: "not serving" } as const;
 
 interface Cell {
@@ -80,12 +82,16 @@ function headLines(snapshot: Snapshot, stream: Stream): string[] {
     ...(sessions.refused > 0 ? [`${formatCount(sessions.refused)} given up`] : []),
     ...(atDoor > 0 ? [`${formatCount(atDoor)} refused at the door`] : []),
   ];
+  const certificate = certificateReport(snapshot);
   const workers = snapshot.workers > 1 ? `, ${snapshot.workers} workers` : "";
   return [
     `${paint(stream, "bold", "rtchat balancer")} on ${sanitizeLine(snapshot.listen)}: ` +
       `${paint(stream, statusStyles[status], word)} ` +
       paint(stream, "dim", `(up ${formatDuration(snapshot.uptimeSeconds)}, ${snapshot.policy}${workers})`),
     facts.join(", "),
+    ...(certificate === undefined
+      ? []
+      : [paint(stream, certificateStyles[certificate.state], certificate.text)]),
   ];
 }
 
