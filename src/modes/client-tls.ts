@@ -21,6 +21,8 @@ export interface ClientTls {
   readonly edge: EdgeTls;
   /** Of the certificate as it is now, also after it was renewed. */
   readonly validity: () => Validity;
+  /** PEM, as it is now. */
+  readonly certificate: () => string;
 }
 
 /** The day on which the certificate ends. */
@@ -45,7 +47,11 @@ export function readClientTls(config: TlsConfig, log: Logger): ClientTls | undef
   try {
     const files = new TlsFiles({ cert, key }, systemClock, log);
     const options = () => ({ ...files.current, minVersion: tls12 });
-    return { edge: { options, required }, validity: () => files.validity };
+    return {
+      edge: { options, required },
+      validity: () => files.validity,
+      certificate: () => files.current.cert,
+    };
   } catch (error) {
     if (error instanceof TlsFilesError) throw new Failure(error.message, "", { cause: error });
     throw error;

@@ -5,9 +5,9 @@ import { paint, type Stream, writeFully } from "../cli/output.ts";
 import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
-import type { Logger } from "../protocol/logger.ts";
+import { type Logger, silentLogger } from "../protocol/logger.ts";
+import { type ClientTls, readClientTls } from "./client-tls.ts";
 import { balancerMode } from "./flags/balancer.ts";
-import { chatPort } from "./flags/common.ts";
 import { serverMode } from "./flags/server.ts";
 import { upMode } from "./flags/up.ts";
 import { childEnvironment, handOn, ownCommand, spawnChild } from "./up/child.ts";
@@ -15,6 +15,7 @@ import { Cluster, type ClusterFacts, type ClusterPlan, type SpawnChild } from ".
 import { labelLines } from "./up/log-lines.ts";
 import { nextFreePorts, requireFree } from "./up/ports.ts";
 import { GaveUp } from "./up/supervisor.ts";
+import { plainWayIn, tlsWayIn } from "./up/way-in.ts";
 
 type UpConfig = Config<typeof upMode.flags>;
 
@@ -68,7 +69,8 @@ async function makePlan(config: UpConfig, log: Logger): Promise<ClusterPlan> {
 
 /** Keys that `up` gives each child as arguments, or that must not reach it at all. */
 const decided = {
-  server: ["port", "host", "name", "data", "logLevel", "logFormat"],
+  // Nobody but the balancer comes to the servers here: the certificate's key is no business of theirs.
+  server: ["port", "host", "name", "data", "logLevel", "logFormat", "tlsCert", "tlsKey", "tlsOnly"],
   balancer: ["port", "host", "admin", "backends", "backendsFile", "data", "logLevel", "logFormat"],
 };
 
@@ -92,15 +94,20 @@ function spawner(plan: ClusterPlan, config: UpConfig, context: ModeContext): Spa
 }
 
 /** What a person does next. */
-function summary(facts: ClusterFacts, stream: Stream): string {
+function summary(facts: ClusterFacts, tls: ClientTls | undefined, stream: Stream): string {
   const listen = String(facts.balancer["listen"]);
-  const connect = listen === `127.0.0.1:${chatPort}` ? "" : ` --connect ${listen}`;
+  const encrypted = tls === undefined ? "" : tls.edge.required ? ", with TLS only" : ", with TLS or without";
+  const connect = tls === undefined ? plainWayIn(listen) : tlsWayIn(listen, tls.certificate());
   const admin = facts.balancer["admin"];
   const row = (what: string, how: string) => `  ${what.padEnd(8)}${paint(stream, "cyan", how)}`;
   return [
     "",
-    paint(stream, "bold", `rtchat is up: ${facts.servers.length} servers, people connect to ${listen}`),
-    row("chat", `rtchat client --nick YOU${connect}`),
+    paint(
+      stream,
+      "bold",
+      `rtchat is up: ${facts.servers.length} servers, people connect to ${listen}${encrypted}`,
+    ),
+    row("chat", `rtchat client --nick YOU ${connect}`.trimEnd()),
     ...(admin === undefined ? [] : [row("look", `http://${admin}/`)]),
     row("stop", "Ctrl-C"),
     "",
@@ -110,6 +117,8 @@ function summary(facts: ClusterFacts, stream: Stream): string {
 export const start: StartMode = modeStarter(upMode, async (config, context) => {
   const { log } = context;
   checkUsage(config);
+  // Looked at before anything starts; what there is to say of it later, the balancer says.
+  const tls = readClientTls(config, silentLogger);
   const plan = await makePlan(config, log);
   const cluster = new Cluster(plan, spawner(plan, config, context), {
     clock: systemClock,
@@ -127,7 +136,7 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
     await cluster.stop();
     return;
   }
-  if (config.logFormat === "text") process.stderr.write(`${summary(facts, process.stderr)}\n`);
+  if (config.logFormat === "text") process.stderr.write(`${summary(facts, tls, process.stderr)}\n`);
   const servers = facts.servers.map((server) => String(server["listen"])).join(",");
   const { listen = "", admin } = facts.balancer;
   context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) });

@@ -32,6 +32,29 @@ async function pemOf(key: CryptoKey): Promise<string> {
   return `-----BEGIN PRIVATE KEY-----\n${der.replaceAll(/(.{64})/g, "$1\n").trimEnd()}\n-----END PRIVATE KEY-----\n`;
 }
 
+/** A certificate that nobody vouches for but itself, for DNS names. */
+export async function selfSigned(names: readonly string[]): Promise<Issued> {
+  const keys = await newKeys();
+  const certificate = await X509CertificateGenerator.createSelfSigned({
+    serialNumber: "01",
+    name: "CN=a server of a test",
+    notBefore: new Date(Date.now() - 90 * DAY_MS),
+    notAfter: new Date(Date.now() + 90 * DAY_MS),
+    signingAlgorithm: algorithm,
+    keys,
+    extensions: [new SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value })))],
+  });
+  return issuedOf(certificate, keys);
+}
+
+async function issuedOf(certificate: X509Certificate, keys: CryptoKeyPair): Promise<Issued> {
+  return {
+    cert: certificate.toString("pem"),
+    key: await pemOf(keys.privateKey),
+    fingerprint: Buffer.from(await certificate.getThumbprint("SHA-256")).toString("hex"),
+  };
+}
+
 /** Makes an authority. */
 export async function newAuthority(): Promise<Authority> {
   const keys = await newKeys();
@@ -63,11 +86,7 @@ export async function newAuthority(): Promise<Authority> {
         publicKey: own.publicKey,
         extensions: [new SubjectAlternativeNameExtension(names.map((value) => ({ type: "dns", value })))],
       });
-      return {
-        cert: certificate.toString("pem"),
-        key: await pemOf(own.privateKey),
-        fingerprint: Buffer.from(await certificate.getThumbprint("SHA-256")).toString("hex"),
-      };
+      return issuedOf(certificate, own);
     },
   };
 }

@@ -4,7 +4,7 @@ import { logFlags } from "../../cli/log.ts";
 import { countSchema, portListSchema, portSchema } from "../../cli/schemas.ts";
 import { balancerMode } from "./balancer.ts";
 import { serverMode } from "./server.ts";
-import { adminFlag, chatPort, dataFlag, hostFlag } from "./common.ts";
+import { adminFlag, chatPort, dataFlag, hostFlag, tlsFlags } from "./common.ts";
 
 export const upMode = defineMode({
   name: "up",
@@ -20,6 +20,7 @@ export const upMode = defineMode({
       fallback: String(chatPort),
     }),
     host: hostFlag,
+    ...tlsFlags,
     serverPorts: flag(portListSchema, {
       hint: "LIST",
       summary:
@@ -38,6 +39,10 @@ export const upMode = defineMode({
   examples: [
     { command: "rtchat up", does: "three servers, people connect to 127.0.0.1:8000" },
     { command: "rtchat up --host 0.0.0.0 --servers 2", does: "two servers, open to the network" },
+    {
+      command: "rtchat up --host 0.0.0.0 --tls-cert fullchain.pem --tls-key privkey.pem --tls-only",
+      does: "encrypted from the client to the balancer",
+    },
     { command: "RTCHAT_HOLD=1m rtchat up", does: "with a flag that only the balancer has" },
   ],
 });
