@@ -19,6 +19,9 @@ import { isAbsolute, join } from "node:path";
 import { UsageError } from "./errors.ts";
 import type { Environment } from "./flag.ts";
 
+/** The variable that names another file. */
+export const settingsVariable = "RTCHAT_CONFIG";
+
 /** A setting as it stands in the file. */
 export interface Setting {
   readonly text: string;
@@ -57,7 +60,7 @@ function textOf(value: unknown): string | undefined {
 
 /** Where the file is looked for. */
 function settingsPath(environment: Environment): string {
-  const given = environment["RTCHAT_CONFIG"] ?? "";
+  const given = environment[settingsVariable] ?? "";
   if (given !== "") return given;
   const base = environment["XDG_CONFIG_HOME"] ?? "";
   const home = environment["HOME"] ?? homedir();
@@ -89,7 +92,7 @@ function load(path: string, asked: boolean): Table | undefined {
  */
 export function readSettings(environment: Environment): Settings {
   const path = settingsPath(environment);
-  const loaded = load(path, (environment["RTCHAT_CONFIG"] ?? "") !== "");
+  const loaded = load(path, (environment[settingsVariable] ?? "") !== "");
   const top = loaded ?? {};
   const look = (table: Table, name: string, place: string): Setting | undefined => {
     if (!Object.hasOwn(table, name)) return undefined;

@@ -1,6 +1,6 @@
 /** `rtchat up`: servers and a balancer as supervised children of this process. */
 import { Failure, UsageError } from "../cli/errors.ts";
-import type { Config } from "../cli/flag.ts";
+import type { Config, ModeDefinition } from "../cli/flag.ts";
 import { paint, type Stream, writeFully } from "../cli/output.ts";
 import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -75,13 +75,14 @@ const decided = {
 };
 
 function spawner(plan: ClusterPlan, config: UpConfig, context: ModeContext): SpawnChild {
-  const { environment, written } = context;
+  const { environment, settings, written } = context;
   const width = Math.max(...Cluster.names(plan).map((name) => name.length));
   const colour = paint(process.stderr, "red", "x") !== "x";
-  const own = upMode.flags;
+  const variablesOf = ({ name, flags: table }: ModeDefinition, keys: readonly string[]) =>
+    handOn(environment, { mode: name, table, settings, decided: keys, own: upMode.flags, written });
   const variables = {
-    server: handOn(environment, { table: serverMode.flags, decided: decided.server, own, written }),
-    balancer: handOn(environment, { table: balancerMode.flags, decided: decided.balancer, own, written }),
+    server: variablesOf(serverMode, decided.server),
+    balancer: variablesOf(balancerMode, decided.balancer),
   };
   return (kind, name, order, args) => {
     const label = labelLines(name, width, order, config.logFormat, process.stderr);
@@ -99,14 +100,11 @@ function summary(facts: ClusterFacts, tls: ClientTls | undefined, stream: Stream
   const encrypted = tls === undefined ? "" : tls.edge.required ? ", with TLS only" : ", with TLS or without";
   const connect = tls === undefined ? plainWayIn(listen) : tlsWayIn(listen, tls.certificate());
   const admin = facts.balancer["admin"];
+  const servers = facts.servers.length === 1 ? "1 server" : `${facts.servers.length} servers`;
   const row = (what: string, how: string) => `  ${what.padEnd(8)}${paint(stream, "cyan", how)}`;
   return [
     "",
-    paint(
-      stream,
-      "bold",
-      `rtchat is up: ${facts.servers.length} servers, people connect to ${listen}${encrypted}`,
-    ),
+    paint(stream, "bold", `rtchat is up: ${servers}, people connect to ${listen}${encrypted}`),
     row("chat", `rtchat client --nick YOU ${connect}`.trimEnd()),
     ...(admin === undefined ? [] : [row("look", `http://${admin}/`)]),
     row("stop", "Ctrl-C"),

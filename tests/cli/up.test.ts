@@ -1,6 +1,7 @@
 /** `rtchat up` with the compiled binary: a conversation over a real cluster, one of whose servers is killed. */
 import { expect, test } from "bun:test";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { eventually } from "../support/deadline.ts";
 import { openLab, type Running } from "../support/lab.ts";
 
@@ -76,6 +77,34 @@ test("a conversation goes on while one of its servers is killed and started agai
   expect((await cluster.stop("SIGINT")).code).toBe(0);
   for (const one of people) one.kill("SIGTERM");
 });
+
+test.each(["where it is looked for", "where RTCHAT_CONFIG says"])(
+  "a file of settings %s counts for the children, but not against what the cluster is",
+  async (place) => {
+    const config = join(await lab.folder(), `config-${place.length}`);
+    const path = join(config, "rtchat", "rtchat.toml");
+    await Bun.write(
+      path,
+      `host = "127.0.0.2"
+       [server]
+       host = "127.0.0.2"
+       [balancer]
+       policy = "least-sessions"
+       backends-file = "/nowhere"`,
+    );
+    const env = place.endsWith("says") ? { RTCHAT_CONFIG: path } : { XDG_CONFIG_HOME: config };
+    const cluster = await lab.startWith({ env }, "up", "--servers", "1", "--port", "0", "--admin", "0");
+    const facts = await cluster.ready();
+    expect(facts["listen"]).toStartWith("127.0.0.2:");
+    expect(facts["servers"]).toStartWith("127.0.0.1:");
+    const stats = await fetch(`http://${facts["admin"]}/api/v1/stats`);
+    expect(await stats.json()).toMatchObject({ policy: "least-sessions" });
+    expect(cluster.output.stderr).toContain("rtchat is up: 1 server, people connect to");
+    const words = await lab.startWith({ input: "hello\n" }, "send", "--connect", facts["listen"]!);
+    expect(await words.ended()).toMatchObject({ code: 0 });
+    await cluster.stop("SIGTERM");
+  },
+);
 
 test("killed with -9 itself, it leaves no process behind", async () => {
   const cluster = await lab.start("up", "--servers", "2", "--port", "0", "--no-admin");

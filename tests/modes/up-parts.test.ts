@@ -1,6 +1,7 @@
 /** The parts of `rtchat up` that touch the machine: child processes, their log, ports. */
 import { describe, expect, test } from "bun:test";
 import { createServer } from "node:net";
+import { devNull } from "node:os";
 import { flag } from "../../src/cli/flag.ts";
 import { pathSchema } from "../../src/cli/schemas.ts";
 import { engineVariables } from "../../src/modes/engine.ts";
@@ -58,10 +59,10 @@ describe("a child process", () => {
     expect(childEnvironment({}, {}, false)).not.toHaveProperty("FORCE_COLOR");
   });
 
-  test("is handed what a person wrote for it, as a flag of the parent or as a variable", () => {
+  test("is handed what a person wrote for it, as a flag of the parent, a variable or a setting", () => {
     const row = (hint: string) => flag(pathSchema, { hint, summary: "s", fallback: "f" });
     const own = { port: row("P"), policy: row("P"), token: row("T"), admin: row("A") };
-    const table = { ...own, hold: row("H"), name: row("N") };
+    const table = { ...own, hold: row("H"), name: row("N"), rate: row("R") };
     const parent = {
       RTCHAT_HOLD: "1m",
       RTCHAT_NAME: "x",
@@ -73,9 +74,21 @@ describe("a child process", () => {
       ["port", "9"],
       ["token", "new"],
     ]);
-    expect(handOn(parent, { table, decided: ["port", "name"], own, written })).toEqual({
+    const file: Record<string, string> = { hold: "9m", token: "filed", name: "y", policy: "p", rate: "7" };
+    const settings = {
+      flag: (mode: string, name: string) =>
+        mode === "balancer" && file[name] !== undefined
+          ? { text: file[name], source: "the file" }
+          : undefined,
+    };
+    const from = { mode: "balancer", table, settings, decided: ["port", "name"], own, written };
+    expect(handOn(parent, from)).toEqual({
       RTCHAT_HOLD: "1m",
       RTCHAT_TOKEN: "new",
+      RTCHAT_POLICY: "p",
+      RTCHAT_RATE: "7",
+      // It is for the parent to read.
+      RTCHAT_CONFIG: devNull,
     });
   });
 });

@@ -5,13 +5,16 @@
  * parent that was killed with -9, and to leave Ctrl-C to the parent; by RTCHAT_READY_FD where to say that it is ready.
  *
  * What `up` decides for a child (ports, names, folders) are its arguments. Everything else of the child's own table is
- * handed on as a variable: from the flag of that name where `up` has one, so that a secret shows in no process list,
- * else from the same variable of the parent. A variable that means something else there (RTCHAT_PORT) never gets through.
+ * handed on as a variable, so that a secret shows in no process list: from the flag of that name where `up` has one, else
+ * from the same variable of the parent, else from the file of settings. A child does not read that file itself: what means
+ * something else there (a port, the address that people connect to) never gets through, in a variable or in a file.
  */
 import { closeSync } from "node:fs";
+import { devNull } from "node:os";
 import { z } from "zod";
-import { type Environment, type Flags, variableName } from "../../cli/flag.ts";
+import { type Environment, flagName, type Flags, variableName } from "../../cli/flag.ts";
 import { type ReadyFacts, readyVariable, supervisedVariable } from "../../cli/lifecycle.ts";
+import { type Settings, settingsVariable } from "../../cli/settings.ts";
 import { superviseLimits } from "../../protocol/limits.ts";
 import { engineVariables } from "../engine.ts";
 import { eachLogLine } from "./log-lines.ts";
@@ -27,8 +30,10 @@ export function ownCommand(): readonly string[] {
 
 /** Where the variables of a child come from. */
 export interface HandedOn {
-  /** The child's table. */
+  /** The child's mode and its table. */
+  readonly mode: string;
   readonly table: Flags;
+  readonly settings: Pick<Settings, "flag">;
   /** Keys of it that are decided by arguments, or must stay at their fallbacks. */
   readonly decided: readonly string[];
   /** The table of `up`, and what a person wrote for it. */
@@ -39,13 +44,13 @@ export interface HandedOn {
 /** The variables handed on to a child. */
 export function handOn(parent: Environment, from: HandedOn): Record<string, string> {
   const keys = Object.keys(from.table).filter((key) => !from.decided.includes(key));
-  return Object.fromEntries(
-    keys.flatMap((key) => {
-      const variable = variableName(key);
-      const text = (Object.hasOwn(from.own, key) ? from.written.get(key) : parent[variable]) ?? "";
-      return text === "" ? [] : [[variable, text] as const];
-    }),
-  );
+  const entries = keys.flatMap((key) => {
+    const variable = variableName(key);
+    const said = Object.hasOwn(from.own, key) ? from.written.get(key) : parent[variable] || undefined;
+    const text = said ?? from.settings.flag(from.mode, flagName(key))?.text ?? "";
+    return text === "" ? [] : [[variable, text] as const];
+  });
+  return { ...Object.fromEntries(entries), [settingsVariable]: devNull };
 }
 
 /**
