@@ -30,6 +30,7 @@ export interface ClientOptions {
   readonly nick: string;
   /** The program and its version, for operators. */
   readonly client: string;
+  readonly bot?: SessionOptions["bot"];
   readonly dial: Dial;
   readonly clock: Clock;
   readonly random: Random;

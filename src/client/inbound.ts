@@ -18,6 +18,8 @@ function makeSchemas() {
   const position = z.looseObject({ epoch: z.string(), seq });
   const nicks = z.array(z.string());
   const absences = z.record(z.string(), z.string()).exactOptional();
+  const bots = nicks.exactOptional();
+  const bot = z.literal(true).exactOptional();
 
   const chatMessage = z.looseObject({
     type: z.literal("message"),
@@ -55,6 +57,7 @@ function makeSchemas() {
       members: nicks,
       memberCount: z.number(),
       away: absences,
+      bots,
       topic: z.string(),
       messages: z.array(chatMessage),
       recovered: z.boolean(),
@@ -67,6 +70,7 @@ function makeSchemas() {
       nick: z.string(),
       state: z.enum(["join", "leave", "rename"]),
       to: z.string().exactOptional(),
+      bot,
     }),
     ack: z.looseObject({
       type: z.literal("ack"),
@@ -92,6 +96,7 @@ function makeSchemas() {
       members: nicks,
       memberCount: z.number(),
       away: absences,
+      bots,
       id,
     }),
     rooms: z.looseObject({
@@ -123,6 +128,7 @@ function makeSchemas() {
       nick: z.string(),
       connected: z.boolean(),
       away: z.string().exactOptional(),
+      bot,
       rooms: z.array(z.string()),
       id,
     }),

@@ -20,6 +20,8 @@ export interface RoomView {
   readonly members: ReadonlyMap<string, string>;
   /** What members who are away say, by the keys of their nicks. */
   readonly away: ReadonlyMap<string, string>;
+  /** Which members are programs, by the keys of their nicks. */
+  readonly bots: ReadonlySet<string>;
   /** Exact, also when more are in the room than a server lists. */
   readonly memberCount: number;
   readonly topic: string;
@@ -36,6 +38,7 @@ export class Room implements RoomView {
   readonly history: number;
   readonly #members = new Map<string, string>();
   readonly #away = new Map<string, string>();
+  readonly #bots = new Set<string>();
 
   constructor(name: string, history: number) {
     this.name = name;
@@ -47,6 +50,9 @@ export class Room implements RoomView {
   }
   get away(): ReadonlyMap<string, string> {
     return this.#away;
+  }
+  get bots(): ReadonlySet<string> {
+    return this.#bots;
   }
 
   /**
@@ -101,11 +107,13 @@ export class Room implements RoomView {
   }
 
   /** A member list replaces what was known. */
-  list(members: Pick<Members, "members" | "memberCount" | "away">): void {
+  list(members: Pick<Members, "members" | "memberCount" | "away" | "bots">): void {
     this.#members.clear();
     for (const nick of members.members) this.#members.set(nameKey(nick), nick);
     this.#away.clear();
     for (const [nick, text] of Object.entries(members.away ?? {})) this.#away.set(nameKey(nick), text);
+    this.#bots.clear();
+    for (const nick of members.bots ?? []) this.#bots.add(nameKey(nick));
     this.memberCount = Math.max(members.memberCount, this.#members.size);
   }
 
@@ -127,16 +135,19 @@ export class Room implements RoomView {
           this.#members.set(key, event.nick);
           this.memberCount += 1;
         }
+        if (event.bot === true) this.#bots.add(key);
         return;
       case "leave":
         this.#members.delete(key);
         this.#away.delete(key);
+        this.#bots.delete(key);
         if (known || !complete) this.memberCount = Math.max(this.memberCount - 1, this.#members.size);
         return;
       case "rename":
         if (event.to === undefined) return;
         this.#members.delete(key);
         this.#renameAway(key, nameKey(event.to));
+        if (this.#bots.delete(key)) this.#bots.add(nameKey(event.to));
         if (known || !complete) this.#members.set(nameKey(event.to), event.to);
         this.memberCount = Math.max(this.memberCount, this.#members.size);
     }

@@ -42,6 +42,8 @@ export interface SessionOptions {
   readonly nick: string;
   /** The client program and its version, for operators. */
   readonly client: string;
+  /** Nobody sits at it: others are not to be told of its coming and going. */
+  readonly bot?: boolean | undefined;
   readonly clock: Clock;
   readonly random: Random;
   /** A new id, unique over all runs of this program. */
@@ -161,9 +163,9 @@ export class Session {
     this.#attached = true;
     this.#helloId = this.#options.newId();
     const resume = this.#welcome === undefined ? {} : { resume: this.#welcome.resume };
-    const { client } = this.#options;
-    const id = this.#helloId;
-    this.#write({ type: "hello", version: PROTOCOL_VERSION, nick: this.#nick, ...resume, client, id });
+    const bot = this.#options.bot === true ? { bot: true } : {};
+    const who = { nick: this.#nick, ...resume, client: this.#options.client, ...bot };
+    this.#write({ type: "hello", version: PROTOCOL_VERSION, ...who, id: this.#helloId });
   }
 
   /** The connection is gone. Rooms and unacknowledged messages wait for the next one. */

@@ -34,12 +34,14 @@ export function encodeJoined(
 export function membersOf(
   { limits }: Core,
   { roster }: Room,
-): Pick<Members, "members" | "memberCount" | "away"> {
+): Pick<Members, "members" | "memberCount" | "away" | "bots"> {
   const away = roster.away(limits.membersListed);
+  const bots = roster.bots(limits.membersListed);
   return {
     members: roster.nicks(limits.membersListed),
     memberCount: roster.size,
     ...(away === undefined ? {} : { away }),
+    ...(bots === undefined ? {} : { bots }),
   };
 }
 

@@ -16,6 +16,7 @@ import { INBOX } from "../protocol/messages.ts";
 import type { Away, Position, Presence } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
 import { awayMessage } from "./away.ts";
+import { botField } from "./bots.ts";
 import { encodeLine, joinLines } from "./encode.ts";
 import { Gatherer } from "./gather.ts";
 import type { Group } from "./group.ts";
@@ -150,20 +151,22 @@ export class Room implements RoomSubscriber {
     const { kind, member } = event;
     const { nick } = member;
     const { roster, name: room } = this;
+    const bot = botField(member.session);
     switch (kind) {
       case "rename":
         if (!roster.has(member.session) || !roster.put({ ...member, nick: event.to })) return undefined;
-        return [{ type: "presence", room, nick, state: "rename", to: event.to }];
+        return [{ type: "presence", room, nick, state: "rename", to: event.to, ...bot }];
       case "away":
         if (!roster.has(member.session) || !roster.put(member)) return undefined;
         return [awayMessage(member, room)];
       case "join": {
         if (!roster.put(member)) return undefined;
-        const came: Presence = { type: "presence", room, nick, state: "join" };
+        const came: Presence = { type: "presence", room, nick, state: "join", ...bot };
         return member.away === undefined ? [came] : [came, awayMessage(member, room)];
       }
       case "leave":
-        return roster.remove(member.session) ? [{ type: "presence", room, nick, state: "leave" }] : undefined;
+        if (!roster.remove(member.session)) return undefined;
+        return [{ type: "presence", room, nick, state: "leave", ...bot }];
     }
   }
 

@@ -1,12 +1,13 @@
 /**
  * Who is in a room: by session, in the order people read, and as one number.
  *
- * The digest is the exclusive or of a hash of each nick (and of who is away), so it does not depend on the order in which they came and a
- * change costs one hash. Two hubs that know the same members have the same digest; a session moved from one to the other
+ * The digest is the exclusive or of a hash of each nick (and of who is away, and which is a program), so it does not depend
+ * on the order in which they came and a change costs one hash. Two hubs that know the same members have the same digest; a session moved from one to the other
  * gets a fresh list only if the digests differ.
  */
 import type { Member } from "../backplane/backplane.ts";
 import { nameKey } from "../protocol/names.ts";
+import { isBot } from "./bots.ts";
 
 interface Place {
   readonly key: string;
@@ -41,8 +42,9 @@ export class Roster {
   readonly #bySession = new Map<string, Place>();
   #sorted: Place[] = NOBODY;
   #digest = 0;
-  /** How many are away. */
+  /** How many are away, and how many are programs. */
   #away = 0;
+  #bots = 0;
 
   get size(): number {
     return this.#bySession.size;
@@ -73,6 +75,13 @@ export class Roster {
     return away;
   }
 
+  /** Which of those that {@link nicks} gives are programs, or undefined if none is. */
+  bots(limit: number): string[] | undefined {
+    if (this.#bots === 0) return undefined;
+    const listed = this.#sorted.slice(0, limit);
+    return listed.filter(({ session }) => isBot(session)).map(({ nick }) => nick);
+  }
+
   /** All sessions in the room. */
   sessions(): Iterable<string> {
     return this.#bySession.keys();
@@ -91,6 +100,7 @@ export class Roster {
     this.#bySession.clear();
     this.#digest = 0;
     this.#away = 0;
+    this.#bots = 0;
     for (const { session, nick, away } of members) {
       const before = this.#bySession.get(session);
       if (before !== undefined) this.#mix(before, -1);
@@ -124,10 +134,13 @@ export class Roster {
     return true;
   }
 
-  #mix({ nick, away }: Place, by: 1 | -1): void {
-    // Names have no line breaks, so the two cannot be mistaken for another nick.
-    this.#digest = (this.#digest ^ hash32(away === undefined ? nick : `${nick}\n${away}`)) >>> 0;
+  #mix({ session, nick, away }: Place, by: 1 | -1): void {
+    const bot = isBot(session);
+    // Names have no line breaks and no spaces, so what is more cannot be mistaken for another nick.
+    const name = bot ? `${nick} bot` : nick;
+    this.#digest = (this.#digest ^ hash32(away === undefined ? name : `${name}\n${away}`)) >>> 0;
     if (away !== undefined) this.#away += by;
+    if (bot) this.#bots += by;
   }
 
   /** Where a place is, or belongs. */

@@ -47,7 +47,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     memory.nick ??
     (person ? await (await import("./client/ask-nick.ts")).askNick(words, login) : login);
   if (nick === undefined) return;
-  const client = makeClient(way, nick, person ? memory : undefined);
+  const client = makeClient(way, nick, { memory: person ? memory : undefined, bot: config.bot });
   const backend = new DirectBackend({
     client,
     clock: systemClock,

@@ -93,7 +93,7 @@ export const start: StartMode = modeStarter(exportMode, async (config, context) 
   const { environment } = context;
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? nickWithSuffix(loginNick(environment));
-  const client = makeClient(wayTo(config, new Memory(environment)), nick);
+  const client = makeClient(wayTo(config, new Memory(environment)), nick, { bot: true });
   const { room, out } = config;
   const format = archiveFormats[config.format];
   try {

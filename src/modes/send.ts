@@ -14,7 +14,7 @@ export const start: StartMode = modeStarter(sendMode, async (config, context) =>
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? loginNick(environment);
   const result = await runPipe({
-    backend: makeClient(wayTo(config, new Memory(environment)), nick),
+    backend: makeClient(wayTo(config, new Memory(environment)), nick, { bot: true }),
     words,
     clock: systemClock,
     room: config.room,

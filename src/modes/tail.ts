@@ -26,7 +26,7 @@ export const start: StartMode = modeStarter(tailMode, async (config, context) =>
   const { environment } = context;
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? nickWithSuffix(loginNick(environment));
-  const client = makeClient(wayTo(config, new Memory(environment)), nick);
+  const client = makeClient(wayTo(config, new Memory(environment)), nick, { bot: true });
   const format = new LineFormat(words, noPaint);
   const reader = new BoundedLines(process.stdout, pipeLimits.stdoutBytes);
   const lines = (message: Message): string =>

@@ -81,6 +81,7 @@ export interface Joined {
   readonly memberCount: number;
   /** See {@link Members}. */
   readonly away?: Readonly<Record<string, string>>;
+  readonly bots?: readonly string[];
   readonly topic: string;
   readonly messages: readonly Message[];
   /** With `since`: nothing is missing between it and what follows. Without: true. */
@@ -96,6 +97,8 @@ export interface Presence {
   readonly state: "join" | "leave" | "rename";
   /** The new nick of a rename. */
   readonly to?: string;
+  /** A program: people need not be told. */
+  readonly bot?: true;
 }
 
 /** The simple answers. */
@@ -133,6 +136,8 @@ export interface Members {
   readonly memberCount: number;
   /** Those of `members` who are away, and what they say (perhaps nothing). */
   readonly away?: Readonly<Record<string, string>>;
+  /** Those of `members` that are programs. */
+  readonly bots?: readonly string[];
   readonly id?: string;
 }
 export interface Rooms {
@@ -175,6 +180,7 @@ export interface Whois {
   readonly connected: boolean;
   /** Away, and says this. */
   readonly away?: string;
+  readonly bot?: true;
   /** Rooms that both are in. */
   readonly rooms: readonly string[];
   readonly id?: string;

@@ -42,6 +42,8 @@ export const requestSchemas = {
     resume: z.string().max(RESUME_BOUND).optional(),
     /** The client program and its version, for operators. */
     client: z.string().max(CLIENT_BOUND).optional(),
+    /** A program that nobody sits at: a new session is marked as one. */
+    bot: z.boolean().optional(),
   }),
   join: z.object({
     ...request,

@@ -102,10 +102,11 @@ function plainRequest(type: string, object: object): Request | undefined {
   }
 }
 
-/** A `hello` without an id: a first one, or one with a token that may be honoured. */
+/** A person's `hello` without an id: a first one, or one with a token that may be honoured. */
 function plainHello(object: Fields<"hello">): RequestOf<"hello"> | undefined {
-  const { id, version, nick, resume, client } = object;
-  if (id !== undefined || typeof version !== "number" || !Number.isFinite(version)) return undefined;
+  const { id, version, nick, resume, client, bot } = object;
+  if (id !== undefined || bot !== undefined || typeof version !== "number" || !Number.isFinite(version))
+    return undefined;
   if (typeof nick !== "string" || nick.length > NAME_BOUND) return undefined;
   if (resume !== undefined && (typeof resume !== "string" || resume.length > RESUME_BOUND)) return undefined;
   if (client !== undefined && (typeof client !== "string" || client.length > CLIENT_BOUND)) return undefined;

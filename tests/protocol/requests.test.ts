@@ -196,7 +196,14 @@ describe("a request that is mostly read without its schema", () => {
       { room: fc.string(), id, text: fc.string() },
     ],
     hello: [
-      { id, version: number, nick: field(256), resume: field(1_024), client: field(64) },
+      {
+        id,
+        version: number,
+        nick: field(256),
+        resume: field(1_024),
+        client: field(64),
+        bot: fc.oneof(fc.boolean(), odd),
+      },
       { version: fc.integer(), nick: field(256), resume: bounded(1_024), client: bounded(64) },
     ],
     join: [

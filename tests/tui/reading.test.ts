@@ -24,6 +24,7 @@ function open(remembered: number) {
     position: { epoch, seq: 0 },
     members: new Map(),
     away: new Map(),
+    bots: new Set(),
     memberCount: 1,
     topic: "",
   };

@@ -6,6 +6,7 @@
  * direct message falls between the position it tells and what follows.
  */
 import type { BackplaneFailure, Claimed } from "../../backplane/backplane.ts";
+import { sessionNameOf } from "../bots.ts";
 import type { Core, Fate } from "../core.ts";
 import { withId } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
@@ -38,7 +39,7 @@ export const hello: RequestHandler<"hello"> = {
     const nick = parseNick(request.nick);
     const earlier = resumedFrom(core, request);
     // A session has the name of its first connection: a hello that is said again elsewhere begins the same one.
-    const name = earlier?.session ?? session.origin.connection;
+    const name = earlier?.session ?? sessionNameOf(session.origin.connection, request.bot === true);
     giveUpOther(core, session, name);
     const fate = earlier === undefined ? "release" : "grace";
     session.unsure = { name, fate };

@@ -1,6 +1,7 @@
 /** `members`, `rooms`, `nick`, `whois`, `typing`: who is where, under which name, and about to speak. */
 import type { RoomSummary } from "../../backplane/backplane.ts";
 import { parseNick } from "../../protocol/names.ts";
+import { botField } from "../bots.ts";
 import { encodeLine, withId } from "../encode.ts";
 import { membersOf } from "../joined.ts";
 import { persist } from "../retry.ts";
@@ -91,6 +92,7 @@ export const whois: RequestHandler<"whois"> = {
         nick: member?.nick ?? wanted,
         connected: member !== undefined,
         ...(member?.away === undefined ? {} : { away: member.away }),
+        ...botField(member?.session ?? ""),
         rooms: shared.map(({ room }) => room.name).sort(),
       });
     });

@@ -82,8 +82,15 @@ export function writeAddresses(addresses: readonly ServerAddress[]): string {
   return addresses.map((address) => formatServer(address)).join(",");
 }
 
-/** A client, not connected yet. @param memory whose messages these are, so that they can be edited later */
-export function makeClient({ addresses, trust }: Way, nick: string, memory?: Memory): Client {
+/** Who a client is for: a person with what this device remembers, or a program. */
+interface For {
+  /** Whose messages these are, so that they can be edited later. */
+  readonly memory?: Memory | undefined;
+  readonly bot?: boolean | undefined;
+}
+
+/** A client, not connected yet. */
+export function makeClient({ addresses, trust }: Way, nick: string, { memory, bot }: For): Client {
   // Unique over all runs of all programs of this session: 40 random bits, then a count.
   const run = Buffer.from(crypto.getRandomValues(new Uint8Array(5))).toString("hex");
   let count = 0;
@@ -91,6 +98,7 @@ export function makeClient({ addresses, trust }: Way, nick: string, memory?: Mem
     addresses,
     nick,
     client: `rtchat/${version}`,
+    bot,
     dial: netDial(systemClock, trust),
     clock: systemClock,
     random: Math.random,

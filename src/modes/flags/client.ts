@@ -84,6 +84,10 @@ export const clientMode = defineMode({
     }),
     plain: toggle({ summary: "on a terminal: lines below each other instead of the full screen" }),
     follow: toggle({ summary: "stay when stdin ends", short: "f" }),
+    bot: toggle({
+      summary:
+        "be listed as a program, whose coming and going nobody is told of, as send, tail and export are",
+    }),
     p2p: flag(choiceSchema(p2pModes), {
       hint: "HOW",
       summary:

@@ -40,6 +40,7 @@ class MeshRoom implements RoomView {
   }
 
   readonly away: ReadonlyMap<string, string> = new Map();
+  readonly bots: ReadonlySet<string> = new Set();
 
   get memberCount(): number {
     return this.members.size;

@@ -120,9 +120,10 @@ export const whoisCommand: Command = {
     const taken = context.backend.session.request({ type: "whois", nick }, (answer) => {
       if (!answer.ok) context.complain(failureIn(context.words, answer));
       else if (answer.message.type === "whois") {
-        const { connected, rooms, nick: shown, away } = answer.message;
+        const { connected, rooms, nick: shown, away, bot } = answer.message;
         const { words } = context;
-        context.say(connected ? words.whoisHere(shown, rooms.join(", ")) : words.whoisGone(shown));
+        const name = bot === true ? words.nickBot(shown) : shown;
+        context.say(connected ? words.whoisHere(name, rooms.join(", ")) : words.whoisGone(shown));
         if (away !== undefined) context.say(words.isAway(shown, away));
       }
     });

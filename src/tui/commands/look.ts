@@ -32,11 +32,12 @@ export const namesCommand: Command = {
     if (room === undefined) return;
     ask(context, { type: "members", room }, (answer) => {
       if (!answer.ok || answer.message.type !== "members") return;
-      const { members, memberCount, away = {} } = answer.message;
+      const { members, memberCount, away = {}, bots = [] } = answer.message;
       const more = memberCount - members.length;
-      const shown = members.map((nick) =>
-        Object.hasOwn(away, nick) ? context.words.nickAway(nick, away[nick] ?? "") : nick,
-      );
+      const shown = members.map((nick) => {
+        if (bots.includes(nick)) return context.words.nickBot(nick);
+        return Object.hasOwn(away, nick) ? context.words.nickAway(nick, away[nick] ?? "") : nick;
+      });
       context.say(
         context.words.members(room, memberCount),
         `  ${shown.join(", ")}${more > 0 ? `, ${context.words.andMore(more)}` : ""}`,

@@ -131,6 +131,7 @@ export const english = {
   youBack: "you are back",
   notAway: "you are not away",
   isAway: (nick: string, text: string) => (text === "" ? `${nick} is away` : `${nick} is away: ${text}`),
+  nickBot: (nick: string) => `${nick} (bot)`,
   nickAway: (nick: string, text: string) => (text === "" ? `${nick} (away)` : `${nick} (away: ${text})`),
   ignored: (nick: string) => `you read nothing of ${nick} from now on; the same again to undo`,
   notIgnored: (nick: string) => `you read ${nick} again`,
@@ -212,6 +213,7 @@ export const english = {
   screen: {
     offline: "offline",
     away: "away",
+    bot: "bot",
     connecting: "connecting",
     reconnecting: (seconds: string) => `reconnecting in ${seconds}`,
     noTopic: "no topic",

@@ -174,6 +174,7 @@ export const spanish: Words = {
   youBack: "has vuelto",
   notAway: "no estás ausente",
   isAway: (nick, text) => (text === "" ? `${nick} no está` : `${nick} no está: ${text}`),
+  nickBot: (nick) => `${nick} (bot)`,
   nickAway: (nick, text) => (text === "" ? `${nick} (ausente)` : `${nick} (ausente: ${text})`),
   ignored: (nick) => `desde ahora no lees nada de ${nick}; lo mismo otra vez lo deshace`,
   notIgnored: (nick) => `vuelves a leer a ${nick}`,
@@ -256,6 +257,7 @@ export const spanish: Words = {
   screen: {
     offline: "sin conexión",
     away: "ausente",
+    bot: "bot",
     connecting: "conectando",
     reconnecting: (seconds) => `nuevo intento en ${seconds}`,
     noTopic: "sin tema",

@@ -21,7 +21,7 @@ export function eventLines(
     case "joined":
       return message.messages.flatMap((one) => format.message(one, me, room));
     case "presence":
-      return [format.presence(message)];
+      return message.bot === true ? [] : [format.presence(message)];
     case "topic":
       return [format.topic(message)];
     default:

@@ -305,7 +305,10 @@ export class LineChat {
         this.#joined(message, rejoined);
         return;
       case "presence":
-        if (nameKey(message.to ?? message.nick) !== nameKey(this.#options.backend.session.nick)) {
+        if (
+          message.bot !== true &&
+          nameKey(message.to ?? message.nick) !== nameKey(this.#options.backend.session.nick)
+        ) {
           this.#print(this.#format.presence(message));
         }
         return;

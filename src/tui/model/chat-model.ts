@@ -299,7 +299,7 @@ export class ChatModel {
         this.forget(message.room);
         break;
       case "presence":
-        if (nameKey(message.to ?? message.nick) === nameKey(this.me)) break;
+        if (message.bot === true || nameKey(message.to ?? message.nick) === nameKey(this.me)) break;
         this.#noteIn(message.room, presenceNote(words, message));
         break;
       case "topic":

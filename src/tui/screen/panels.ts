@@ -97,8 +97,10 @@ export class MemberPanel {
     const isCut = count > Math.min(members.size, fits);
     const rows = this.#keys.slice(0, isCut ? fits - 1 : fits).map((key): Row => {
       const nick = members.get(key) ?? key;
-      const away = view?.away.has(key) === true ? words.screen.away : "";
-      return parts.memo.of(`nick ${nick} ${away}`, () => nickRow(nick, away));
+      // What a program says of being away is for who writes to it; in the list it is a program.
+      const isAway = view?.away.has(key) === true ? words.screen.away : "";
+      const aside = view?.bots.has(key) === true ? words.screen.bot : isAway;
+      return parts.memo.of(`nick ${nick} ${aside}`, () => nickRow(nick, aside));
     });
     if (!isCut) return panel(parts, [head, ...rows], width, height);
     const more: Row = [{ text: ` ${words.andMore(count - rows.length)}`, style: DIM }];
@@ -106,8 +108,8 @@ export class MemberPanel {
   }
 }
 
-/** @param away how to say that they are away; "" if they are not */
-function nickRow(nick: string, away: string): Row {
-  const name = { text: sanitizeLine(nick), style: away === "" ? { colour: nickColour(nick) } : DIM };
-  return [plain(" "), name, ...(away === "" ? [] : [{ text: ` (${away})`, style: DIM }])];
+/** @param aside how to say that they are away, or a program; "" if they are neither */
+function nickRow(nick: string, aside: string): Row {
+  const name = { text: sanitizeLine(nick), style: aside === "" ? { colour: nickColour(nick) } : DIM };
+  return [plain(" "), name, ...(aside === "" ? [] : [{ text: ` (${aside})`, style: DIM }])];
 }

@@ -1,0 +1,64 @@
+/**
+ * Scripts in a room where people talk: what they say is seen, that they come and go is not, and that they are there can be
+ * seen by whoever looks, also after the server under them was killed. With either backplane.
+ */
+import { afterAll, expect, test } from "bun:test";
+import { join } from "node:path";
+import { RedisServer } from "../backplane/redis-support.ts";
+import { openLab } from "../support/lab.ts";
+import { findService } from "../support/services.ts";
+
+const lab = openLab();
+const redis = findService("redis-server");
+const size = { columns: 120, rows: 24 };
+const stops: (() => unknown)[] = [];
+afterAll(async () => {
+  for (const stop of stops) await stop();
+});
+
+/** Two servers and a balancer. */
+async function cluster(backplane: string) {
+  const servers = [];
+  for (const name of ["s1", "s2"]) {
+    const flags = ["--port", "0", "--name", name, "--data", join(await lab.folder(), backplane.slice(0, 5))];
+    servers.push(await lab.start("server", ...flags, "--backplane", backplane));
+  }
+  const addresses = await Promise.all(servers.map(async (one) => (await one.ready())["listen"] ?? ""));
+  const data = join(await lab.folder(), backplane.slice(0, 5));
+  const flags = ["--backends", addresses.join(","), "--port", "0", "--no-admin", "--data", data];
+  const balancer = await lab.start("balancer", ...flags);
+  return { servers, door: (await balancer.ready())["listen"] ?? "" };
+}
+
+async function talk(backplane: string): Promise<void> {
+  const { servers, door } = await cluster(backplane);
+  const env = { TZ: "UTC", LC_ALL: "C.UTF-8", XDG_STATE_HOME: join(await lab.folder(), "ana", backplane) };
+  const ana = await lab.terminalWith({ env }, size, "client", "--connect", door, "--nick", "ana");
+  await ana.see(/1 person[^]*● /);
+  const follower = await lab.start("tail", "--connect", door, "--nick", "reader", "--follow", "--json");
+  await ana.see(/reader \(bot\)/);
+  expect(await lab.run("send", "--connect", door, "--nick", "cron", "backup done")).toMatchObject({
+    code: 0,
+  });
+  await ana.see(/cron: backup done/);
+  expect(await lab.run("export", "--connect", door, "--nick", "keeper")).toMatchObject({ code: 0 });
+  await follower.line(/backup done/);
+
+  // Of two servers each has one of the two who stay: whichever is killed, one of them is moved.
+  await servers[0]?.stop("SIGKILL");
+  ana.type("still here?\r");
+  await follower.line(/still here/);
+  ana.type("/names\r");
+  await ana.see(/2 people in lobby:[^]*ana, reader \(bot\)/);
+  expect(ana.screen()).not.toMatch(/(reader|cron|keeper) (joined|left)/);
+  follower.kill("SIGTERM");
+  ana.press("ctrl-d");
+}
+
+test("on one machine", () => talk("keeper"));
+
+test.skipIf(redis === undefined)("over Redis", async () => {
+  const server = await new RedisServer(redis ?? "").start();
+  stops.push(() => server.remove());
+  await talk(`redis://127.0.0.1:${server.port}`);
+});
