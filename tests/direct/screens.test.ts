@@ -18,7 +18,8 @@ async function sit(nick: string, device: string, ...more: readonly string[]): Pr
   const data = join(folder, "devices", device);
   const args = ["client", "--connect", door, "--nick", nick, "--data", data, ...more];
   const screen = await lab.terminalWith({ env }, { columns: 200, rows: 45 }, ...args);
-  await screen.see(/lobby/);
+  // Before that nobody finds them.
+  await screen.see(/(connected to|conectado a) /);
   return screen;
 }
 
