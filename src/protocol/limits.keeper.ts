@@ -32,7 +32,8 @@ export const keeperLimits = {
   patientBeats: 34,
   /** From dialling to the keeper's welcome. A new one loads a million keys first. */
   helloMs: 5_000,
-  /** Without a keeper for this long a server says that it is down; shorter pauses are takeovers. */
+  /** Without a keeper that can write for this long a server says that its log is down; shorter pauses are takeovers. For as
+   * long a keeper waits for a lock of another program before it says so, and refuses what has arrived. */
   downMs: 2_000,
   /** How long a stopping server waits for its last answers. */
   lingerMs: 1_000,

@@ -28,7 +28,8 @@ export class Candidate {
   readonly #office: (inOffice: boolean) => void;
   #worker: Worker | undefined;
   #answer: PromiseWithResolvers<FromKeeper> | undefined;
-  #busySince: number | undefined;
+  /** The lock could not be had since then, and when it was last tried. */
+  #busy: { readonly since: number; readonly last: number } | undefined;
 
   /** @param office told when this server is elected, and when it no longer keeps the log */
   constructor(
@@ -51,7 +52,7 @@ export class Candidate {
   async run(dead: Holder | undefined): Promise<Attempt> {
     const answer = await this.#ask({ kind: "run", settings: this.#settings, seenTerm: dead?.term ?? 0 });
     if (answer.kind !== "problem") {
-      this.#busySince = undefined;
+      this.#busy = undefined;
       // A thread without an office is eight megabytes for nothing; another starts in a few milliseconds.
       if (answer.kind === "lost" && !answer.inOffice) await this.stop("abort");
       return "decided";
@@ -63,9 +64,12 @@ export class Candidate {
 
   #stuck(dead: Holder | undefined, message: string): void {
     const now = this.#clock.monotonic();
-    this.#busySince ??= now;
-    if (now - this.#busySince < this.#settings.limits.stuckLockMs) return;
-    this.#busySince = now;
+    const { stuckLockMs } = this.#settings.limits;
+    // While it is held, attempts follow each other closely: after a pause it is another lock, such as another candidate's.
+    const since = this.#busy !== undefined && now - this.#busy.last < stuckLockMs ? this.#busy.since : now;
+    this.#busy = { since, last: now };
+    if (now - since < stuckLockMs) return;
+    this.#busy = undefined;
     if (dead !== undefined && killStopped(dead)) {
       this.#log.error("the keeper was stopped while it held the log's lock: it was killed", {
         pid: dead.pid,

@@ -83,6 +83,7 @@ export class KeeperBackplane implements Backplane {
   #announced: readonly string[] = [];
   #ticker: Timer | undefined;
   #health: BackplaneHealth = { state: "down", detail: "not started", roundTripMs: 0 };
+  /** Since when nothing can be written. */
   #lostAt: number | undefined;
   /** While stopping: what is said to the keeper, and to the next one if it dies before it has heard it. */
   #goodbye: { readonly release: boolean; readonly over: PromiseWithResolvers<void> } | undefined;
@@ -272,6 +273,8 @@ export class KeeperBackplane implements Backplane {
   }
 
   #status(why: string): void {
+    // As without a keeper: what is not over soon is not a pause but a failure.
+    this.#lostAt = why === "" ? undefined : (this.#lostAt ?? this.#clock.monotonic());
     if (why === "") this.#report("ok", `connected to the keeper of term ${this.term}`);
     else this.#report("degraded", why);
   }

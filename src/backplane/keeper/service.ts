@@ -33,6 +33,7 @@ export interface ServiceLimits {
   readonly beatMs: number;
   readonly serverSilenceMs: number;
   readonly storeRetryMs: number;
+  readonly downMs: number;
   readonly turnBytes: number;
   readonly syncedTurnBytes: number;
 }
@@ -76,6 +77,8 @@ export class KeeperService {
   #ended = false;
   /** Why the store cannot be written, and until when (monotonic ms) nobody tries. */
   #failing: { readonly why: string; readonly until: number } | undefined;
+  /** Since when another program has had the lock, monotonic ms. */
+  #busySince: number | undefined;
   #wantsSync = false;
   /** The first store error of this turn; what follows it in the turn is only taken on. */
   #broken: SQLiteError | undefined;
@@ -188,6 +191,7 @@ export class KeeperService {
     } catch (error) {
       return this.#cannotBegin(error);
     }
+    this.#busySince = undefined;
     let written: Written;
     try {
       this.#catchUp();
@@ -315,10 +319,12 @@ export class KeeperService {
   #cannotBegin(error: unknown): void {
     if (error instanceof TermLost) return this.end(error);
     const problem = problemOf(error, this.#options.file);
-    if (problem.kind === "busy") {
-      // A candidate, or a person with a sqlite3 shell: what has arrived waits.
+    const { clock, limits } = this.#options;
+    this.#busySince ??= clock.monotonic();
+    if (problem.kind === "busy" && clock.monotonic() - this.#busySince < limits.downMs) {
+      // A candidate, or a person with a sqlite3 shell who is soon done: what has arrived waits.
       this.#scheduled = true;
-      this.#options.clock.after(1, () => this.turn());
+      clock.after(1, () => this.turn());
       return;
     }
     this.#fail(problem);
