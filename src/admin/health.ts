@@ -1,7 +1,7 @@
 /**
  * The balancer's health, as a load balancer's operator and a probe want it.
  *
- * pass: every listed backend takes sessions. warn: some do. fail (HTTP 503): none does. A backend taken out on purpose
+ * pass: every listed backend takes sessions and can write its log. warn: some do. fail (HTTP 503): none does. A backend taken out on purpose
  * is a warning too: it is how one notices that it was forgotten. So is a certificate that should have been renewed: who has
  * pinned it, or comes without TLS, is still served.
  */
@@ -9,15 +9,21 @@ import type { BackendView, Snapshot } from "../balancer/view.ts";
 import { certificateReport } from "./certificate.ts";
 import type { Health } from "./schemas.ts";
 
-/** Whether a backend could be given a session now. Ejected ones serve when nobody else does. */
+/** Ejected ones are used when nobody else is there. */
+function isOpen({ state, weight }: BackendView): boolean {
+  return (state === "up" || state === "ejected") && weight > 0;
+}
+
+/** Whether a session would get in there now: without its log a server lets nobody in, and acknowledges nothing. */
 function canServe(backend: BackendView): boolean {
-  return (backend.state === "up" || backend.state === "ejected") && backend.weight > 0;
+  return isOpen(backend) && backend.backplane?.state !== "down";
 }
 
 /** pass, warn or fail for one backend. */
 function statusOf(backend: BackendView): Health["status"] {
-  if (backend.state === "up") return "pass";
-  return backend.state === "down" ? "fail" : "warn";
+  if (backend.state === "down" || backend.backplane?.state === "down") return "fail";
+  const isWell = backend.state === "up" && backend.weight > 0 && backend.backplane?.state !== "degraded";
+  return isWell ? "pass" : "warn";
 }
 
 /** The balancer as a whole. */
@@ -26,20 +32,23 @@ export function overallStatus(snapshot: Snapshot): Health["status"] {
   const well =
     snapshot.unresolved.length === 0 &&
     (certificateReport(snapshot)?.state ?? "good") === "good" &&
-    snapshot.backends.every(({ state }) => state === "up");
+    snapshot.backends.every((backend) => statusOf(backend) === "pass");
   return well ? "pass" : "warn";
 }
 
 function describeFailure(snapshot: Snapshot): string {
   if (snapshot.stopping) return "the balancer is stopping";
   if (snapshot.backends.length === 0) return "no backends are listed; add one with POST /api/v1/backends";
+  if (snapshot.backends.some(isOpen)) {
+    return "the servers cannot write to their log: nobody gets in and messages wait; the servers' own logs say why";
+  }
   return "no backend can take a session; see the detail of each";
 }
 
 /** Body and HTTP status of GET /health. */
 export function healthReport(snapshot: Snapshot): { readonly body: Health; readonly code: 200 | 503 } {
   const status = overallStatus(snapshot);
-  const failing = snapshot.backends.filter((backend) => backend.state !== "up");
+  const failing = snapshot.backends.filter((backend) => statusOf(backend) !== "pass");
   const certificate = certificateReport(snapshot);
   const body: Health = {
     status,
@@ -48,7 +57,10 @@ export function healthReport(snapshot: Snapshot): { readonly body: Health; reado
     serviceId: snapshot.name,
     description: `rtchat balancer on ${snapshot.listen}`,
     notes: [
-      ...failing.map(({ id, state, reason, detail }) => `${id} is ${state} (${reason || state}): ${detail}`),
+      ...failing.map(({ id, state, reason, detail }) => {
+        const why = state === "up" ? "" : ` (${reason || state})`;
+        return `${id} is ${state}${why}: ${detail}`;
+      }),
       ...snapshot.unresolved.map(({ name, detail }) => `${name} is unresolved: ${detail}`),
       ...(certificate === undefined || certificate.state === "good" ? [] : [certificate.text]),
     ],

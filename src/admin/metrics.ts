@@ -179,6 +179,9 @@ function backendMetrics(backends: readonly BackendView[]): MetricObject[] {
       "How long the last check took",
       ({ lastCheck }) => (lastCheck?.durationMs ?? 0) / 1_000,
     ),
+    gauge("backplane_up", "1 if it can write to its log", ({ backplane }) =>
+      backplane?.state === "ok" ? 1 : 0,
+    ),
     gauge(
       "backplane_round_trip_seconds",
       "Its last round trip to its log",

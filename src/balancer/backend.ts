@@ -135,6 +135,11 @@ export class Backend implements Candidate {
     return this.totals.sessions;
   }
 
+  /** It can read and write its log, or has not said that it cannot. */
+  get hasLog(): boolean {
+    return this.report?.backplane !== "down";
+  }
+
   /** Users of the backend over all balancers: its own count, corrected by what happened here since it gave it. */
   get users(): number {
     if (this.report === undefined) return this.sessions;
@@ -172,12 +177,27 @@ export function describe(backend: Backend, now: number): Description {
       detail: `sessions failed repeatedly; tried again in ${seconds} s`,
     };
   }
-  return { state: "up", reason: "", detail: "" };
+  return { state: "up", reason: "", detail: upDetail(backend) };
+}
+
+/** What is not as it should be with a backend that is up. */
+function upDetail({ report, weight }: Backend): string {
+  const log = report?.backplane ?? "ok";
+  if (log === "down")
+    return "its log is down: nobody gets in and messages wait; the server's own log says why";
+  if (log === "degraded") return "its log is degraded: messages wait; the server's own log says why";
+  return weight === 0 ? "of weight 0: gets nobody new" : "";
+}
+
+function sessionsText(count: number): string {
+  return count === 1 ? "1 session" : `${count} sessions`;
 }
 
 function drainDetail(drain: Drain, backend: Backend): string {
   const who = { operator: "by an operator", hub: "at the server's own wish", removal: "to be removed" }[
     drain.cause
   ];
-  return backend.sessions === 0 ? `drained ${who}` : `draining ${who}, ${backend.sessions} sessions left`;
+  return backend.sessions === 0
+    ? `drained ${who}`
+    : `draining ${who}, ${sessionsText(backend.sessions)} left`;
 }

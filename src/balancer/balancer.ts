@@ -140,6 +140,8 @@ export class Balancer implements BalancerView {
         return link === undefined ? 0 : this.#edge.move(link, count);
       },
       emptied: (backend) => this.#pool.remove(backend),
+      drained: ({ id, drain }) =>
+        logger.info("backend is drained: nobody is left there", { backend: id, sessions: drain?.total ?? 0 }),
     });
     this.#list = new BackendsList({ pool: this.#pool, resolve: options.resolve, clock, logger });
     this.control = new Control({ pool: this.#pool, list: this.#list, edge: this.#edge });

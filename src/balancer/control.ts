@@ -3,7 +3,7 @@
  * of it. Nothing here waits for sessions to move; that shows in the figures.
  */
 import type { Edge } from "../edge/edge.ts";
-import { AddressError, parseWeightedList } from "../protocol/address.ts";
+import { AddressError, formatAddress, parseWeightedList } from "../protocol/address.ts";
 import { quote } from "../protocol/names.ts";
 import type { BackendSpec } from "./address.ts";
 import type { Backend } from "./backend.ts";
@@ -38,7 +38,13 @@ export class Control implements BalancerControl {
   }
 
   async add(entries: BackendList): Promise<Outcome> {
-    return this.#change(entries, (specs) => [...this.#parts.list.specs, ...specs]);
+    return this.#change(entries, (specs) => {
+      const listed = this.#parts.list.specs;
+      const again = specs.find((spec) => listed.some((one) => formatAddress(one) === formatAddress(spec)));
+      if (again === undefined) return [...listed, ...specs];
+      const id = quote(formatAddress(again));
+      throw new AddressError(`backend ${id} is listed already; PATCH /api/v1/backends/ID changes its weight`);
+    });
   }
 
   async replace(entries: BackendList): Promise<Outcome> {

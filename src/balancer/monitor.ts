@@ -197,12 +197,12 @@ export class Monitor {
   #closed(backend: Backend, watch: Watch, end: TrunkEnd): void {
     const { pool, clock } = this.#options;
     const wasOpen = watch.open;
-    const durationMs = wasOpen ? 0 : clock.monotonic() - watch.dialledAt;
+    const took = wasOpen ? (end.silentMs ?? 0) : clock.monotonic() - watch.dialledAt;
     watch.open = false;
     watch.trunk = undefined;
     watch.timer?.stop();
     this.#rate(backend, 0);
-    const result = { code: codeOf(end), durationMs, detail: detailOf(backend, end) };
+    const result = { code: codeOf(end), durationMs: took, detail: detailOf(backend, end) };
     if (wasOpen) {
       pool.died(backend, result);
       // A trunk that does not last is a failure that checks alone, each on a fresh trunk, would never see.

@@ -1,6 +1,6 @@
 /**
- * Moves sessions from backend to backend on purpose: away from one that drains, and towards one that has just joined
- * (rebalance, off unless asked for).
+ * Moves sessions from backend to backend on purpose: away from one that drains, or that cannot reach its log while others
+ * can, and towards one that has just joined (rebalance, off unless asked for).
  *
  * Both go at a rate, because each move costs the next hub a few reads; an allowance grows with time and is spent in
  * whole sessions. A drain's deadline overrides its rate. With nobody to go to, sessions stay where they are: a draining
@@ -25,6 +25,8 @@ export interface MoverOptions {
   readonly rebalanceRate: number;
   /** A backend that was to be removed is empty. */
   readonly emptied: (backend: Backend) => void;
+  /** A drain is done, for now: nobody is left there. */
+  readonly drained: (backend: Backend) => void;
 }
 
 /** See the head of this file. */
@@ -35,6 +37,8 @@ export class Mover {
   readonly #allowance = new Map<Backend, number>();
   /** Backends that joined and have less than their share. */
   readonly #joined = new Set<Backend>();
+  /** Drains that were told to be done. */
+  readonly #done = new WeakSet<NonNullable<Backend["drain"]>>();
   #rebalance = 0;
   #tickedAt: number;
 
@@ -65,8 +69,9 @@ export class Mover {
     const seconds = (now - this.#tickedAt) / 1_000;
     this.#tickedAt = now;
     for (const backend of pool.backends) {
-      if (backend.drain === undefined) this.#allowance.delete(backend);
-      else this.#drain(backend, backend.drain, seconds);
+      if (backend.drain !== undefined) this.#drain(backend, backend.drain, seconds);
+      else if (backend.hasLog || !this.#othersHaveLogs(backend)) this.#allowance.delete(backend);
+      else this.#leave(backend, balancerLimits.drainRate, seconds);
     }
     if (this.#joined.size > 0) this.#level(seconds);
   }
@@ -74,15 +79,27 @@ export class Mover {
   #drain(backend: Backend, drain: NonNullable<Backend["drain"]>, seconds: number): void {
     if (backend.sessions > 0 && this.#anywhereElse(backend)) {
       const late = this.#options.clock.now() >= drain.deadlineAt;
-      // Never more than a second's worth saved up: a machine that slept must not wake up to a stampede.
-      const allowance = Math.min(drain.rate, (this.#allowance.get(backend) ?? 0) + drain.rate * seconds);
-      const count = late ? backend.sessions : Math.floor(allowance);
-      const moved = count > 0 ? this.#options.move(backend, count) : 0;
-      this.#allowance.set(backend, Math.max(0, allowance - moved));
+      this.#leave(backend, drain.rate, seconds, late ? backend.sessions : 0);
     }
     if (drain.cause === "removal" && backend.sessions === 0 && backend.totals.pending === 0) {
       this.#options.emptied(backend);
+    } else if (drain.cause !== "removal" && backend.sessions === 0 && !this.#done.has(drain)) {
+      this.#done.add(drain);
+      this.#options.drained(backend);
     }
+  }
+
+  /** Moves what the rate allows by now, and at least so many. */
+  #leave(backend: Backend, rate: number, seconds: number, least = 0): void {
+    // Never more than a second's worth saved up: a machine that slept must not wake up to a stampede.
+    const allowance = Math.min(rate, (this.#allowance.get(backend) ?? 0) + rate * seconds);
+    const count = Math.max(least, Math.floor(allowance));
+    const moved = count > 0 ? this.#options.move(backend, count) : 0;
+    this.#allowance.set(backend, Math.max(0, allowance - moved));
+  }
+
+  #othersHaveLogs(backend: Backend): boolean {
+    return this.#options.pool.usable().some((other) => other !== backend && other.hasLog);
   }
 
   #anywhereElse(backend: Backend): boolean {

@@ -36,6 +36,8 @@ export interface TrunkEnd {
     | "closed";
   /** For kind `handshake`. */
   readonly refusal?: TrunkRefusal;
+  /** For kind `silent`: how long it was, once the trunk was open. */
+  readonly silentMs?: number;
   /** For an operator. */
   readonly message: string;
 }
@@ -202,9 +204,11 @@ export class RemoteTrunk implements ConnectionHandlers {
     this.#beatAt = now;
     const silenceMs = this.#options.silenceMs ?? trunkLimits.silenceMs;
     if (now - this.#heardAt > silenceMs) {
+      const silentMs = now - this.#heardAt;
       this.#fail({
         kind: "silent",
-        message: `the server said nothing for ${Math.round(now - this.#heardAt)} ms`,
+        silentMs,
+        message: `the server said nothing for ${Math.round(silentMs)} ms`,
       });
     } else if (this.#pingAt === 0) this.#ping();
   }

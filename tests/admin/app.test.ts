@@ -171,6 +171,24 @@ describe("probes", () => {
     });
     balancer.current = snapshotOf([backendView(8001)], { stopping: true });
     expect(await health()).toMatchObject({ code: 503, output: "the balancer is stopping" });
+    // Nobody gets in at a server that cannot reach its log, though it answers.
+    const noLog = (port: number, state: "degraded" | "down") =>
+      backendView(port, { backplane: { state, ms: 0 }, detail: "its log is ill" });
+    balancer.current = snapshotOf([backendView(8001), noLog(8002, "degraded"), noLog(8003, "down")]);
+    expect(await health()).toMatchObject({
+      code: 200,
+      status: "warn",
+      notes: ["127.0.0.1:8002 is up: its log is ill", "127.0.0.1:8003 is up: its log is ill"],
+      checks: { "127.0.0.1:8002:state": [{ status: "warn" }], "127.0.0.1:8003:state": [{ status: "fail" }] },
+    });
+    balancer.current = snapshotOf([noLog(8001, "down"), noLog(8002, "down")]);
+    expect(await health()).toMatchObject({
+      code: 503,
+      status: "fail",
+      output: expect.stringContaining("cannot write to their log"),
+    });
+    balancer.current = snapshotOf([backendView(8001), backendView(8002, { weight: 0 })]);
+    expect(await health()).toMatchObject({ code: 200, status: "warn" });
     // The last that serves, though ejected, is better than none.
     balancer.current = snapshotOf([backendView(8001, { state: "ejected", reason: "ejected" })]);
     expect(await health()).toMatchObject({ code: 200, status: "warn" });
@@ -542,6 +560,7 @@ describe("metrics", () => {
       'rtchat_build_info{version="0.1.0"} 1',
       'rtchat_balancer_backend_selected_total{backend="127.0.0.1:8001"} 41',
       'rtchat_balancer_backend_up{backend="127.0.0.1:8002"} 0',
+      'rtchat_balancer_backend_backplane_up{backend="127.0.0.1:8001"} 1',
       'rtchat_balancer_backend_state{backend="127.0.0.1:8002",state="down"} 1',
       'rtchat_balancer_backend_handovers_total{backend="127.0.0.1:8001",direction="in"} 3',
       'rtchat_balancer_trunk_round_trip_seconds_bucket{backend="127.0.0.1:8001",le="0.01"} 280',

@@ -1,13 +1,16 @@
 /** Rates, deadlines and shares, on a clock that the test moves. */
 import { describe, expect, test } from "bun:test";
-import type { Backend } from "../../src/balancer/backend.ts";
+import { type Backend, describe as describeBackend } from "../../src/balancer/backend.ts";
 import { Mover } from "../../src/balancer/mover.ts";
 import { Pool } from "../../src/balancer/pool.ts";
+import type { HubReport } from "../../src/edge/trunk.ts";
+import { balancerLimits } from "../../src/protocol/limits.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 function setUp(counts: readonly number[], rebalanceRate = 0) {
   const clock = new ManualClock();
   const emptied: Backend[] = [];
+  const drained: string[] = [];
   const pool = new Pool(
     { clock, random: () => 0.5, policy: "round-robin" },
     { added: () => {}, changed: () => {}, removed: () => {} },
@@ -24,6 +27,7 @@ function setUp(counts: readonly number[], rebalanceRate = 0) {
     clock,
     rebalanceRate,
     emptied: (backend) => emptied.push(backend),
+    drained: (backend) => drained.push(backend.id),
     move: (from, count) => {
       let moved = 0;
       for (; moved < count && from.sessions > 0; moved += 1) {
@@ -36,7 +40,7 @@ function setUp(counts: readonly number[], rebalanceRate = 0) {
     },
   });
   const backends = counts.map((sessions, index) => join(index + 1, sessions));
-  return { clock, pool, mover, emptied, backends, join };
+  return { clock, pool, mover, emptied, drained, backends, join };
 }
 
 describe("a drain", () => {
@@ -52,6 +56,20 @@ describe("a drain", () => {
     expect(left).toEqual([85, 70, 55, 40, 25, 10, 0]);
     expect([two.sessions, three.sessions]).toEqual([50, 50]);
     expect(one.drain).toMatchObject({ total: 100, left: 100 });
+  });
+
+  test("is told to be done, once", () => {
+    const { clock, pool, drained, backends } = setUp([3, 0]);
+    const [one] = backends as [Backend];
+    pool.drain(one, { cause: "operator", rate: 1 });
+    clock.advance(2_000);
+    expect(drained).toEqual([]);
+    clock.advance(5_000);
+    expect(drained).toEqual([one.id]);
+    pool.ready(one);
+    pool.drain(one, { cause: "operator" });
+    clock.advance(1_000);
+    expect(drained).toEqual([one.id, one.id]);
   });
 
   test("moves all that is left at its deadline", () => {
@@ -104,6 +122,53 @@ describe("a drain", () => {
     expect(emptied).toEqual([]);
     clock.advance(200);
     expect(emptied[0]).toBe(one);
+  });
+});
+
+describe("a backend that cannot reach its log", () => {
+  const report = (backplane: HubReport["backplane"]): HubReport => ({
+    server: "s",
+    cluster: "c",
+    build: "1",
+    sessions: 0,
+    rooms: 0,
+    messages: 0,
+    backplane,
+    backplaneMs: 0,
+    draining: false,
+  });
+
+  test("is left, at a rate, and gets nobody, while others can reach theirs", () => {
+    const { clock, pool, backends } = setUp([300, 0, 0]);
+    const [one, two, three] = backends as [Backend, Backend, Backend];
+    for (const backend of backends) pool.reported(backend, report("ok"));
+    pool.reported(one, report("degraded"));
+    clock.advance(5_000);
+    expect(one.sessions).toBe(300);
+    pool.reported(one, report("down"));
+    expect(pool.usable()).toEqual([two, three]);
+    clock.advance(1_000);
+    expect(one.sessions).toBe(300 - balancerLimits.drainRate);
+    clock.advance(10_000);
+    expect([one.sessions, two.sessions, three.sessions]).toEqual([0, 150, 150]);
+    pool.reported(one, report("ok"));
+    expect(pool.usable()).toEqual(backends);
+  });
+
+  test("keeps its people while nobody else can, and is used as the others are", () => {
+    const { clock, pool, backends } = setUp([10, 5]);
+    const [one, two] = backends as [Backend, Backend];
+    for (const backend of backends) pool.reported(backend, report("down"));
+    clock.advance(10_000);
+    expect([one.sessions, two.sessions]).toEqual([10, 5]);
+    expect(pool.usable()).toEqual(backends);
+    expect(describeBackend(one, 0)).toMatchObject({
+      state: "up",
+      detail: expect.stringContaining("its log is down"),
+    });
+    pool.weigh(one, 0);
+    clock.advance(10_000);
+    expect(one.sessions).toBe(10);
   });
 });
 

@@ -232,6 +232,16 @@ describe("the pool", () => {
   });
 });
 
+test("a backend of weight 0 says that it gets nobody new, and one session is one", () => {
+  const { pool, up } = setUp();
+  const backend = up(pool.add(spec(1), false));
+  pool.weigh(backend, 0);
+  expect(backend.description).toMatchObject({ state: "up", detail: "of weight 0: gets nobody new" });
+  pool.movedIn(backend);
+  pool.drain(backend, { cause: "operator" });
+  expect(backend.description.detail).toBe("draining by an operator, 1 session left");
+});
+
 describe("under any events", () => {
   type Event =
     | { kind: "check"; at: number; code: CheckCode; cluster: string }

@@ -44,6 +44,31 @@ backend         state                   sessions  chosen                    mess
 `);
 });
 
+test("shows weights, slow starts and what is wrong with a server that is up", () => {
+  const snapshot = snapshotOf(
+    [
+      backendView(8001, { failures: 0, weight: 3, ramp: 0.25 }),
+      backendView(8002, { weight: 0, detail: "of weight 0: gets nobody new" }),
+    ],
+    {
+      sessions: { current: 1, max: 1, total: 1, held: 0, refused: 0 },
+      connections: { current: 1, total: 1 },
+      handovers: { in: 1, out: 1 },
+      refused: { total: 0, address: 0, rate: 0, descriptors: 0 },
+    },
+  );
+  expect(renderStatus(snapshot, plain))
+    .toBe(`rtchat balancer on 127.0.0.1:8000: degraded (up 1 h 10 min, round-robin)
+1 user (most 1), 16 messages/s, 1 connection, 1 hand-over
+
+backend         state          sessions  chosen                              messages/s  last check
+127.0.0.1:8001  up 10 min  10 (most 14)  █████░░░░░ 41 (weight 3)                   8.0  L7OK 0.8 ms
+  starting slowly, with 25 % of its share
+127.0.0.1:8002  up 10 min  10 (most 14)  █████░░░░░ 41 (weight 0, 1 failed)         8.0  L7OK 0.8 ms
+  of weight 0: gets nobody new
+`);
+});
+
 test("lets no foreign text command the terminal", () => {
   const odd = backendView(8001, {
     id: "x\u001b[2J",

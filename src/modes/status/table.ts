@@ -67,6 +67,20 @@ export function renderStatus(snapshot: Snapshot, stream: Stream): string {
   return `${lines.join("\n")}\n`;
 }
 
+/** `1 user`, `2 users`. */
+function counted(count: number, what: string): string {
+  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** What there is to say of a backend's share beside how often it was chosen; most have the same. */
+function shareNotes({ weight, failures }: BackendView): string {
+  const notes = [
+    ...(weight === 1 ? [] : [`weight ${weight}`]),
+    ...(failures > 0 ? [`${formatCount(failures)} failed`] : []),
+  ];
+  return notes.length === 0 ? "" : ` (${notes.join(", ")})`;
+}
+
 function headLines(snapshot: Snapshot, stream: Stream): string[] {
   const status = overallStatus(snapshot);
   const { sessions, connections, handovers, refused } = snapshot;
@@ -74,10 +88,10 @@ function headLines(snapshot: Snapshot, stream: Stream): string[] {
   const atDoor = refused.total + refused.address + refused.rate + refused.descriptors;
   const rate = snapshot.backends.reduce((sum, { messageRates }) => sum + (messageRates.at(-1) ?? 0), 0);
   const facts = [
-    `${formatCount(sessions.current)} users (most ${formatCount(sessions.max)})`,
+    `${counted(sessions.current, "user")} (most ${formatCount(sessions.max)})`,
     `${formatRate(rate)} messages/s`,
-    `${formatCount(connections.current)} connections`,
-    `${formatCount(handovers.in)} hand-overs`,
+    counted(connections.current, "connection"),
+    counted(handovers.in, "hand-over"),
     ...(sessions.held > 0 ? [`${formatCount(sessions.held)} waiting for a server`] : []),
     ...(sessions.refused > 0 ? [`${formatCount(sessions.refused)} given up`] : []),
     ...(atDoor > 0 ? [`${formatCount(atDoor)} refused at the door`] : []),
@@ -109,7 +123,7 @@ function cellsOf(backend: BackendView, snapshot: Snapshot, chosen: number): Cell
       right: true,
     },
     {
-      text: `${"█".repeat(filled)}${"░".repeat(BAR - filled)} ${formatCount(backend.selected)}${backend.failures > 0 ? ` (${formatCount(backend.failures)} failed)` : ""}`,
+      text: `${"█".repeat(filled)}${"░".repeat(BAR - filled)} ${formatCount(backend.selected)}${shareNotes(backend)}`,
     },
     { text: formatRate(backend.messageRates.at(-1) ?? 0), right: true },
     check === null
@@ -123,7 +137,7 @@ function cellsOf(backend: BackendView, snapshot: Snapshot, chosen: number): Cell
 
 /** What is wrong with a backend, or how its drain goes, indented below it. */
 function noteOf(backend: BackendView, stream: Stream): string[] {
-  const { drain, detail } = backend;
+  const { drain, detail, ramp } = backend;
   const notes: string[] = [];
   if (drain !== null && drain.remaining > 0) {
     const total = Math.max(drain.total, drain.remaining);
@@ -132,7 +146,10 @@ function noteOf(backend: BackendView, stream: Stream): string[] {
     const bar = "█".repeat(filled) + "░".repeat(BAR * 2 - filled);
     notes.push(`${bar} ${formatCount(moved)} of ${formatCount(total)} moved`);
   } else if (detail !== "") notes.push(sanitizeLine(detail));
-  return notes.map((note) => `  ${paint(stream, stateStyles[backend.state], note)}`);
+  else if (ramp < 1) notes.push(`starting slowly, with ${Math.round(ramp * 100)} % of its share`);
+  // What is said of one that is up is a warning.
+  const style = backend.state === "up" ? "yellow" : stateStyles[backend.state];
+  return notes.map((note) => `  ${paint(stream, style, note)}`);
 }
 
 function pad({ text, style, right = false }: Cell, width: number, stream: Stream): string {
