@@ -232,8 +232,13 @@ export class Client {
       // An earlier line of this chunk may have ended the connection.
       if (this.#link !== link || line.length === 0) return;
       const inbound = parseServerLine(line);
-      if (inbound.kind === "message") this.#session.receive(inbound.message);
-      else if (inbound.kind === "unknown") this.#emit(inbound);
+      if (inbound.kind === "message") {
+        const { message } = inbound;
+        // Connecting again would only lose the place.
+        if (message.type === "notice" && message.code === "holding" && this.#onlineSince === undefined)
+          this.#deadline(chatClientLimits.heldMs, "no server");
+        this.#session.receive(message);
+      } else if (inbound.kind === "unknown") this.#emit(inbound);
       else this.#logger.warn("ignored a line from the server", { reason: inbound.reason });
     });
   }

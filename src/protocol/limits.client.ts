@@ -26,6 +26,8 @@ export const chatClientLimits = {
   dialMs: 5_000,
   /** From an open connection to `welcome`. */
   welcomeMs: 10_000,
+  /** The same when a balancer has said that it keeps our place: longer than it does, so that its own word wins. */
+  heldMs: 120_000,
   /** Nothing heard for this long: a ping is sent. Below the time-outs of home routers, 60 s and up. */
   pingMs: 20_000,
   /** Nothing heard for this long: the connection is dead and another is made. Wi-Fi that moves takes 2 to 5 s. */
@@ -56,7 +58,7 @@ export const pipeLimits = {
   unacknowledged: 128,
   /** From the start to the first welcome: enough for a server that is just being restarted. */
   firstConnectMs: 5_000,
-  /** Without a connection after there was one: a machine's reboot. */
+  /** Without a connection after there was one, or while a balancer has no server: a machine's reboot. */
   offlineMs: 60_000,
   /** Characters of stdin that `rtchat send` takes as one text: 16 messages; what is longer is a file. */
   wholeCharacters: 128 * 1_024,

@@ -180,7 +180,7 @@ describe("pipe mode", () => {
   /** Runs to the end, letting simulated time pass. */
   async function pipe(
     parts: readonly string[],
-    options: { json?: boolean; server?: FakeServer; up?: boolean } = {},
+    options: { json?: boolean; server?: FakeServer; up?: boolean; each?: (now: number) => void } = {},
   ) {
     const all = world(options.server);
     const out: string[] = [];
@@ -204,6 +204,7 @@ describe("pipe mode", () => {
     void running.then((given) => (result = given));
     for (let turn = 0; turn < 20_000 && result === undefined; turn += 1) {
       all.clock.advance(10);
+      options.each?.(turn * 10);
       await Promise.resolve();
     }
     const texts = all.server.log("lobby").map(({ text }) => text);
@@ -256,6 +257,48 @@ describe("pipe mode", () => {
       ok: false,
       message: "nick ana is taken",
     });
+  });
+
+  test("says so when somebody takes the connection and then says nothing", async () => {
+    const server = new FakeServer();
+    server.intercept = () => true;
+    const { result } = await pipe(["hi\n"], { server });
+    expect(result).toMatchObject({ ok: false, message: `cannot reach ${A}: no answer within 5 s` });
+  });
+
+  test("waits while a balancer keeps its place, as long as once it was connected, and says so once", async () => {
+    const held = { type: "notice", code: "holding", message: "no server can be reached now" } as const;
+    const server = new FakeServer();
+    let restore = (): void => {};
+    server.intercept = (connection, request) => {
+      connection.say(held);
+      restore = () => {
+        server.intercept = () => false;
+        restore = () => {};
+        server.handle(connection, request);
+      };
+      return true;
+    };
+    const each = (now: number): void => {
+      if (now > 25_000) restore();
+    };
+    const { result, err, texts } = await pipe(["hi\n"], { server, each });
+    expect(result).toEqual({ ok: true });
+    expect(texts).toEqual(["hi"]);
+    expect(err).toEqual([`${A} has no server now and keeps this place; waiting`]);
+
+    const dead = new FakeServer();
+    dead.intercept = (connection) => {
+      connection.say(held);
+      return true;
+    };
+    let took = 0;
+    const late = await pipe(["hi\n"], { server: dead, each: (now) => (took = now) });
+    expect(late.result).toMatchObject({
+      ok: false,
+      message: `cannot reach ${A}: no server is there behind it`,
+    });
+    expect(took).toBeGreaterThan(55_000);
   });
 
   test("waits for a nick that a crashed run before it still holds, longer than for a server, and says so once", async () => {

@@ -128,19 +128,30 @@ export function nickWithSuffix(nick: string): string {
  */
 export async function untilConnected(client: Client, room: string, words: Words): Promise<void> {
   const late = Promise.withResolvers<never>();
-  const timer = systemClock.after(pipeLimits.firstConnectMs, () => {
-    const { connection } = client;
-    const address = "address" in connection ? connection.address : "";
-    const reason = "reason" in connection ? reasonIn(words, connection) : "";
-    // A server that is there: the client itself gives up when the nick stays taken.
-    if (connection.state === "online" || ("code" in connection && connection.code === "nick-taken")) return;
-    late.reject(new Failure(words.pipeOffline(address, reason), words.startOne));
+  const giveUpAfter = (ms: number, otherwise: string) =>
+    systemClock.after(ms, () => {
+      const { connection } = client;
+      const address = "address" in connection ? connection.address : "";
+      const reason = "reason" in connection ? reasonIn(words, connection) : otherwise;
+      // A server that is there: the client itself gives up when the nick stays taken.
+      if (connection.state === "online" || ("code" in connection && connection.code === "nick-taken")) return;
+      late.reject(new Failure(words.pipeOffline(address, reason), words.startOne));
+    });
+  const { firstConnectMs, offlineMs } = pipeLimits;
+  let timer = giveUpAfter(firstConnectMs, words.noAnswer(words.seconds(String(firstConnectMs / 1_000))));
+  const unheard = client.on((event) => {
+    if (event.kind !== "received" || event.message.type !== "notice" || event.message.code !== "holding")
+      return;
+    // A balancer keeps our place until a server is there again.
+    timer.stop();
+    timer = giveUpAfter(offlineMs, words.held);
   });
   client.session.join(room, 0);
   client.connect();
   try {
     await Promise.race([untilJoined(client, room), late.promise]);
   } finally {
+    unheard();
     timer.stop();
   }
 }

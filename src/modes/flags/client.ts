@@ -76,7 +76,7 @@ export const clientMode = defineMode({
   description:
     "Connects to a balancer or straight to a server. On a terminal it is a chat window; in a pipe each line of stdin " +
     "is sent, and the exit code is 0 only if every one was acknowledged. Without --follow it gives up when no server can " +
-    "be reached for 5 s, or for 60 s once it was connected; a nick that a crashed run still holds is waited for.",
+    "be reached for 5 s, or for 60 s once it was connected or a balancer keeps its place; a nick that a crashed run still holds is waited for.",
   flags: {
     ...shared,
     json: toggle({

@@ -97,6 +97,9 @@ export const english = {
   pipeUnread: "whoever reads stdout does not keep up, and what waits for them has become too much",
   pipeUnreadHint: "read faster, or write to a file",
   pipeHint: "what was not acknowledged may be sent again; nothing was said to be safe that is not",
+  noAnswer: (seconds: string) => `no answer within ${seconds}`,
+  held: "no server is there behind it",
+  waitingHeld: (address: string) => `${address} has no server now and keeps this place; waiting`,
   pipeOffline: (address: string, reason: string) => `cannot reach ${address}: ${reason}`,
   pipeLost: (address: string, reason: string, seconds: string) =>
     `the connection to ${address} is gone for ${seconds}: ${reason}`,

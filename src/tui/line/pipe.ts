@@ -230,7 +230,7 @@ class PipeRun {
         if (event.message.type === "error") {
           this.#failed += 1;
           if (!json) warn(event.message.message);
-        }
+        } else if (event.message.type === "notice" && event.message.code === "holding") this.#held();
         break;
       default:
     }
@@ -280,6 +280,19 @@ class PipeRun {
     }
   }
 
+  /** A balancer keeps our place until a server is there again: as long as once we were connected, that is waited for. */
+  #held(): void {
+    const { backend, clock, follow, words, warn } = this.#options;
+    const { connection } = backend;
+    if (connection.state !== "connecting") return;
+    const { address } = connection;
+    this.#reason = words.held;
+    warn(words.waitingHeld(address));
+    if (follow) return;
+    this.#deadline?.stop();
+    this.#deadline = clock.after(pipeLimits.offlineMs, () => this.#giveUp(address, pipeLimits.offlineMs));
+  }
+
   /** The server is there, and the nick may be: of a run before this one that crashed. How often is up to the client. */
   #nickHeld(reason: string): void {
     const { words, backend, otherNick, warn } = this.#options;
@@ -294,7 +307,7 @@ class PipeRun {
   #giveUp(address: string, ms: number): void {
     const { words } = this.#options;
     const seconds = words.seconds(String(ms / 1_000));
-    const reason = this.#reason;
+    const reason = this.#reason === "" ? words.noAnswer(seconds) : this.#reason;
     if (this.#wasOnline) {
       this.#end({ ok: false, message: words.pipeLost(address, reason, seconds), hint: words.pipeHint });
     } else {
