@@ -135,9 +135,9 @@ export class Backend implements Candidate {
     return this.totals.sessions;
   }
 
-  /** It can read and write its log, or has not said that it cannot. */
-  get hasLog(): boolean {
-    return this.report?.backplane !== "down";
+  /** How it reaches its log, as it last said. */
+  get log(): HubReport["backplane"] {
+    return this.report?.backplane ?? "ok";
   }
 
   /** Users of the backend over all balancers: its own count, corrected by what happened here since it gave it. */
@@ -181,8 +181,7 @@ export function describe(backend: Backend, now: number): Description {
 }
 
 /** What is not as it should be with a backend that is up. */
-function upDetail({ report, weight }: Backend): string {
-  const log = report?.backplane ?? "ok";
+function upDetail({ log, weight }: Backend): string {
   if (log === "down")
     return "its log is down: nobody gets in and messages wait; the server's own log says why";
   if (log === "degraded") return "its log is degraded: messages wait; the server's own log says why";

@@ -37,14 +37,13 @@ export class Chooser {
   }
 
   /**
-   * Backends that may take a session now. One that cannot reach its log is left out while another can. Ejected ones are
-   * used again before nobody is: a backend that fails some sessions is better than none.
+   * Backends that may take a session now. One that cannot reach its log is left out while another surely can. Ejected ones
+   * are used again before nobody is: a backend that fails some sessions is better than none.
    */
   usable(backends: readonly Backend[]): Backend[] {
     const open = backends.filter(({ description, weight }) => description.state === "up" && weight > 0);
     if (open.length > 0) {
-      const withLog = open.filter(({ hasLog }) => hasLog);
-      return withLog.length > 0 ? withLog : open;
+      return open.some(({ log }) => log === "ok") ? open.filter(({ log }) => log !== "down") : open;
     }
     return backends.filter(({ description, weight }) => description.state === "ejected" && weight > 0);
   }

@@ -70,7 +70,7 @@ export class Mover {
     this.#tickedAt = now;
     for (const backend of pool.backends) {
       if (backend.drain !== undefined) this.#drain(backend, backend.drain, seconds);
-      else if (backend.hasLog || !this.#othersHaveLogs(backend)) this.#allowance.delete(backend);
+      else if (backend.log !== "down" || !this.#othersAreWell(backend)) this.#allowance.delete(backend);
       else this.#leave(backend, balancerLimits.drainRate, seconds);
     }
     if (this.#joined.size > 0) this.#level(seconds);
@@ -98,8 +98,9 @@ export class Mover {
     this.#allowance.set(backend, Math.max(0, allowance - moved));
   }
 
-  #othersHaveLogs(backend: Backend): boolean {
-    return this.#options.pool.usable().some((other) => other !== backend && other.hasLog);
+  /** A log that all share fails for one after the other: who is only not yet down is no refuge. */
+  #othersAreWell(backend: Backend): boolean {
+    return this.#options.pool.usable().some((other) => other !== backend && other.log === "ok");
   }
 
   #anywhereElse(backend: Backend): boolean {

@@ -93,7 +93,12 @@ export function renderHelp(mode: ModeDefinition, environment: Environment, strea
   if (first !== undefined) {
     lines.push(
       "",
-      `Every flag is also a variable: --${flagName(first)} is ${variableName(first)}. Flags beat variables.`,
+      wrap(
+        `Every flag is also a variable (--${flagName(first)} is ${variableName(first)}) and a line of rtchat.toml; flags beat ` +
+          `variables, variables beat the file. rtchat config ${mode.name} shows what counts, and where the file is.`,
+        proseColumns(stream),
+        0,
+      ),
     );
   }
   return `${lines.join("\n")}\n`;

@@ -158,7 +158,10 @@ describe("a backend that cannot reach its log", () => {
   test("keeps its people while nobody else can, and is used as the others are", () => {
     const { clock, pool, backends } = setUp([10, 5]);
     const [one, two] = backends as [Backend, Backend];
-    for (const backend of backends) pool.reported(backend, report("down"));
+    for (const backend of backends) pool.reported(backend, report("degraded"));
+    pool.reported(one, report("down"));
+    clock.advance(1_000);
+    pool.reported(two, report("down"));
     clock.advance(10_000);
     expect([one.sessions, two.sessions]).toEqual([10, 5]);
     expect(pool.usable()).toEqual(backends);

@@ -297,6 +297,7 @@ describe("pipe mode", () => {
     expect(late.result).toMatchObject({
       ok: false,
       message: `cannot reach ${A}: no server is there behind it`,
+      hint: "",
     });
     expect(took).toBeGreaterThan(55_000);
   });

@@ -13,6 +13,7 @@
 import type { ClientEvent, ConnectionState } from "../../client/events.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
+import { isErrorCode } from "../../protocol/errors.ts";
 import { clientLimits } from "../../protocol/limits.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
 import type { Answer, ChatBackend } from "../backend.ts";
@@ -73,6 +74,8 @@ class PipeRun {
   #deadline: Timer | undefined;
   #wasOnline = false;
   #reason = "";
+  /** Somebody is there, who does not let us in. */
+  #isThere = false;
 
   constructor(options: PipeOptions) {
     this.#options = options;
@@ -265,6 +268,7 @@ class PipeRun {
           warn(words.waiting(address, reason, seconds));
         }
         this.#reason = reason;
+        this.#isThere = isErrorCode(code);
         return;
       }
       case "needs-nick": {
@@ -287,6 +291,7 @@ class PipeRun {
     if (connection.state !== "connecting") return;
     const { address } = connection;
     this.#reason = words.held;
+    this.#isThere = true;
     warn(words.waitingHeld(address));
     if (follow) return;
     this.#deadline?.stop();
@@ -311,7 +316,8 @@ class PipeRun {
     if (this.#wasOnline) {
       this.#end({ ok: false, message: words.pipeLost(address, reason, seconds), hint: words.pipeHint });
     } else {
-      this.#end({ ok: false, message: words.pipeOffline(address, reason), hint: words.startOne });
+      const hint = this.#isThere ? "" : words.startOne;
+      this.#end({ ok: false, message: words.pipeOffline(address, reason), hint });
     }
   }
 
