@@ -148,6 +148,8 @@ async function reload(config: BalancerConfig, control: BalancerControl, log: Log
   const refused = (detail: string) => log.error(`the backends stay as they are: ${detail}`, { from });
   try {
     const entries = readBackends(config).map((spec) => `${formatAddress(spec)}*${spec.weight}`);
+    // A file that is being written, most likely. Whoever means it says so through the admin endpoint.
+    if (entries.length === 0) return refused(`${from} names none`);
     const outcome: Outcome = await control.replace(entries);
     if (outcome.ok) log.info("backends read again", { from, backends: entries.length });
     else refused(outcome.message);

@@ -215,6 +215,9 @@ describe("signals", () => {
     await writeFile(file, "8001\nwhat?\n");
     running.kill("SIGHUP");
     await running.line(/error the backends stay as they are: .*what\?/, "stderr");
+    await writeFile(file, "# being written\n");
+    running.kill("SIGHUP");
+    await running.line(/error the backends stay as they are: .* names none/, "stderr");
     expect((await status()).backends).toHaveLength(2);
     await writeFile(file, all[1]!.port);
     running.kill("SIGHUP");
