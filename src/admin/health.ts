@@ -48,7 +48,7 @@ function describeFailure(snapshot: Snapshot): string {
 /** Body and HTTP status of GET /health. */
 export function healthReport(snapshot: Snapshot): { readonly body: Health; readonly code: 200 | 503 } {
   const status = overallStatus(snapshot);
-  const failing = snapshot.backends.filter((backend) => statusOf(backend) !== "pass");
+  const failing = snapshot.backends.filter((one) => statusOf(one) !== "pass" || one.detail !== "");
   const certificate = certificateReport(snapshot);
   const body: Health = {
     status,

@@ -8,6 +8,7 @@
 import type { HubReport } from "../edge/trunk.ts";
 import type { BackendSpec } from "./address.ts";
 import { formatAddress } from "../protocol/address.ts";
+import { balancerLimits } from "../protocol/limits.ts";
 import type { Ejection } from "./ejection.ts";
 import type { CheckResult, Health } from "./health.ts";
 import type { Candidate } from "./policy.ts";
@@ -181,11 +182,13 @@ export function describe(backend: Backend, now: number): Description {
 }
 
 /** What is not as it should be with a backend that is up. */
-function upDetail({ log, weight }: Backend): string {
+function upDetail({ log, weight, lastCheck }: Backend): string {
   if (log === "down")
     return "its log is down: nobody gets in and messages wait; the server's own log says why";
   if (log === "degraded") return "its log is degraded: messages wait; the server's own log says why";
-  return weight === 0 ? "of weight 0: gets nobody new" : "";
+  if (weight === 0) return "of weight 0: gets nobody new";
+  const ms = Math.round(lastCheck?.durationMs ?? 0);
+  return ms < balancerLimits.slowMs ? "" : `answers slowly, within ${ms} ms; look at its load`;
 }
 
 function sessionsText(count: number): string {

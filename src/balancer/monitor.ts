@@ -49,7 +49,7 @@ interface Watch {
   attempts: number;
   /** Monotonic ms. */
   dialledAt: number;
-  /** Last report since the last check. */
+  /** Last report since the last check, with the longest round trip: a server that stutters must not look quick. */
   heard: { readonly report: HubReport; readonly roundTripMs: number } | undefined;
   /** For the message rate: count and time at the last check. */
   counted: { readonly messages: number; readonly at: number } | undefined;
@@ -133,7 +133,7 @@ export class Monitor {
       },
       report: (report, roundTripMs) => {
         if (watch.trunk !== trunk) return;
-        watch.heard = { report, roundTripMs };
+        watch.heard = { report, roundTripMs: Math.max(roundTripMs, watch.heard?.roundTripMs ?? 0) };
         backend.roundTrip.observe(roundTripMs / 1_000);
         pool.reported(backend, report);
       },

@@ -249,6 +249,8 @@ export const balancerLimits = {
   fastCheckMs: 500,
   /** Dials in the fast rhythm after a trunk ended, before the slow one: a restarted server is back in seconds. */
   fastDials: 10,
+  /** A round trip of a check that is worth a word: people notice as much in every answer. */
+  slowMs: 250,
   /** Message rates kept a backend, one a check: two minutes of them. */
   rates: 60,
   /** Good checks in a row that bring a backend back: one may be luck. */

@@ -1,5 +1,6 @@
 /** The monitor over trunks that the test plays, on a clock that the test moves. */
 import { describe, expect, test } from "bun:test";
+import { balancerLimits } from "../../src/protocol/limits.ts";
 import type { Backend } from "../../src/balancer/backend.ts";
 import { Monitor, type TrunkEvents } from "../../src/balancer/monitor.ts";
 import { Pool } from "../../src/balancer/pool.ts";
@@ -87,6 +88,23 @@ describe("the monitor", () => {
     expect(times).toEqual([...Array<number>(9).fill(500), ...Array<number>(5).fill(2_000)]);
     expect(backend.description).toMatchObject({ state: "down", reason: "L4CON" });
     expect(clock.timers).toBe(0);
+  });
+
+  test("tells the longest round trip since the last check, and that a server answers slowly", () => {
+    const { backend, clock, last } = setUp();
+    last().events.open("c");
+    passReporting(clock, last(), balancerLimits.checkMs);
+    expect([backend.lastCheck?.durationMs, backend.description.detail]).toEqual([1, ""]);
+    last().events.report(report, 410);
+    passReporting(clock, last(), balancerLimits.checkMs);
+    expect(backend.lastCheck?.durationMs).toBe(410);
+    expect(backend.description).toEqual({
+      state: "up",
+      reason: "",
+      detail: "answers slowly, within 410 ms; look at its load",
+    });
+    passReporting(clock, last(), balancerLimits.checkMs);
+    expect(backend.description.detail).toBe("");
   });
 
   test.each([
