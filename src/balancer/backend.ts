@@ -99,6 +99,8 @@ export class Backend implements Candidate {
   /** What the hub says of itself, while there is a trunk; and who it is, also afterwards. */
   report: HubReport | undefined;
   identity: { readonly server: string; readonly build: string } | undefined;
+  /** Since when it has said that it cannot reach its log: monotonic ms; undefined while it can. */
+  logDownAt: number | undefined;
   lastCheck: LastCheck | undefined;
   description: Description = { state: "starting", reason: "", detail: "not checked yet" };
   /** When the state began: wall clock, ms. */

@@ -70,8 +70,8 @@ export class Mover {
     this.#tickedAt = now;
     for (const backend of pool.backends) {
       if (backend.drain !== undefined) this.#drain(backend, backend.drain, seconds);
-      else if (backend.log !== "down" || !this.#othersAreWell(backend)) this.#allowance.delete(backend);
-      else this.#leave(backend, balancerLimits.drainRate, seconds);
+      else if (this.#isCutOff(backend, now)) this.#leave(backend, balancerLimits.drainRate, seconds);
+      else this.#allowance.delete(backend);
     }
     if (this.#joined.size > 0) this.#level(seconds);
   }
@@ -98,8 +98,10 @@ export class Mover {
     this.#allowance.set(backend, Math.max(0, allowance - moved));
   }
 
-  /** A log that all share fails for one after the other: who is only not yet down is no refuge. */
-  #othersAreWell(backend: Backend): boolean {
+  /** It alone cannot reach its log. */
+  #isCutOff(backend: Backend, now: number): boolean {
+    const { logDownAt } = backend;
+    if (logDownAt === undefined || now - logDownAt < balancerLimits.noLogMs) return false;
     return this.#options.pool.usable().some((other) => other !== backend && other.log === "ok");
   }
 

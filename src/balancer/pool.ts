@@ -230,6 +230,7 @@ export class Pool {
     backend.report = report;
     backend.identity = report;
     backend.cluster = report.cluster;
+    backend.logDownAt = backend.log === "down" ? (backend.logDownAt ?? this.#clock.monotonic()) : undefined;
     backend.sessionsAtReport = backend.sessions;
     if (report.draining) this.drain(backend, { cause: "hub" });
     if (moved) this.settle();
@@ -243,6 +244,7 @@ export class Pool {
     if (result !== undefined) this.#note(backend, result);
     backend.connected = false;
     backend.report = undefined;
+    backend.logDownAt = undefined;
     backend.health.died();
     if (backend.drain?.cause === "hub") backend.drain = undefined;
     this.settle();

@@ -249,6 +249,9 @@ export const balancerLimits = {
   fastCheckMs: 500,
   /** Dials in the fast rhythm after a trunk ended, before the slow one: a restarted server is back in seconds. */
   fastDials: 10,
+  /** How long a server cannot reach its log before its people are moved to one that can: where all share the trouble, all
+   * have noticed by then, and moving would help nobody. */
+  noLogMs: 3_000,
   /** A round trip of a check that is worth a word: people notice as much in every answer. */
   slowMs: 250,
   /** Message rates kept a backend, one a check: two minutes of them. */
