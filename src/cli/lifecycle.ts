@@ -2,8 +2,9 @@
  * Starting to serve, and stopping.
  *
  * A mode that runs until it is told to stop says when it is ready and waits for the first reason to stop: SIGINT
- * (Ctrl-C), SIGTERM, SIGHUP (its terminal went away), or, started by `rtchat up`, the end of stdin, which means that
- * the parent is gone, even if it was killed with -9. Then it drains. A second signal exits at once.
+ * (Ctrl-C), SIGTERM, SIGHUP (its terminal went away; without one it is what the mode makes of it), or, started by `rtchat
+ * up`, the end of stdin, which means that the parent is gone, even if it was killed with -9. Then it drains. A second signal
+ * exits at once.
  *
  * Readiness is told in two ways: a line in the log for people, and for whoever started the process (`rtchat up`, the
  * tests) one JSON line on the file descriptor named by RTCHAT_READY_FD, with the addresses really listened on.
@@ -27,9 +28,12 @@ const signalExitCodes: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT:
 
 /**
  * Resolves with the first reason to stop; from then on a further signal exits the process at once.
- * @param reload what SIGHUP means instead of stopping, unless this process has a terminal that can go away
+ * @param reloading what SIGHUP means by now instead of stopping, unless this process has a terminal that can go away
  */
-export function waitForStop(environment: Environment, reload?: () => void): Promise<StopReason> {
+export function waitForStop(
+  environment: Environment,
+  reloading: () => (() => void) | undefined,
+): Promise<StopReason> {
   const supervised = environment[supervisedVariable] === "1";
   return new Promise((resolve) => {
     let asked = false;
@@ -41,7 +45,8 @@ export function waitForStop(environment: Environment, reload?: () => void): Prom
     process.on("SIGTERM", () => ask("SIGTERM"));
     for (const signal of ["SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
-        if (signal === "SIGHUP" && reload !== undefined && !process.stdin.isTTY) reload();
+        const reload = signal === "SIGHUP" && !process.stdin.isTTY ? reloading() : undefined;
+        if (reload !== undefined) reload();
         else if (!supervised) ask(signal);
       });
     }

@@ -75,6 +75,7 @@ async function runMode<Table extends Flags>(
     const { config, positional, written } = parseFlags(mode, args, environment, settings);
     log = await logOf(config);
     let stopping: Promise<StopReason> | undefined;
+    let reloading: (() => void) | undefined;
     const context: ModeContext = {
       log,
       environment,
@@ -83,11 +84,12 @@ async function runMode<Table extends Flags>(
       written,
       ready(facts, reload) {
         // Before anybody hears that it is ready: a signal that follows at once must find it listening.
-        stopping ??= waitForStop(environment, reload);
+        reloading = reload;
+        stopping ??= waitForStop(environment, () => reloading);
         log.info("ready", facts);
         announceReady(mode.name, facts, environment);
       },
-      stopped: () => (stopping ??= waitForStop(environment)),
+      stopped: () => (stopping ??= waitForStop(environment, () => reloading)),
     };
     return (await body(config, context)) ?? exitCodes.ok;
   } catch (error) {

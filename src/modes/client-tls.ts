@@ -25,6 +25,11 @@ export interface ClientTls {
   readonly certificate: () => string;
 }
 
+/** What SIGHUP does where nothing is read again: what renews certificates often sends it, and must not end anything. */
+export function ignoreHangUp(log: Logger): () => void {
+  return () => log.info("certificates are looked at without a signal; nothing else is read again at SIGHUP");
+}
+
 /** The day on which the certificate ends. */
 export function lastDay(tls: ClientTls): string {
   return tls.validity().notAfter.slice(0, 10);

@@ -25,7 +25,7 @@ import { systemClock } from "../protocol/clock.ts";
 import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
-import { lastDay, readClientTls } from "./client-tls.ts";
+import { ignoreHangUp, lastDay, readClientTls } from "./client-tls.ts";
 import { readClusterSecret } from "./secret.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
@@ -79,11 +79,12 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   });
   router.link = edge.attach(new InProcessTrunk(hub, name), name);
   const listener = listenOn(edge, config);
-  context.ready({
+  const facts = {
     listen: listener.address,
     cluster: backplane.cluster,
     ...(tls === undefined ? {} : { certificateUntil: lastDay(tls) }),
-  });
+  };
+  context.ready(facts, ignoreHangUp(log));
   log.info("stopping", { reason: await context.stopped() });
   await stop(edge, hub, acceptor);
 });

@@ -6,7 +6,7 @@ import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { type Logger, silentLogger } from "../protocol/logger.ts";
-import { type ClientTls, readClientTls } from "./client-tls.ts";
+import { type ClientTls, ignoreHangUp, readClientTls } from "./client-tls.ts";
 import { balancerMode } from "./flags/balancer.ts";
 import { serverMode } from "./flags/server.ts";
 import { upMode } from "./flags/up.ts";
@@ -137,7 +137,7 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
   if (config.logFormat === "text") process.stderr.write(`${summary(facts, tls, process.stderr)}\n`);
   const servers = facts.servers.map((server) => String(server["listen"])).join(",");
   const { listen = "", admin } = facts.balancer;
-  context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) });
+  context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) }, ignoreHangUp(log));
 
   const reason = await Promise.race([stopped, cluster.gaveUp]);
   log.info("stopping", { reason: reason instanceof GaveUp ? reason.message : reason });

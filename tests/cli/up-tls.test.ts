@@ -61,6 +61,8 @@ test("nobody vouches for one that signed itself: its fingerprint is printed, and
   expect(flags).toEqual(["--connect", `tls://${listen}`, "--tls-pin", pair.fingerprint]);
   expect(cluster.output.stderr).toContain(`people connect to ${listen}, with TLS or without\n`);
   expect(await send(...flags)).toMatchObject({ code: 0, stderr: "" });
+  cluster.kill("SIGHUP");
+  await cluster.line(/^[\d:.]+ info {2}certificates are looked at without a signal/, "stderr");
   expect((await send("--connect", listen)).code).toBe(0);
   await cluster.stop("SIGTERM");
 });
