@@ -58,8 +58,8 @@ export function healthReport(snapshot: Snapshot): { readonly body: Health; reado
     description: `rtchat balancer on ${snapshot.listen}`,
     notes: [
       ...failing.map(({ id, state, reason, detail }) => {
-        const why = state === "up" ? "" : ` (${reason || state})`;
-        return `${id} is ${state}${why}: ${detail}`;
+        const why = reason === "" || reason === state ? "" : ` (${reason})`;
+        return `${id} is ${state === "maintenance" ? "in maintenance" : state}${why}: ${detail}`;
       }),
       ...snapshot.unresolved.map(({ name, detail }) => `${name} is unresolved: ${detail}`),
       ...(certificate === undefined || certificate.state === "good" ? [] : [certificate.text]),
