@@ -238,14 +238,13 @@ export class KeeperBackplane implements Backplane {
     if (writer === undefined) return;
     this.#publications.startOver();
     this.#welcome = welcome;
-    this.#lostAt = undefined;
     // What ended between the hello and now was announced, and is not meant to live.
     for (const session of this.#announced) {
       if (!this.#sessions.has(session)) writer.begin(Op.Release).text(session).end();
     }
     this.#inbound.welcomed(writer, welcome.epoch);
     this.#calls.repeat(writer);
-    this.#report("ok", `connected to the keeper of term ${welcome.term}`);
+    this.#status("");
     this.#started.resolve();
     this.#sayGoodbye();
   }
@@ -336,16 +335,10 @@ export class KeeperBackplane implements Backplane {
 
   setAway(session: string, away: string | undefined, done: Done<object>): void {
     this.#sessions.away(session, away);
-    this.#ask(done, (writer, number) => {
-      const state = away === undefined ? 0 : 1;
-      writer
-        .begin(Op.SetAway)
-        .u32(number)
-        .u8(state)
-        .field(session)
-        .text(away ?? "")
-        .end();
-    });
+    const [state, words] = away === undefined ? [0, ""] : [1, away];
+    this.#ask(done, (writer, number) =>
+      writer.begin(Op.SetAway).u32(number).u8(state).field(session).text(words).end(),
+    );
   }
 
   release(session: string): void {
