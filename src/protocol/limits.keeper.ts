@@ -47,6 +47,8 @@ export const keeperLimits = {
   stuckLockMs: 1_500,
   /** After a failed write (a full disk) the next attempt comes this much later; calls until then fail at once. */
   storeRetryMs: 500,
+  /** Between two lines in the log that say that history cannot be read: readers ask again and again. */
+  unreadableMs: 60_000,
   /** Journal entries, their bytes, and their age at which they are moved to where each room's log lies together. The
    * more there are of a room, the less each costs; but every server that reads history has them in memory. */
   journalEntries: 16_384,

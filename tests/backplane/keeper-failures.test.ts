@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { KeeperBackplane, logFile } from "../../src/backplane/keeper/keeper.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
 import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
+import { StoreProblem } from "../../src/backplane/keeper/problem.ts";
 import { openForWriting } from "../../src/backplane/keeper/schema.ts";
 import { KeeperService } from "../../src/backplane/keeper/service.ts";
 import { KeeperStore } from "../../src/backplane/keeper/store.ts";
@@ -192,6 +193,31 @@ describe("after a crash of the machine", () => {
   });
 });
 
+test("that no keeper can be had is said once, however often it is tried", async () => {
+  const cluster = await keeperCluster();
+  const said: string[] = [];
+  const log = { ...testLogger, error: (message: string) => said.push(message) };
+  const limits = { ...keeperLimits, storeRetryMs: 7 };
+  let attempts = 0;
+  const after: typeof systemClock.after = (ms, run) => {
+    if (ms === limits.storeRetryMs) attempts += 1;
+    return systemClock.after(ms, run);
+  };
+  const keeper = await new Server(cluster.server()).start();
+  const server = await new Server(cluster.server({ log, limits, clock: { ...systemClock, after } })).start();
+  withLog(cluster.file, (db) => db.run("PRAGMA application_id = 42"));
+  await cluster.vanish(keeper.plane);
+  await eventually(
+    () => attempts > 5,
+    () => "attempts to be elected",
+  );
+  expect(said).toEqual(["no keeper can be reached"]);
+  expect(server.plane.health().state).toBe("down");
+  withLog(cluster.file, (db) => db.run("PRAGMA application_id = 0x72746368"));
+  await server.when(() => server.healths.at(-1)?.state === "ok");
+  await cluster.close();
+});
+
 describe("a server that stops in order", () => {
   /** The beats are so short that whoever is cut off has been here for some, and looks for a keeper again at once. */
   const limits = { ...keeperLimits, beatMs: 2, silentBeats: 10_000, patientBeats: 10_000 };
@@ -239,54 +265,77 @@ test("the WAL is bounded under load that never pauses", async () => {
   await server.plane.stop(true);
 }, 60_000);
 
-describe("a full disk", () => {
-  /** A keeper in this thread, so that the test can reach its database. */
-  function localKeeper(directory: string) {
-    const file = join(directory, logFile);
-    const path = join(directory, "keeper.sock");
-    const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 1 });
-    const listener = listen({
-      at: { path },
-      settings: { clock: systemClock, limits: { outboxBytes: 1e8, highWaterBytes: 1e8, lingerMs: 100 } },
-      accept: (connection) => service.accept(connection),
-    });
-    const { term } = takeOffice(db, {
-      seenTerm: 0,
-      socket: path,
-      identity: ownIdentity(),
-      power: false,
-      newEpoch: "x",
-    });
-    const store = new KeeperStore(db, { term, seed: 1, keyWindowEntries: 1_000 });
-    const service = new KeeperService({
-      store,
-      file,
-      term,
-      cluster: "c",
-      epoch: "e",
-      graceMs: 10_000,
-      clock: systemClock,
-      limits: { ...keeperLimits, storeRetryMs: 20 },
-      log: testLogger,
-      turned() {},
-      synced: () => false,
-      sync() {},
-      ended() {},
-    });
-    return {
-      /** Lets the file grow by so many pages and no more; undefined for as much as it likes. */
-      limit(pages: number | undefined): void {
-        const now = db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count;
-        db.run(`PRAGMA max_page_count = ${pages === undefined ? 4_294_967_294 : now + pages}`);
-      },
-      close(): void {
-        service.end(undefined);
-        listener.stop();
-        db.close();
-      },
-    };
-  }
+/** A keeper in this thread, so that the test can reach its database. */
+function localKeeper(directory: string, sync = (): void => {}) {
+  const file = join(directory, logFile);
+  const path = join(directory, "keeper.sock");
+  const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 1 });
+  const listener = listen({
+    at: { path },
+    settings: { clock: systemClock, limits: { outboxBytes: 1e8, highWaterBytes: 1e8, lingerMs: 100 } },
+    accept: (connection) => service.accept(connection),
+  });
+  const { term } = takeOffice(db, {
+    seenTerm: 0,
+    socket: path,
+    identity: ownIdentity(),
+    power: false,
+    newEpoch: "x",
+  });
+  const store = new KeeperStore(db, { term, seed: 1, keyWindowEntries: 1_000 });
+  const service = new KeeperService({
+    store,
+    file,
+    term,
+    cluster: "c",
+    epoch: "e",
+    graceMs: 10_000,
+    clock: systemClock,
+    limits: { ...keeperLimits, storeRetryMs: 20 },
+    log: testLogger,
+    turned() {},
+    synced: () => false,
+    sync,
+    ended() {},
+  });
+  return {
+    /** Lets the file grow by so many pages and no more; undefined for as much as it likes. */
+    limit(pages: number | undefined): void {
+      const now = db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count;
+      db.run(`PRAGMA max_page_count = ${pages === undefined ? 4_294_967_294 : now + pages}`);
+    },
+    close(): void {
+      service.end(undefined);
+      listener.stop();
+      db.close();
+    },
+  };
+}
 
+test("a server that asks for synced commits is not forgotten because the log was locked just then", async () => {
+  const directory = newDirectory();
+  await Bun.write(join(directory, "x"), "");
+  let attempts = 0;
+  const keeper = localKeeper(directory, () => {
+    attempts += 1;
+    if (attempts < 3) throw new StoreProblem("busy", "it is locked");
+  });
+  const server = await new Server(
+    new KeeperBackplane({ directory, log: testLogger, durability: "power" }),
+  ).start();
+  await server.publish("lobby", "k");
+  await eventually(
+    () => attempts === 3,
+    () => "another attempt",
+  );
+  await server.publish("lobby", "l");
+  expect(attempts).toBe(3);
+  expect(server.healths.map(({ state }) => state)).toEqual(["ok"]);
+  await server.plane.stop(true);
+  keeper.close();
+});
+
+describe("a full disk", () => {
   test("fails publishing with a retryable error that says so, loses nothing, and is over when space returns", async () => {
     const directory = newDirectory();
     await Bun.write(join(directory, "x"), "");

@@ -34,6 +34,7 @@ import { checkPublication, unavailable } from "../failures.ts";
 import { CallTable, PublishCall } from "./calls.ts";
 import type { Call, Logged } from "./calls.ts";
 import { Candidate } from "./candidate.ts";
+import { History } from "./history.ts";
 import { Inbound } from "./inbound.ts";
 import { KeeperLink } from "./link.ts";
 import { OwnSessions } from "./own-sessions.ts";
@@ -72,6 +73,7 @@ export class KeeperBackplane implements Backplane {
   readonly #log: Logger;
   readonly #calls: CallTable;
   readonly #reader: LogReader;
+  readonly #history: History;
   readonly #candidate: Candidate;
   readonly #link: KeeperLink;
   readonly #sessions = new OwnSessions();
@@ -106,6 +108,7 @@ export class KeeperBackplane implements Backplane {
     };
     this.#calls = new CallTable(this.#clock, limits, backplaneLimits.publishMs);
     this.#reader = new LogReader(file);
+    this.#history = new History(this.#reader, file, this.#log, this.#clock);
     this.searcher = new SearchThread({ directory, file, limits }, this.#clock, this.#log);
     this.#candidate = new Candidate(this.#settings, this.#clock, this.#log, (inOffice) =>
       this.searcher.index(inOffice),
@@ -304,12 +307,7 @@ export class KeeperBackplane implements Backplane {
   }
 
   history(query: HistoryQuery, done: Done<{ page: HistoryPage }>): void {
-    let result: Parameters<typeof done>[0];
-    try {
-      result = this.#listener === undefined ? stopped : { ok: true, page: this.#reader.page(query) };
-    } catch (error) {
-      result = unavailable(problemOf(error, this.#settings.file).message);
-    }
+    const result = this.#listener === undefined ? stopped : this.#history.page(query);
     queueMicrotask(() => done(result));
   }
 

@@ -42,6 +42,8 @@ export class KeeperLink {
   #conversation: Conversation | undefined;
   #wake: (() => void) | undefined;
   #stopped = false;
+  /** What the last trouble was, until there is a keeper again. */
+  #told = "";
 
   constructor(parts: LinkParts, handlers: LinkHandlers) {
     this.#parts = parts;
@@ -62,10 +64,17 @@ export class KeeperLink {
         dead = await this.#round(dead);
       } catch (error) {
         if (this.#stopped) return;
-        this.#handlers.trouble(problemOf(error, file));
+        this.#tell(problemOf(error, file));
         await this.#pause(limits.storeRetryMs);
       }
     }
+  }
+
+  /** Once: it is tried again twice a second, and what fills the disk must not be the log of the operator. */
+  #tell(problem: StoreProblem): void {
+    if (problem.message === this.#told) return;
+    this.#told = problem.message;
+    this.#handlers.trouble(problem);
   }
 
   /**
@@ -106,6 +115,7 @@ export class KeeperLink {
       welcomed: (welcome, by) => {
         early = by;
         this.#conversation = by;
+        this.#told = "";
         this.#handlers.welcomed(welcome, by);
       },
     });

@@ -73,7 +73,11 @@ export function takeOffice(db: Database, candidacy: Candidacy): Holder {
   return readHolder(db);
 }
 
-/** Marks that everything committed so far is on the disk, if the term is still `term`. @throws SQLiteError */
+/**
+ * Marks that everything committed so far is on the disk, if the term is still `term`. From here on every commit is synced,
+ * also if the mark could not be written.
+ * @throws SQLiteError
+ */
 export function markDurable(db: Database, term: number): void {
   db.run("PRAGMA synchronous = FULL");
   db.query("UPDATE cluster SET durable = 1 WHERE term = ?").run(term);

@@ -53,7 +53,7 @@ export interface ServiceOptions {
   turned(written: Written): void;
   /** Whether every commit is synced. */
   synced(): boolean;
-  /** Switches to syncing every commit. @throws SQLiteError */
+  /** Switches to syncing every commit, and writes that down. @throws SQLiteError: only the second was not done */
   sync(): void;
   /** The end: another keeper has been elected, or the store cannot go on. Called once. */
   ended(reason: TermLost | StoreProblem): void;
@@ -308,11 +308,13 @@ export class KeeperService {
   }
 
   #sync(): void {
-    this.#wantsSync = false;
     try {
       this.#options.sync();
+      this.#wantsSync = false;
     } catch (error) {
-      this.#fail(problemOf(error, this.#options.file));
+      // Commits are synced already; that they are is written down after one of the next turns.
+      const problem = problemOf(error, this.#options.file);
+      if (problem.kind !== "busy") this.#fail(problem);
     }
   }
 
