@@ -9,14 +9,12 @@ import { takeOffice } from "../../src/backplane/keeper/office.ts";
 import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
 import { StoreProblem } from "../../src/backplane/keeper/problem.ts";
 import { openForWriting } from "../../src/backplane/keeper/schema.ts";
-import { KeeperService } from "../../src/backplane/keeper/service.ts";
-import { KeeperStore } from "../../src/backplane/keeper/store.ts";
 import { listen } from "../../src/net/listener.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import { keeperLimits } from "../../src/protocol/limits.keeper.ts";
 import { answer, bytes, good, Server } from "../conformance/backplane-support.ts";
 import { eventually } from "../support/deadline.ts";
-import { keeperCluster, testLogger, withLog } from "./keeper-support.ts";
+import { keeperCluster, localKeeper, testLogger, withLog } from "./keeper-support.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rtchat-fail-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -265,61 +263,15 @@ test("the WAL is bounded under load that never pauses", async () => {
   await server.plane.stop(true);
 }, 60_000);
 
-/** A keeper in this thread, so that the test can reach its database. */
-function localKeeper(directory: string, sync = (): void => {}) {
-  const file = join(directory, logFile);
-  const path = join(directory, "keeper.sock");
-  const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 1 });
-  const listener = listen({
-    at: { path },
-    settings: { clock: systemClock, limits: { outboxBytes: 1e8, highWaterBytes: 1e8, lingerMs: 100 } },
-    accept: (connection) => service.accept(connection),
-  });
-  const { term } = takeOffice(db, {
-    seenTerm: 0,
-    socket: path,
-    identity: ownIdentity(),
-    power: false,
-    newEpoch: "x",
-  });
-  const store = new KeeperStore(db, { term, seed: 1, keyWindowEntries: 1_000 });
-  const service = new KeeperService({
-    store,
-    file,
-    term,
-    cluster: "c",
-    epoch: "e",
-    graceMs: 10_000,
-    clock: systemClock,
-    limits: { ...keeperLimits, storeRetryMs: 20 },
-    log: testLogger,
-    turned() {},
-    synced: () => false,
-    sync,
-    ended() {},
-  });
-  return {
-    /** Lets the file grow by so many pages and no more; undefined for as much as it likes. */
-    limit(pages: number | undefined): void {
-      const now = db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count;
-      db.run(`PRAGMA max_page_count = ${pages === undefined ? 4_294_967_294 : now + pages}`);
-    },
-    close(): void {
-      service.end(undefined);
-      listener.stop();
-      db.close();
-    },
-  };
-}
-
 test("a server that asks for synced commits is not forgotten because the log was locked just then", async () => {
   const directory = newDirectory();
   await Bun.write(join(directory, "x"), "");
   let attempts = 0;
-  const keeper = localKeeper(directory, () => {
+  const sync = (): void => {
     attempts += 1;
     if (attempts < 3) throw new StoreProblem("busy", "it is locked");
-  });
+  };
+  const keeper = localKeeper(directory, { sync });
   const server = await new Server(
     new KeeperBackplane({ directory, log: testLogger, durability: "power" }),
   ).start();
@@ -330,6 +282,32 @@ test("a server that asks for synced commits is not forgotten because the log was
   );
   await server.publish("lobby", "l");
   expect(attempts).toBe(3);
+  expect(server.healths.map(({ state }) => state)).toEqual(["ok"]);
+  await server.plane.stop(true);
+  keeper.close();
+});
+
+test("a keeper that was asleep takes no server for dead: it is heard as soon as its words are read", async () => {
+  const directory = newDirectory();
+  await Bun.write(join(directory, "x"), "");
+  let slept = 0;
+  let ticks = 0;
+  const monotonic = (): number => systemClock.monotonic() + slept;
+  const every: typeof systemClock.every = (ms, run) =>
+    systemClock.every(ms, () => {
+      ticks += 1;
+      run();
+    });
+  const keeper = localKeeper(directory, { clock: { ...systemClock, monotonic, every } });
+  const server = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
+  await server.publish("lobby", "j");
+  slept = 60_000;
+  ticks = 0;
+  await eventually(
+    () => ticks >= 3,
+    () => "the keeper to look around",
+  );
+  await server.publish("lobby", "k");
   expect(server.healths.map(({ state }) => state)).toEqual(["ok"]);
   await server.plane.stop(true);
   keeper.close();

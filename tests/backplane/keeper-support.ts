@@ -5,6 +5,14 @@ import { join } from "node:path";
 import { Database } from "bun:sqlite";
 import { KeeperBackplane, logFile } from "../../src/backplane/keeper/keeper.ts";
 import type { KeeperOptions } from "../../src/backplane/keeper/keeper.ts";
+import { takeOffice } from "../../src/backplane/keeper/office.ts";
+import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
+import { openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { KeeperService } from "../../src/backplane/keeper/service.ts";
+import type { ServiceOptions } from "../../src/backplane/keeper/service.ts";
+import { KeeperStore } from "../../src/backplane/keeper/store.ts";
+import { listen } from "../../src/net/listener.ts";
+import { systemClock } from "../../src/protocol/clock.ts";
 import { keeperLimits } from "../../src/protocol/limits.keeper.ts";
 import type { Logger } from "../../src/protocol/logger.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
@@ -78,6 +86,54 @@ export async function keeperCluster(settings: ClusterSettings = {}): Promise<Kee
     async close() {
       for (const plane of planes) await plane.stop(true);
       await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A keeper in this thread, so that the test can reach its database. */
+export function localKeeper(directory: string, parts: Partial<Pick<ServiceOptions, "sync" | "clock">> = {}) {
+  const file = join(directory, logFile);
+  const path = join(directory, "keeper.sock");
+  const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 1 });
+  const listener = listen({
+    at: { path },
+    settings: { clock: systemClock, limits: { outboxBytes: 1e8, highWaterBytes: 1e8, lingerMs: 100 } },
+    accept: (connection) => service.accept(connection),
+  });
+  const { term } = takeOffice(db, {
+    seenTerm: 0,
+    socket: path,
+    identity: ownIdentity(),
+    power: false,
+    newEpoch: "x",
+  });
+  const store = new KeeperStore(db, { term, seed: 1, keyWindowEntries: 1_000 });
+  const service = new KeeperService({
+    store,
+    file,
+    term,
+    cluster: "c",
+    epoch: "e",
+    graceMs: 10_000,
+    clock: systemClock,
+    limits: { ...keeperLimits, storeRetryMs: 20 },
+    log: testLogger,
+    turned() {},
+    synced: () => false,
+    sync() {},
+    ended() {},
+    ...parts,
+  });
+  return {
+    /** Lets the file grow by so many pages and no more; undefined for as much as it likes. */
+    limit(pages: number | undefined): void {
+      const now = db.query<{ page_count: number }, []>("PRAGMA page_count").get()!.page_count;
+      db.run(`PRAGMA max_page_count = ${pages === undefined ? 4_294_967_294 : now + pages}`);
+    },
+    close(): void {
+      service.end(undefined);
+      listener.stop();
+      db.close();
     },
   };
 }

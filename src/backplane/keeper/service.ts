@@ -73,6 +73,7 @@ export class KeeperService {
   #state: KeeperState;
   #arrived: Arrival[] = [];
   #scheduled = false;
+  #tickedAt: number;
   #held = false;
   #ended = false;
   /** Why the store cannot be written, and until when (monotonic ms) nobody tries. */
@@ -86,6 +87,7 @@ export class KeeperService {
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#state = this.#rebuild();
+    this.#tickedAt = options.clock.monotonic();
     this.#ticker = options.clock.every(options.limits.beatMs, () => this.#tick());
   }
 
@@ -169,7 +171,11 @@ export class KeeperService {
   #tick(): void {
     const { clock, limits, log } = this.#options;
     const now = clock.monotonic();
+    // After a sleep of our own (SIGSTOP, a laptop's lid) what they said meanwhile has not been read yet.
+    const asleep = now - this.#tickedAt > 2 * limits.beatMs;
+    this.#tickedAt = now;
     for (const peer of this.#peers) {
+      if (asleep) peer.heardAt = now;
       if (now - peer.heardAt > limits.serverSilenceMs) {
         log.warn("a server is silent: its sessions go into grace", { server: peer.id });
         peer.connection.terminate();
