@@ -201,11 +201,8 @@ export class KeeperBackplane implements Backplane {
    */
   #sayGoodbye(): void {
     if (this.#goodbye === undefined) return;
-    const { release } = this.#goodbye;
-    this.#link.writer
-      ?.begin(Op.Goodbye)
-      .u8(release ? 1 : 0)
-      .end();
+    const release = this.#goodbye.release ? 1 : 0;
+    this.#link.writer?.begin(Op.Goodbye).u8(release).end();
   }
 
   /** The keeper has heard it, says what is left to say, and closes. */

@@ -14,6 +14,7 @@
 import { SQLiteError } from "bun:sqlite";
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import type { FrameReader } from "../../protocol/frames.ts";
+import type { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { Connection, ConnectionHandlers } from "../../net/connection.ts";
 import { unavailable } from "../failures.ts";
@@ -29,14 +30,10 @@ import { KEEPER_VERSION, Op } from "./wire.ts";
 import type { Hello, Welcome } from "./wire.ts";
 
 /** Bounds of the service; keeperLimits fits. */
-export interface ServiceLimits {
-  readonly beatMs: number;
-  readonly serverSilenceMs: number;
-  readonly storeRetryMs: number;
-  readonly downMs: number;
-  readonly turnBytes: number;
-  readonly syncedTurnBytes: number;
-}
+export type ServiceLimits = Pick<
+  { readonly [Name in keyof typeof keeperLimits]: number },
+  "beatMs" | "serverSilenceMs" | "storeRetryMs" | "downMs" | "turnBytes" | "syncedTurnBytes"
+>;
 
 /** What a service needs. */
 export interface ServiceOptions {
@@ -93,9 +90,7 @@ export class KeeperService {
 
   /** Servers connected that have not said goodbye. */
   get servers(): number {
-    let count = 0;
-    for (const { id, finished } of this.#peers) if (id !== "" && !finished) count += 1;
-    return count;
+    return [...this.#peers].filter(({ id, finished }) => id !== "" && !finished).length;
   }
 
   #rebuild(): KeeperState {
