@@ -206,7 +206,8 @@ export class FrameReader {
   /** The chunk, and the same bytes as a Buffer, whose reading of numbers and text costs half. */
   #chunk: Uint8Array | undefined;
   #buffer: Buffer = Buffer.alloc(0);
-  #at = 0;
+  /** Where in {@link FrameReader.buffer} the next field begins; may be set to where one began. */
+  position = 0;
   #end = 0;
 
   /** Points the reader at a frame; for FrameDecoder. */
@@ -219,14 +220,14 @@ export class FrameReader {
         : Buffer.from(buffer.buffer, buffer.byteOffset, buffer.byteLength);
     }
     this.op = buffer[start] ?? 0;
-    this.#at = start + 1;
+    this.position = start + 1;
     this.#end = end;
   }
 
   #take(bytes: number): number {
-    const at = this.#at;
+    const at = this.position;
     if (at + bytes > this.#end) throw new RangeError(`frame of operation ${this.op} is too short`);
-    this.#at = at + bytes;
+    this.position = at + bytes;
     return at;
   }
 
@@ -266,28 +267,28 @@ export class FrameReader {
 
   /** Nothing is left of the frame. */
   get isAtEnd(): boolean {
-    return this.#at >= this.#end;
+    return this.position >= this.#end;
   }
 
   /** What is left of the frame, as a slice of the chunk it came in. */
   rest(): Uint8Array {
-    const at = this.#at;
-    this.#at = this.#end;
+    const at = this.position;
+    this.position = this.#end;
     return this.#buffer.subarray(at, this.#end);
   }
 
   /** What is left of the frame, in memory of its own. */
   copy(): Uint8Array {
-    const at = this.#at;
+    const at = this.position;
     const copy = new Uint8Array(this.#end - at);
-    this.#at = this.#end;
+    this.position = this.#end;
     this.#buffer.copy(copy, 0, at, this.#end);
     return copy;
   }
 
   text(): string {
-    const at = this.#at;
-    this.#at = this.#end;
+    const at = this.position;
+    this.position = this.#end;
     return this.#buffer.toString("utf8", at, this.#end);
   }
 

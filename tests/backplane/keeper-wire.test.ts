@@ -14,6 +14,8 @@ import {
 import { CallTable } from "../../src/backplane/keeper/calls.ts";
 import type { Call } from "../../src/backplane/keeper/calls.ts";
 import { murmur32, xxHash32 } from "../../src/backplane/keeper/hash.ts";
+import { KeyWindow } from "../../src/backplane/keeper/key-window.ts";
+import { KeysAhead } from "../../src/backplane/keeper/keys-ahead.ts";
 import { PublicationReader, PublicationWriter } from "../../src/backplane/keeper/publications.ts";
 import type { Part } from "../../src/protocol/frames.ts";
 import { Op } from "../../src/backplane/keeper/wire.ts";
@@ -73,6 +75,66 @@ describe("publishes on the wire", () => {
         expect(others).toBe(list.filter(({ before }) => before === "another frame").length);
       }),
     );
+  });
+
+  test("are foretold without being read, and what was foretold wrongly or not at all is hashed all the same", () => {
+    const many = fc.array(publication, { maxLength: 40 });
+    fc.assert(
+      fc.property(many, fc.integer({ min: 2, max: 8 }), fc.boolean(), (list, most, moves) => {
+        const keys = new KeyWindow(100, 1);
+        const ahead = new KeysAhead(keys);
+        const encoder = new PublicationWriter(most);
+        const reader = new PublicationReader(most);
+        const decoder = new FrameDecoder(1e6);
+        const writer = new FrameWriter();
+        let round = 0;
+        const idOf = (name: string): number => name.length + (moves ? round : 1) * 100;
+        const seen: string[] = [];
+        for (const [number, { before, room: name, key, body: said, copy }] of list.entries()) {
+          const bytes = (content: string) => new TextEncoder().encode(content);
+          const copied = copy === undefined ? {} : { copy: { room: copy.room, body: bytes(copy.body) } };
+          encoder.write(writer, number, { room: name, key, body: bytes(said), ...copied });
+          if (before === "nothing" && number < list.length - 1) continue;
+          round += 1;
+          decoder.push(writer.take().slice(), (frame) => {
+            reader.foretell(frame, ahead);
+            while (!frame.isAtEnd) {
+              frame.u32();
+              const { room: to, key: read, copy: second } = reader.read(frame);
+              for (const each of second === undefined ? [to] : [to, second.room]) {
+                const { ...hash } = ahead.of(idOf(each), read);
+                expect(hash).toEqual({ ...keys.hash(idOf(each), read) });
+              }
+              seen.push(bodyOf(read));
+              if (!reader.isStored) reader.stored(idOf(to));
+            }
+          });
+        }
+        expect(seen).toEqual(list.map(({ key }) => key));
+      }),
+    );
+  });
+
+  test("are foretold, as many as there is room for", () => {
+    const keys = new KeyWindow(100, 1);
+    const ahead = new KeysAhead(keys);
+    const reader = new PublicationReader();
+    const encoder = new PublicationWriter();
+    const writer = new FrameWriter();
+    for (let number = 0; number < 1_200; number += 1) {
+      encoder.write(writer, number, { room: "a", key: String(number), body: new Uint8Array() });
+    }
+    let read = 0;
+    new FrameDecoder(1e6).push(writer.take(), (frame) => {
+      reader.foretell(frame, ahead);
+      for (; !frame.isAtEnd; read += 1) {
+        frame.u32();
+        const { key } = reader.read(frame);
+        expect({ ...ahead.of(5, key) }).toEqual({ ...keys.hash(5, key) });
+        reader.stored(5);
+      }
+    });
+    expect(read).toBe(1_200);
   });
 
   test("of a room that was never named, or out of turn, are refused", () => {
@@ -146,8 +208,8 @@ describe("hashes of keys", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 80 }), fc.nat(2 ** 32 - 1), (content, seed) => {
         const { buffer, start, length } = part(content);
-        expect(xxHash32(buffer, start, length, seed)).toBe(Bun.hash.xxHash32(content, seed));
-        expect(murmur32(buffer, start, length, seed)).toBe(Bun.hash.murmur32v3(content, seed));
+        expect(xxHash32(buffer, start, length, seed) >>> 0).toBe(Bun.hash.xxHash32(content, seed));
+        expect(murmur32(buffer, start, length, seed) >>> 0).toBe(Bun.hash.murmur32v3(content, seed));
       }),
       { numRuns: 1_000 },
     );

@@ -11,18 +11,14 @@ const P3 = 0xc2b2ae3d;
 const P4 = 0x27d4eb2f;
 const P5 = 0x165667b1;
 
-const word = (bytes: Buffer, at: number): number =>
-  (bytes[at] ?? 0) |
-  ((bytes[at + 1] ?? 0) << 8) |
-  ((bytes[at + 2] ?? 0) << 16) |
-  ((bytes[at + 3] ?? 0) << 24);
+const word = (bytes: Buffer, at: number): number => bytes.readInt32LE(at);
 
 const rotate = (value: number, by: number): number => (value << by) | (value >>> (32 - by));
 
 const round = (sum: number, input: number): number =>
   Math.imul(rotate((sum + Math.imul(input, P2)) | 0, 13), P1);
 
-/** XXH32. */
+/** XXH32, as a signed number. */
 export function xxHash32(bytes: Buffer, start: number, length: number, seed: number): number {
   const end = start + length;
   let at = start;
@@ -44,14 +40,14 @@ export function xxHash32(bytes: Buffer, start: number, length: number, seed: num
   for (; at < end; at += 1) hash = Math.imul(rotate((hash + Math.imul(bytes[at] ?? 0, P5)) | 0, 11), P1);
   hash = Math.imul(hash ^ (hash >>> 15), P2);
   hash = Math.imul(hash ^ (hash >>> 13), P3);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }
 
 const C1 = 0xcc9e2d51;
 const C2 = 0x1b873593;
 const mixed = (input: number): number => Math.imul(rotate(Math.imul(input, C1), 15), C2);
 
-/** MurmurHash3_x86_32. */
+/** MurmurHash3_x86_32, as a signed number. */
 export function murmur32(bytes: Buffer, start: number, length: number, seed: number): number {
   const end = start + length;
   let at = start;
@@ -66,5 +62,5 @@ export function murmur32(bytes: Buffer, start: number, length: number, seed: num
   hash ^= length;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-  return (hash ^ (hash >>> 16)) >>> 0;
+  return hash ^ (hash >>> 16);
 }

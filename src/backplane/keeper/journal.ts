@@ -20,8 +20,8 @@ export const Record = {
   time: (bytes: Buffer, at: number): number => bytes.readDoubleLE(at + 12),
   /** Where both halves of the key's hash are, counted from `at`. */
   keyAt: 20,
-  high: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 20),
-  low: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at + 24),
+  high: (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 20),
+  low: (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 24),
   /** Where its body begins. */
   body: (at: number): number => at + RECORD,
   /** Where its body ends, and the next record begins. */
@@ -49,8 +49,8 @@ export class JournalWriter {
     let offset = buffer.writeUInt32LE(room, this.#length);
     offset = buffer.writeDoubleLE(seq, offset);
     offset = buffer.writeDoubleLE(at, offset);
-    offset = buffer.writeUInt32LE(key.high, offset);
-    offset = buffer.writeUInt32LE(key.low, offset);
+    offset = buffer.writeInt32LE(key.high, offset);
+    offset = buffer.writeInt32LE(key.low, offset);
     offset = buffer.writeUInt32LE(body.length, offset);
     body.buffer.copy(buffer, offset, body.start, body.start + body.length);
     this.#length = needed;
@@ -88,7 +88,7 @@ export function* readBatch(batch: Uint8Array): Generator<JournalRecord> {
         at: view.getFloat64(at + 12, true),
         body: batch.subarray(at + RECORD, end),
       },
-      key: { high: view.getUint32(at + 20, true), low: view.getUint32(at + 24, true) },
+      key: { high: view.getInt32(at + 20, true), low: view.getInt32(at + 24, true) },
     };
     at = end;
   }

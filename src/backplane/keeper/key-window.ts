@@ -6,113 +6,55 @@
  * keeper has them in memory. A hash has 64 bits with a seed that is the store's secret: among a million keys the chance
  * that a new one meets another's is 5 in 10^14.
  *
- * The window is a row of generations of a sixteenth each; the oldest is forgotten as a whole. Nearly every key asked for
- * is new, so what counts is finding nothing: one Bloom filter for all generations, with a bit a generation in each word,
- * says in three looks which generations may have the key. What was loaded from the file becomes a table only when the
- * filter first points at it; so a new keeper has a million keys in a few hundredths of a second.
+ * Keys lie in a ring, in which the newest takes the place of the oldest. A table says where: its lines are as long as the
+ * processor's cache lines, because what a look-up costs is the memory it has to wait for, and nearly every key asked for
+ * is new. So that one line answers, a place also has some bits of the hash, and a number that tells by itself whether the
+ * ring has gone past it, so that the place is free. A key whose line is full goes to the next one, and its own line keeps
+ * the number of the newest such key: as long as that is in the ring, whoever looks here has to look there too.
  *
- * Invariants: at least the newest `window` keys are found; a table is at most half full.
+ * Invariants: the ring is longer than `window`; the table has nearly twice as many places; each line is swept at least once
+ * while the ring goes round, so no number is old enough to be taken for a new one.
  */
 import { murmur32, xxHash32 } from "./hash.ts";
 import type { Part } from "../../protocol/frames.ts";
 
-const GENERATIONS = 16;
-/** One key: u32 high, u32 low, f64 seq in blocks; u32 high, low, seq's low and high half in tables. */
+/** One key, in blocks and in the ring: u32 high, u32 low, f64 seq, little-endian as every processor that Bun runs on. */
 const KEY_BYTES = 16;
 const WORDS = 4;
-/** Filter words a key: with three looks, one in 200 keys is looked for in a generation in vain. */
-const FILTER_FACTOR = 16;
-/** Bits of a filter word. */
-const SLOTS = 32;
-/** The high half of a seq that was taken back. */
-const TAKEN_BACK = 0xffffffff;
-
-/** A key's hash. Both parts zero never occurs. */
+/** Words of a line, 64 bytes: places, and the number of the newest key that found none. */
+const LINE = 16;
+const FULL = LINE - 1;
+/** Numbers go round after so many times the ring. */
+const ROUNDS = 4;
+/** A line is swept for so many keys: the table has a line for every eight. */
+const SWEEP_EACH = 4;
+/** Keys of a block that are loaded together: their lines fit into the processor's first cache. */
+const LOADED = 256;
+/** A key's hash: two signed words. */
 export interface KeyHash {
   high: number;
   low: number;
 }
 
-const powerOfTwo = (atLeast: number): number => 2 ** Math.ceil(Math.log2(Math.max(2, atLeast)));
-
-/** Some keys: as blocks from the file until they are first looked into, then as an open-addressed table. */
-class Generation {
-  readonly #capacity: number;
-  #blocks: Uint8Array[] = [];
-  #table: Uint32Array | undefined;
-  count = 0;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  /** Takes a block's keys as they are. */
-  load(block: Uint8Array): void {
-    this.#blocks.push(block);
-    this.count += KeyBlock.keysIn(block.length);
-  }
-
-  #built(): Uint32Array {
-    if (this.#table !== undefined) return this.#table;
-    const table = new Uint32Array(powerOfTwo(Math.max(this.#capacity, this.count) * 2) * WORDS);
-    this.#table = table;
-    for (const block of this.#blocks) eachKey(block, (high, low, seq) => put(table, high, low, seq));
-    this.#blocks = [];
-    return table;
-  }
-
-  find(high: number, low: number): number {
-    const table = this.#built();
-    const at = slotOf(table, high, low);
-    const upper = table[at + 3] ?? 0;
-    return upper === TAKEN_BACK ? 0 : (table[at + 2] ?? 0) + upper * 4_294_967_296;
-  }
-
-  add(high: number, low: number, seq: number): void {
-    put(this.#built(), high, low, seq);
-    this.count += 1;
-  }
-
-  takeBack(high: number, low: number): void {
-    const table = this.#built();
-    const at = slotOf(table, high, low);
-    if (table[at] === high && table[at + 1] === low) table[at + 3] = TAKEN_BACK;
-  }
-}
-
-/** @returns where this hash is in a table, or would be */
-function slotOf(table: Uint32Array, high: number, low: number): number {
-  const mask = table.length - 1;
-  for (let at = (low * WORDS) & mask; ; at = (at + WORDS) & mask) {
-    const foundLow = table[at + 1];
-    if (foundLow === low && table[at] === high) return at;
-    if (foundLow === 0 && table[at] === 0) return at;
-  }
-}
-
-function put(table: Uint32Array, high: number, low: number, seq: number): void {
-  const at = slotOf(table, high, low);
-  table[at] = high;
-  table[at + 1] = low;
-  table[at + 2] = seq;
-  table[at + 3] = seq / 4_294_967_296;
-}
-
-function eachKey(block: Uint8Array, key: (high: number, low: number, seq: number) => void): void {
-  const view = new DataView(block.buffer, block.byteOffset, block.byteLength);
-  for (let at = 0; at + KEY_BYTES <= block.length; at += KEY_BYTES) {
-    key(view.getUint32(at, true), view.getUint32(at + 4, true), view.getFloat64(at + 8, true));
-  }
-}
-
 export class KeyWindow {
-  readonly #capacity: number;
   readonly #seed: number;
-  readonly #filter: Uint32Array;
-  /** Generations by their bit of the filter. */
-  readonly #slots: (Generation | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
-  /** Bits in use, oldest first. */
-  #order: number[] = [];
+  readonly #ring: Int32Array;
+  /** The same memory. */
+  readonly #bytes: Uint8Array;
+  readonly #seqs: Float64Array;
+  /** Each place 0, or a key's number below some bits of its hash. */
+  readonly #table: Int32Array;
+  /** Bits of a number, and of a place in the ring. */
+  readonly #numbers: number;
+  readonly #places: number;
+  /** Number of the newest key. Never 0, which with no bits of a hash would be a free place. */
+  #newest = 0;
+  /** The ring has been gone round: there may be something to sweep. */
+  #isRound = false;
+  /** Where the next line to sweep begins. */
+  #swept = 0;
+  /** What {@link touch} has seen: means nothing, but has to be kept, or the engine would leave the looking out. */
+  touched = 0;
   /** The last result of {@link hash}: one object, because this is asked for every publish. */
   readonly #hash: KeyHash = { high: 0, low: 0 };
 
@@ -121,9 +63,14 @@ export class KeyWindow {
    * @param seed the store's secret, 31 bits
    */
   constructor(window: number, seed: number) {
-    this.#capacity = Math.max(1, Math.ceil(window / GENERATIONS));
     this.#seed = seed;
-    this.#filter = new Uint32Array(powerOfTwo(this.#capacity * FILTER_FACTOR));
+    const length = 2 ** Math.ceil(Math.log2(Math.max(LINE, window + 2)));
+    this.#ring = new Int32Array(length * WORDS);
+    this.#bytes = new Uint8Array(this.#ring.buffer);
+    this.#seqs = new Float64Array(this.#ring.buffer);
+    this.#table = new Int32Array(length * 2);
+    this.#places = length - 1;
+    this.#numbers = length * ROUNDS - 1;
   }
 
   /** Hashes a key of a room. The result is valid until the next call. */
@@ -131,81 +78,143 @@ export class KeyWindow {
     const hash = this.#hash;
     hash.high = xxHash32(buffer, start, length, this.#seed ^ Math.imul(room, 0x9e3779b1));
     hash.low = murmur32(buffer, start, length, this.#seed + Math.imul(room, 0x85ebca6b));
+    // As files of earlier versions have it.
     if (hash.high === 0 && hash.low === 0) hash.low = 1;
     return hash;
   }
 
-  /** The bits of the generations that may have a key. */
-  #candidates(high: number, low: number): number {
-    const filter = this.#filter;
-    const mask = filter.length - 1;
-    const first = filter[low & mask] ?? 0;
-    if (first === 0) return 0;
-    return first & (filter[high & mask] ?? 0) & (filter[third(high, low) & mask] ?? 0);
+  /** Whether the ring has gone past a key. */
+  #isPast(number: number): boolean {
+    return ((this.#newest - number) & this.#numbers) > this.#places;
   }
 
-  #mark(bit: number, high: number, low: number): void {
-    const filter = this.#filter;
-    const mask = filter.length - 1;
-    const flag = 1 << bit;
-    filter[low & mask] = (filter[low & mask] ?? 0) | flag;
-    filter[high & mask] = (filter[high & mask] ?? 0) | flag;
-    const last = third(high, low) & mask;
-    filter[last] = (filter[last] ?? 0) | flag;
+  /** The seq of the key that begins there; 0 if it was taken back. */
+  #seqAt(key: number): number {
+    return this.#seqs[key / 2 + 1] ?? 0;
+  }
+
+  /** @returns where in the ring a key begins, or -1 */
+  #find(high: number, low: number): number {
+    const table = this.#table;
+    const ring = this.#ring;
+    const others = ~this.#numbers;
+    const end = table.length - 1;
+    let line = (low * LINE) & end;
+    for (let walked = 0; walked < table.length; walked += LINE) {
+      for (let at = line; at < line + FULL; at += 1) {
+        const place = table[at] ?? 0;
+        if (((place ^ high) & others) !== 0) continue;
+        const key = (place & this.#places) * WORDS;
+        if (ring[key + 1] === low && ring[key] === high && this.#seqAt(key) !== 0) return key;
+      }
+      const newest = table[line + FULL] ?? 0;
+      if (newest === 0 || this.#isPast(newest)) break;
+      line = (line + LINE) & end;
+    }
+    return -1;
+  }
+
+  /**
+   * Looks at the lines of keys that will be asked for, without asking: all at once, where a look-up waits for its own.
+   * @param hashes high and low of each
+   */
+  touch(hashes: Int32Array, count: number): void {
+    this.#look(hashes, 1, 1 + count * 2, 2);
+  }
+
+  /** @param words with the low half of a hash at each `step` from `from` until before `to` */
+  #look(words: Int32Array, from: number, to: number, step: number): void {
+    const table = this.#table;
+    const end = table.length - 1;
+    let seen = 0;
+    for (let at = from; at < to; at += step) seen ^= table[((words[at] ?? 0) * LINE) & end] ?? 0;
+    this.touched = seen;
   }
 
   /** @returns the seq it was added with, or 0 */
   find({ high, low }: KeyHash): number {
-    let candidates = this.#candidates(high, low);
-    while (candidates !== 0) {
-      const bit = 31 - Math.clz32(candidates);
-      const seq = this.#slots[bit]?.find(high, low) ?? 0;
-      if (seq > 0) return seq;
-      candidates &= ~(1 << bit);
-    }
-    return 0;
+    const key = this.#find(high, low);
+    return key === -1 ? 0 : this.#seqAt(key);
   }
 
+  /** Adds a key that is not there. */
   add(high: number, low: number, seq: number): void {
-    const bit = this.#room();
-    this.#slots[bit]?.add(high, low, seq);
-    this.#mark(bit, high, low);
+    const number = (this.#newest + 1) & this.#numbers || 1;
+    const key = (number & this.#places) * WORDS;
+    this.#ring[key] = high;
+    this.#ring[key + 1] = low;
+    this.#seqs[key / 2 + 1] = seq;
+    this.#place(number, high, low);
   }
 
-  /** The bit of a generation that has room. */
-  #room(): number {
-    const newest = this.#order.at(-1);
-    if (newest !== undefined && (this.#slots[newest]?.count ?? 0) < this.#capacity) return newest;
-    const bit = newest === undefined ? 0 : (newest + 1) % SLOTS;
-    this.#slots[bit] = new Generation(this.#capacity);
-    this.#order.push(bit);
-    if (this.#order.length > GENERATIONS + 1) this.#forget(this.#order.shift() ?? 0);
-    return bit;
+  /** Finds a place for the newest key, which is in the ring already. */
+  #place(number: number, high: number, low: number): void {
+    const table = this.#table;
+    this.#newest = number;
+    const place = (high & ~this.#numbers) | number;
+    for (let line = (low * LINE) & (table.length - 1); ; line = (line + LINE) & (table.length - 1)) {
+      const at = this.#freeIn(line);
+      if (at !== -1) {
+        table[at] = place;
+        break;
+      }
+      table[line + FULL] = number;
+    }
+    if (number > this.#places) this.#isRound = true;
+    if (this.#isRound && number % SWEEP_EACH === 0) this.#sweep();
   }
 
-  #forget(bit: number): void {
-    this.#slots[bit] = undefined;
-    const filter = this.#filter;
-    const others = ~(1 << bit);
-    for (let at = 0; at < filter.length; at += 1) filter[at] = (filter[at] ?? 0) & others;
+  /** @returns a free place of a line, or -1 */
+  #freeIn(line: number): number {
+    const table = this.#table;
+    for (let at = line; at < line + FULL; at += 1) {
+      const place = table[at] ?? 0;
+      if (place === 0 || this.#isPast(place)) return at;
+    }
+    return -1;
+  }
+
+  /** Frees what is past in one line. */
+  #sweep(): void {
+    const table = this.#table;
+    const line = this.#swept;
+    this.#swept = (line + LINE) & (table.length - 1);
+    for (let at = line; at < line + LINE; at += 1) {
+      const place = table[at] ?? 0;
+      if (place !== 0 && this.#isPast(place)) table[at] = 0;
+    }
   }
 
   /** Forgets a key that was added moments ago. */
   takeBack({ high, low }: KeyHash): void {
-    for (const bit of this.#order.slice(-2)) this.#slots[bit]?.takeBack(high, low);
+    const key = this.#find(high, low);
+    if (key !== -1) this.#seqs[key / 2 + 1] = 0;
   }
 
   /** Adds what {@link KeyBlock} wrote. */
   load(block: Uint8Array): void {
-    const bit = this.#room();
-    this.#slots[bit]?.load(block);
-    eachKey(block, (high, low) => this.#mark(bit, high, low));
+    const end = KeyBlock.keysIn(block.length) * KEY_BYTES;
+    for (let from = 0; from < end;) {
+      const first = (this.#newest + 1) & this.#numbers || 1;
+      const start = first & this.#places;
+      // As many as fit into the ring before it begins again, which is also where numbers do.
+      const bytes = Math.min(LOADED * KEY_BYTES, end - from, (this.#places + 1 - start) * KEY_BYTES);
+      this.#bytes.set(block.subarray(from, from + bytes), start * KEY_BYTES);
+      this.#loaded(first, bytes / KEY_BYTES);
+      from += bytes;
+    }
   }
-}
 
-/** A third, independent enough, place in the filter. */
-function third(high: number, low: number): number {
-  return Math.imul(high ^ (low >>> 15) ^ (low << 11), 0x9e3779b1) >>> 7;
+  /** Finds places for keys that are in the ring already. */
+  #loaded(first: number, count: number): void {
+    const ring = this.#ring;
+    const start = (first & this.#places) * WORDS;
+    this.#look(ring, start + 1, start + count * WORDS, WORDS);
+    for (let index = 0; index < count; index += 1) {
+      const key = start + index * WORDS;
+      this.#place(first + index, ring[key] ?? 0, ring[key + 1] ?? 0);
+    }
+  }
 }
 
 /** Collects hashes for one row of the `keys` table. */
@@ -222,8 +231,8 @@ export class KeyBlock {
     if (this.#length === this.#bytes.length) {
       this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#length)]);
     }
-    this.#bytes.writeUInt32LE(high, this.#length);
-    this.#bytes.writeUInt32LE(low, this.#length + 4);
+    this.#bytes.writeInt32LE(high, this.#length);
+    this.#bytes.writeInt32LE(low, this.#length + 4);
     this.#bytes.writeDoubleLE(seq, this.#length + 8);
     this.#length += KEY_BYTES;
   }

@@ -15,6 +15,7 @@
 import type { FrameReader, FrameWriter, Part } from "../../protocol/frames.ts";
 import { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Publication } from "../backplane.ts";
+import type { KeysAhead } from "./keys-ahead.ts";
 import { Op } from "./wire.ts";
 
 const HAS_COPY = 1;
@@ -98,6 +99,10 @@ class MutablePart implements Part {
 export class PublicationReader {
   readonly #rooms: string[] = [];
   readonly #mostRooms: number;
+  /** The numbers that the store has for the rooms, as far as they are known; the same places. */
+  readonly #ids: (number | undefined)[] = [];
+  /** Of the last publish. */
+  #number = 0;
   readonly #key = new MutablePart();
   readonly #body = new MutablePart();
   readonly #copy = { room: "", body: new MutablePart() };
@@ -121,11 +126,13 @@ export class PublicationReader {
   read(reader: FrameReader): ReadPublication {
     const publication = this.#publication;
     const flags = reader.u8();
-    publication.room = this.#room(reader, (flags & NAMES_ROOM) !== 0);
+    const number = reader.u32();
+    this.#number = number;
+    publication.room = this.#room(reader, number, (flags & NAMES_ROOM) !== 0);
     this.#key.read(reader);
     publication.copy = undefined;
     if ((flags & HAS_COPY) !== 0) {
-      this.#copy.room = this.#room(reader, (flags & NAMES_COPY) !== 0);
+      this.#copy.room = this.#room(reader, reader.u32(), (flags & NAMES_COPY) !== 0);
       this.#copy.body.read(reader);
       publication.copy = this.#copy;
     }
@@ -133,8 +140,42 @@ export class PublicationReader {
     return publication;
   }
 
-  #room(reader: FrameReader, named: boolean): string {
-    const number = reader.u32();
+  /**
+   * Tells the keys of a frame's publishes, as long as their rooms are known by {@link stored}, and reads nothing.
+   * @throws RangeError when one cannot be read
+   */
+  foretell(reader: FrameReader, to: KeysAhead): void {
+    const from = reader.position;
+    to.begin(reader.buffer);
+    while (!reader.isAtEnd && !to.isFull) {
+      // Its number: of nobody's interest yet.
+      reader.u32();
+      const flags = reader.u8();
+      if ((flags & (NAMES_ROOM | NAMES_COPY)) !== 0) break;
+      const id = this.#ids[reader.u32()];
+      this.#key.read(reader);
+      if (id !== undefined) to.add(id, this.#key);
+      if ((flags & HAS_COPY) !== 0) {
+        reader.u32();
+        reader.skip(reader.u32());
+      }
+      reader.skip(reader.u32());
+    }
+    reader.position = from;
+    to.look();
+  }
+
+  /** Whether the store's number for the last publish's room is known. */
+  get isStored(): boolean {
+    return this.#ids[this.#number] !== undefined;
+  }
+
+  /** The store's number for the last publish's room. It never changes, because there is an entry of it now. */
+  stored(id: number): void {
+    this.#ids[this.#number] = id;
+  }
+
+  #room(reader: FrameReader, number: number, named: boolean): string {
     if (!named) {
       const room = this.#rooms[number];
       if (room === undefined) throw new RangeError(`room ${number} has not been named`);
@@ -145,6 +186,7 @@ export class PublicationReader {
     }
     const room = reader.field();
     this.#rooms[number] = room;
+    this.#ids[number] = undefined;
     return room;
   }
 }

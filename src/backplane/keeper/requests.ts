@@ -11,6 +11,7 @@ import { checkSizes } from "../failures.ts";
 import type { Announcer } from "../cluster.ts";
 import type { Announced, ClusterState } from "../state.ts";
 import type { Peer } from "./peer.ts";
+import type { KeysAhead } from "./keys-ahead.ts";
 import { Op, summaryToWire, toWire } from "./wire.ts";
 
 /** The cluster, as the keeper has it: keys and bodies are parts of what came from a server. */
@@ -107,7 +108,13 @@ export class TurnRecord {
  * Serves one frame after Hello.
  * @throws SQLiteError; RangeError and SyntaxError on a frame that cannot be read
  */
-export function serve(state: KeeperState, peer: Peer, reader: FrameReader, record: TurnRecord): void {
+export function serve(
+  state: KeeperState,
+  peer: Peer,
+  reader: FrameReader,
+  record: TurnRecord,
+  ahead: KeysAhead,
+): void {
   if (asked.has(reader.op)) {
     const number = reader.u32();
     record.add(peer, number);
@@ -116,6 +123,7 @@ export function serve(state: KeeperState, peer: Peer, reader: FrameReader, recor
   }
   switch (reader.op) {
     case Op.Publish: {
+      peer.publications.foretell(reader, ahead);
       while (!reader.isAtEnd) publish(state, peer, reader, record);
       return;
     }
@@ -223,6 +231,7 @@ function publish(state: KeeperState, peer: Peer, reader: FrameReader, record: Tu
   );
   if (refusal !== undefined) return peer.fail(number, refusal);
   peer.published(number, state.publish(publication));
+  if (!peer.publications.isStored) peer.publications.stored(state.room(room).id);
 }
 
 /**

@@ -78,6 +78,8 @@ export class KeeperService {
   /** Since when another program has had the lock, monotonic ms. */
   #busySince: number | undefined;
   #wantsSync = false;
+  /** What time it is in this turn: asked once, because every entry wants to know. */
+  #now: number | undefined;
   /** The first store error of this turn; what follows it in the turn is only taken on. */
   #broken: SQLiteError | undefined;
 
@@ -98,7 +100,7 @@ export class KeeperService {
     const state: KeeperState = new ClusterState<Peer, Part, Part>(store, announcer, {
       epoch,
       graceMs,
-      now: () => clock.now(),
+      now: () => (this.#now ??= clock.now()),
       monotonic: () => clock.monotonic(),
     });
     for (const stored of store.sessions()) state.restore(stored);
@@ -184,6 +186,7 @@ export class KeeperService {
   /** One turn. Scheduled by itself; public for the upkeep's sake of knowing where it stands. */
   turn(): void {
     this.#scheduled = false;
+    this.#now = undefined;
     if (this.#ended || this.#held) return;
     const { store, clock } = this.#options;
     if (this.#failing !== undefined && clock.monotonic() < this.#failing.until) return this.#refuseAll();
@@ -252,7 +255,7 @@ export class KeeperService {
     if (peer.finished) return;
     if (this.#broken !== undefined) return this.#postpone(peer, reader);
     try {
-      if (peer.id !== "") serve(this.#state, peer, reader, this.#record);
+      if (peer.id !== "") serve(this.#state, peer, reader, this.#record, this.#options.store.ahead);
       else this.#welcome(peer, reader);
     } catch (error) {
       // Caught here, so that the rest of the chunk is still decoded.
@@ -273,7 +276,7 @@ export class KeeperService {
     if (peer.id === "" || !readOnly.has(reader.op)) return this.#postpone(peer, reader);
     const { size } = this.#record;
     try {
-      serve(this.#state, peer, reader, this.#record);
+      serve(this.#state, peer, reader, this.#record, this.#options.store.ahead);
       this.#record.answered(size);
     } catch (error) {
       // Who asked is recorded, and will be refused.

@@ -15,6 +15,7 @@ import type { StoredSession } from "../state.ts";
 import { entryIn } from "./blocks.ts";
 import type { EntryRow } from "./blocks.ts";
 import { JournalWriter, Record } from "./journal.ts";
+import { KeysAhead } from "./keys-ahead.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
 import type { Part } from "../../protocol/frames.ts";
@@ -44,6 +45,8 @@ export interface StoreOptions {
 export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
   readonly db: Database;
   readonly keys: KeyWindow;
+  /** To be told of keys that will be appended. */
+  readonly ahead: KeysAhead;
   /** What is in the journal and not being moved. */
   tail = new Tail();
   /** What is being moved: in the journal still, and partly in `entries` already. */
@@ -66,6 +69,7 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
     this.#term = options.term;
     this.journalId = options.term * ROWS_A_TERM;
     this.keys = new KeyWindow(options.keyWindowEntries, options.seed);
+    this.ahead = new KeysAhead(this.keys);
     this.#statements = prepare(db);
     this.#nextRoom =
       db.query<{ id: number }, []>("SELECT coalesce(max(id), 0) + 1 AS id FROM rooms").get()?.id ?? 1;
@@ -183,7 +187,7 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
     key: Part,
     entry: EntryOf<Part>,
   ): Pick<LogEntry, "seq" | "at"> | undefined {
-    const hash = this.keys.hash(room.id, key);
+    const hash = this.ahead.of(room.id, key);
     const seq = this.keys.find(hash);
     if (seq > 0) return { seq, at: this.#timeOf(room, seq) };
     this.#save(room);
