@@ -8,12 +8,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
-import { JournalWriter, readBatch } from "../../src/backplane/keeper/journal.ts";
+import { readBatch } from "../../src/backplane/keeper/journal.ts";
 import { KeyBlock, KeyWindow } from "../../src/backplane/keeper/key-window.ts";
 import { MarkExpiry } from "../../src/backplane/keeper/mark-expiry.ts";
 import { TermLost } from "../../src/backplane/keeper/problem.ts";
 import { LogReader } from "../../src/backplane/keeper/reader.ts";
 import { openForReading, openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { Tail } from "../../src/backplane/keeper/tail.ts";
 import { backplaneLimits } from "../../src/protocol/limits.ts";
 import { bytes, text } from "../conformance/backplane-support.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -348,16 +349,17 @@ describe("a journal's batch", () => {
     });
     fc.assert(
       fc.property(fc.array(fc.array(record, { maxLength: 20 }), { maxLength: 3 }), (batches) => {
-        const writer = new JournalWriter();
+        const tail = new Tail();
         for (const records of batches) {
           for (const { room, seq, at, body, high, low } of records)
-            writer.add(room, { seq, at, body: part(body) }, { high, low });
-          const back = [...readBatch(Buffer.from(writer.take()))].map(({ room, entry, key }) => ({
+            tail.add(room, { seq, at, body: part(body) }, { high, low });
+          const back = [...readBatch(Buffer.from(tail.batch))].map(({ room, entry, key }) => ({
             room,
             ...entry,
             ...key,
           }));
           expect(back).toEqual(records);
+          tail.commit();
         }
       }),
     );

@@ -18,8 +18,6 @@ export const Record = {
   room: (bytes: Buffer, at: number): number => bytes.readUInt32LE(at),
   seq: (bytes: Buffer, at: number): number => bytes.readDoubleLE(at + 4),
   time: (bytes: Buffer, at: number): number => bytes.readDoubleLE(at + 12),
-  /** Where both halves of the key's hash are, counted from `at`. */
-  keyAt: 20,
   high: (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 20),
   low: (bytes: Buffer, at: number): number => bytes.readInt32LE(at + 24),
   /** Where its body begins. */
@@ -28,45 +26,25 @@ export const Record = {
   end: (bytes: Buffer, at: number): number => at + RECORD + bytes.readUInt32LE(at + 28),
 } as const;
 
-/** Appends records to a buffer that is used again for each batch. */
-export class JournalWriter {
-  #buffer = Buffer.allocUnsafeSlow(64 * 1024);
-  #length = 0;
+/** Bytes of a record with a body of so many. */
+export const recordBytes = (bodyBytes: number): number => RECORD + bodyBytes;
 
-  get length(): number {
-    return this.#length;
-  }
-
-  add(room: number, entry: EntryOf<Part>, key: KeyHash): void {
-    const { seq, at, body } = entry;
-    const needed = this.#length + RECORD + body.length;
-    if (needed > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-      grown.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = grown;
-    }
-    const buffer = this.#buffer;
-    let offset = buffer.writeUInt32LE(room, this.#length);
-    offset = buffer.writeDoubleLE(seq, offset);
-    offset = buffer.writeDoubleLE(at, offset);
-    offset = buffer.writeInt32LE(key.high, offset);
-    offset = buffer.writeInt32LE(key.low, offset);
-    offset = buffer.writeUInt32LE(body.length, offset);
-    body.buffer.copy(buffer, offset, body.start, body.start + body.length);
-    this.#length = needed;
-  }
-
-  /** The batch so far, valid until the next `add`. */
-  get batch(): Buffer {
-    return this.#buffer.subarray(0, this.#length);
-  }
-
-  /** The batch so far, valid until the next `add`, which starts another. */
-  take(): Buffer {
-    const { batch } = this;
-    this.#length = 0;
-    return batch;
-  }
+/** Writes a record into a buffer that has room for it, and over which `view` is. */
+export function writeRecord(
+  buffer: Buffer,
+  view: DataView,
+  offset: number,
+  room: number,
+  { seq, at, body }: EntryOf<Part>,
+  { high, low }: KeyHash,
+): void {
+  view.setUint32(offset, room, true);
+  view.setFloat64(offset + 4, seq, true);
+  view.setFloat64(offset + 12, at, true);
+  view.setInt32(offset + 20, high, true);
+  view.setInt32(offset + 24, low, true);
+  view.setUint32(offset + 28, body.length, true);
+  body.buffer.copy(buffer, offset + RECORD, body.start, body.start + body.length);
 }
 
 /** One record of a batch. */

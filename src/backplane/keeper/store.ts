@@ -14,7 +14,7 @@ import type { ClusterStore, EntryOf, Room, Session, StoredRoom } from "../cluste
 import type { StoredSession } from "../state.ts";
 import { entryIn } from "./blocks.ts";
 import type { EntryRow } from "./blocks.ts";
-import { JournalWriter, Record } from "./journal.ts";
+import { Record } from "./journal.ts";
 import { KeysAhead } from "./keys-ahead.ts";
 import { KeyBlock, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
@@ -47,7 +47,7 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
   readonly keys: KeyWindow;
   /** To be told of keys that will be appended. */
   readonly ahead: KeysAhead;
-  /** What is in the journal and not being moved. */
+  /** What is in the journal, or comes into it with this transaction, and not being moved. */
   tail = new Tail();
   /** What is being moved: in the journal still, and partly in `entries` already. */
   moving = new Tail();
@@ -56,7 +56,6 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
   /** Number of the newest journal row. Rises from keeper to keeper, also past an empty journal: readers count on it. */
   journalId: number;
   readonly #term: number;
-  readonly #writer = new JournalWriter();
   #rows = 0;
   /** Rooms that have a number but no row yet, because nothing of them was stored. */
   readonly #unsaved = new Map<string, number>();
@@ -100,7 +99,7 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
     );
     for (const { id, batch } of rows.iterate()) {
       this.journalId = Math.max(this.journalId, id);
-      this.tail.add(batch);
+      this.tail.load(batch);
       const bytes = Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength);
       for (let at = 0; at < bytes.length; at = Record.end(bytes, at)) {
         this.keys.add(Record.high(bytes, at), Record.low(bytes, at), Record.seq(bytes, at));
@@ -124,12 +123,12 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
 
   /** Commits; what was added is in the tail then. @throws SQLiteError: call rollback */
   commit(): void {
-    const { batch } = this.#writer;
+    const { batch } = this.tail;
     if (batch.length > 0) this.#statements.addBatch.run(this.journalId + 1, batch);
     this.#statements.commit.run();
     if (batch.length > 0) {
       this.journalId += 1;
-      this.tail.add(this.#writer.take());
+      this.tail.commit();
     }
     this.#savedNow = [];
   }
@@ -137,17 +136,18 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
   rollback(): void {
     // Some failures have rolled back by themselves.
     if (this.db.inTransaction) this.db.run("ROLLBACK");
-    const batch = this.#writer.take();
+    const { batch } = this.tail;
     for (let at = 0; at < batch.length; at = Record.end(batch, at)) {
       this.keys.takeBack({ high: Record.high(batch, at), low: Record.low(batch, at) });
     }
+    this.tail.rollback();
     for (const room of this.#savedNow) this.#unsaved.set(room.name, room.id);
     this.#savedNow = [];
   }
 
   /** What this transaction has to write: bytes of entries, and rows elsewhere. */
   get written(): Written {
-    return { bytes: this.#writer.length, rows: this.#rows };
+    return { bytes: this.tail.batch.length, rows: this.#rows };
   }
 
   load(name: string): StoredRoom {
@@ -192,23 +192,14 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
     if (seq > 0) return { seq, at: this.#timeOf(room, seq) };
     this.#save(room);
     this.keys.add(hash.high, hash.low, entry.seq);
-    this.#writer.add(room.id, entry, hash);
+    this.tail.add(room.id, entry, hash);
     return undefined;
   }
 
   #timeOf(room: Room<StoredServer>, seq: number): number {
     const journalled = this.tail.timeOf(room.id, seq) ?? this.moving.timeOf(room.id, seq);
     // Retention may have removed it: then all we know is that it was not after the newest.
-    return journalled ?? this.#timeNow(room.id, seq) ?? this.#timeMoved(room.id, seq) ?? room.lastAt;
-  }
-
-  /** Of an entry of the running transaction. */
-  #timeNow(room: number, seq: number): number | undefined {
-    const { batch } = this.#writer;
-    for (let at = 0; at < batch.length; at = Record.end(batch, at)) {
-      if (Record.room(batch, at) === room && Record.seq(batch, at) === seq) return Record.time(batch, at);
-    }
-    return undefined;
+    return journalled ?? this.#timeMoved(room.id, seq) ?? room.lastAt;
   }
 
   #timeMoved(room: number, seq: number): number | undefined {
