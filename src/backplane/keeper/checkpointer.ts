@@ -6,12 +6,13 @@
  * file would grow for ever under constant load. When it is too long, commits are held until a checkpoint that began
  * after that has reached the end; the next commit then starts the WAL over. They are held only once the checkpoint that
  * runs at that moment is over, so that the last one has little left to copy; unless the WAL has grown by a quarter more.
+ * The checkpoints before that one also write the database back, which would be the longest part of it (checkpoint/flush.ts).
  *
  * Invariant: while commits are held, a checkpoint is running.
  */
 import type { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Logger } from "../../protocol/logger.ts";
-import type { CheckpointReport } from "./checkpoint/worker.ts";
+import type { CheckpointOrder, CheckpointReport } from "./checkpoint/worker.ts";
 import { startWorker } from "./start-worker.ts";
 
 /** Bytes of a page of the database, and so of a frame of the WAL, nearly. */
@@ -19,6 +20,9 @@ const PAGE = 4_096;
 
 /** How many times as long as it may be the WAL gets while a checkpoint that runs is waited for. */
 const PATIENCE = 1.25;
+
+/** Part of the length it may have from which on the database is written back by each checkpoint. */
+const FLUSH_FROM = 0.6;
 
 /** What a commit writes to the WAL for so many bytes of data at so many places, bytes: whole pages. */
 export function walBytesOf(bytes: number, places: number): number {
@@ -68,9 +72,10 @@ export class Checkpointer {
   #run(): void {
     this.#running = true;
     this.#final = this.holding;
+    const flush = !this.holding && this.#tooLong(FLUSH_FROM);
     this.#written = 0;
     this.#worker ??= this.#start();
-    this.#worker.postMessage(this.#file);
+    this.#worker.postMessage({ file: this.#file, flush } satisfies CheckpointOrder);
   }
 
   #start(): Worker {

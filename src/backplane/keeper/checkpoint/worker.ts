@@ -1,6 +1,14 @@
 /** The thread that runs checkpoints: told a file, it moves what it can from the WAL, and reports. */
 import { Database } from "bun:sqlite";
 import { problemOf } from "../problem.ts";
+import { descriptorsOf, flush } from "./flush.ts";
+
+/** What the thread is told. */
+export interface CheckpointOrder {
+  readonly file: string;
+  /** Afterwards the database is written back too, so that less is left for the checkpoint that reaches the end. */
+  readonly flush: boolean;
+}
 
 /** How a checkpoint went. */
 export interface CheckpointReport {
@@ -14,10 +22,13 @@ export interface CheckpointReport {
 declare const self: Worker;
 
 let open: Database | undefined;
+/** Descriptors of the file that others here have, the keeper first. */
+let others: readonly string[] = [];
 
 function checkpoint(file: string): CheckpointReport {
   try {
     if (open === undefined) {
+      others = descriptorsOf(file);
       open = new Database(file, { readwrite: true });
       open.run("PRAGMA busy_timeout = 0");
       open.run("PRAGMA wal_autocheckpoint = 0");
@@ -33,6 +44,8 @@ function checkpoint(file: string): CheckpointReport {
   }
 }
 
-self.addEventListener("message", (event: MessageEvent<string>) => {
-  self.postMessage(checkpoint(event.data));
+self.addEventListener("message", ({ data }: MessageEvent<CheckpointOrder>) => {
+  const report = checkpoint(data.file);
+  if (data.flush && report.problem === undefined) flush(data.file, others);
+  self.postMessage(report);
 });
