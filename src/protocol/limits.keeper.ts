@@ -13,8 +13,9 @@ export const keeperLimits = {
   publishesBytes: 16 * KiB,
   /** Rooms that a server has a number for towards the keeper; with more it begins again and names them anew. */
   roomNumbers: 16_384,
-  /** What the keeper takes on in one turn: some hundred publishes, of which a commit is a small part. */
-  turnBytes: 64 * KiB,
+  /** What the keeper takes on in one turn: several hundred publishes, a millisecond, of which a commit's own cost is a small
+   * part. */
+  turnBytes: 128 * KiB,
   /** The same where each commit waits for the disk. */
   syncedTurnBytes: 4 * MiB,
   /** Unsent bytes to one server, or to the keeper; beyond it the other side hangs, and the connection is closed. */

@@ -13,7 +13,7 @@ import { KeyBlock, KeyWindow } from "../../src/backplane/keeper/key-window.ts";
 import { MarkExpiry } from "../../src/backplane/keeper/mark-expiry.ts";
 import { TermLost } from "../../src/backplane/keeper/problem.ts";
 import { LogReader } from "../../src/backplane/keeper/reader.ts";
-import { openForReading, openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { openForReading, openForWriting, pageBytesOf } from "../../src/backplane/keeper/schema.ts";
 import { Tail } from "../../src/backplane/keeper/tail.ts";
 import { backplaneLimits } from "../../src/protocol/limits.ts";
 import { bytes, text } from "../conformance/backplane-support.ts";
@@ -270,6 +270,21 @@ describe("a log file of an earlier version", () => {
   });
 });
 
+describe("the log file's pages", () => {
+  test("are of 8 KiB in a new file, and stay as they are in another", () => {
+    const [made, copy] = [newFile(), newFile()];
+    const beginning = { cluster: "c", epoch: "e", seed: 77 };
+    const first = openForWriting(made, beginning);
+    expect(pageBytesOf(first)).toBe(8_192);
+    first.run("PRAGMA page_size = 4096");
+    first.run("VACUUM INTO ?", [copy]);
+    first.close();
+    const { store } = new Keeper(copy, new ManualClock(), 100);
+    expect(pageBytesOf(store.db)).toBe(4_096);
+    store.db.close();
+  });
+});
+
 describe("the key window", () => {
   test("finds the newest keys, forgets old ones, and takes back what was not committed", () => {
     const key = fc.record({ room: fc.integer({ min: 1, max: 3 }), text: fc.string({ maxLength: 8 }) });
@@ -327,6 +342,21 @@ describe("the key window", () => {
           if (back < seq) expect(window.find(keyOf(seq - back))).toBe(seq - back);
         if (seq > 140) expect(window.find(keyOf(seq - 140))).toBe(0);
       }
+    }
+  });
+
+  test("takes blocks from the file for as long", () => {
+    const window = new KeyWindow(40, 1);
+    const keyOf = (seq: number) => ({ high: Math.imul(seq, 0x9e3779b1), low: Math.imul(seq, 0x85ebca6b) });
+    for (let seq = 0; seq < 5_000;) {
+      const block = new KeyBlock();
+      for (const end = seq + 1 + (seq % 37); seq < end; seq += 1) {
+        block.add(keyOf(seq + 1).high, keyOf(seq + 1).low, seq + 1);
+      }
+      window.load(Uint8Array.from([0, ...block.bytes]).subarray(1));
+      for (let back = 0; back < Math.min(seq, 40); back += 1)
+        expect(window.find(keyOf(seq - back))).toBe(seq - back);
+      expect(window.find(keyOf(seq + 1))).toBe(0);
     }
   });
 

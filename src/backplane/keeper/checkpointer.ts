@@ -15,18 +15,15 @@ import type { Logger } from "../../protocol/logger.ts";
 import type { CheckpointOrder, CheckpointReport } from "./checkpoint/worker.ts";
 import { startWorker } from "./start-worker.ts";
 
-/** Bytes of a page of the database, and so of a frame of the WAL, nearly. */
-const PAGE = 4_096;
-
 /** How many times as long as it may be the WAL gets while a checkpoint that runs is waited for. */
 const PATIENCE = 1.25;
 
 /** Part of the length it may have from which on the database is written back by each checkpoint. */
 const FLUSH_FROM = 0.6;
 
-/** What a commit writes to the WAL for so many bytes of data at so many places, bytes: whole pages. */
-export function walBytesOf(bytes: number, places: number): number {
-  return (Math.ceil(bytes / PAGE) + places + 1) * PAGE;
+/** What a commit writes to the WAL for so many bytes of data at so many places, bytes: whole pages, nearly a frame each. */
+export function walBytesOf(bytes: number, places: number, pageBytes: number): number {
+  return (Math.ceil(bytes / pageBytes) + places + 1) * pageBytes;
 }
 
 type Limits = Pick<{ [Name in keyof typeof keeperLimits]: number }, "walBytes" | "walMostBytes">;

@@ -14,6 +14,11 @@ import { problemOf, StoreProblem } from "./problem.ts";
 
 /** `rtch`: tells the file from other programs' databases. */
 const APPLICATION_ID = 0x72746368;
+/**
+ * Of a new file; another has what it was made with. What is written are batches and blocks of some pages each, and each page
+ * costs two system calls and an entry in the WAL's index; with larger ones single messages would cost more.
+ */
+const PAGE_BYTES = 8_192;
 /** Raised when tables change; an older rtchat refuses a newer file by name. */
 const SCHEMA_VERSION = 3;
 
@@ -121,6 +126,8 @@ function check(db: Database, file: string): number {
 function create(db: Database, file: string, beginning: Beginning): void {
   // Before WAL: its files take the mode of this one.
   chmodSync(file, 0o600);
+  // Before WAL, too, or it would stay as it is.
+  db.run(`PRAGMA page_size = ${PAGE_BYTES}`);
   db.run("PRAGMA journal_mode = WAL");
   db.run("BEGIN IMMEDIATE");
   try {
@@ -144,6 +151,9 @@ function create(db: Database, file: string, beginning: Beginning): void {
     throw error;
   }
 }
+
+/** Bytes of a page of the file. */
+export const pageBytesOf = (db: Database): number => number(db, "page_size");
 
 /**
  * Opens the file for writing, making it if there is none.

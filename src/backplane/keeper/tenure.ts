@@ -21,7 +21,7 @@ import type { StoreProblem, TermLost } from "./problem.ts";
 import { ownIdentity } from "./process-identity.ts";
 import type { Holder } from "./reader.ts";
 import { Sweeper } from "./retention.ts";
-import { openForWriting } from "./schema.ts";
+import { openForWriting, pageBytesOf } from "./schema.ts";
 import { KeeperService } from "./service.ts";
 import { removeOldSockets, socketPath } from "./socket-path.ts";
 import { KeeperStore } from "./store.ts";
@@ -74,6 +74,7 @@ export class Tenure {
   readonly #sweeper: Sweeper;
   readonly #markExpiry: MarkExpiry;
   readonly #checkpointer: Checkpointer;
+  readonly #pageBytes: number;
   readonly #upkeep: Upkeep;
   readonly #door: { listener: Listener; path: string };
   readonly #sweep: Timer;
@@ -166,6 +167,7 @@ export class Tenure {
         ended(reason);
       },
     });
+    this.#pageBytes = pageBytesOf(db);
     this.#checkpointer = new Checkpointer(file, limits, log, {
       hold: () => this.#service.hold(),
       release: () => this.#service.release(),
@@ -179,7 +181,7 @@ export class Tenure {
   }
 
   #turned({ bytes, rows }: Written): void {
-    if (bytes + rows > 0) this.#checkpointer.wrote(walBytesOf(bytes, rows));
+    if (bytes + rows > 0) this.#checkpointer.wrote(walBytesOf(bytes, rows, this.#pageBytes));
     this.#scheduleMoving();
   }
 
@@ -190,7 +192,7 @@ export class Tenure {
       this.#upkeepScheduled = false;
       this.#work("moving", () => {
         const { bytes, rooms } = this.#compactor.slice();
-        this.#checkpointer.wrote(walBytesOf(bytes, rooms * 2));
+        this.#checkpointer.wrote(walBytesOf(bytes, rooms * 2, this.#pageBytes));
         this.#scheduleMoving();
       });
     });
