@@ -67,7 +67,7 @@ const bars: readonly Bar[] = [
     against: ["redis streams everysec", "jetstream"],
     called: "the better",
     least: 1.5,
-    why: "the keeper writes each entry twice, to its journal and then to its room's log, through SQLite's WAL, and copies both into the file with an fsync, where Redis appends once: an entry costs 4 to 5 µs of CPU (Redis 5 to 6), half of the keeper's part of which is that writing, and commits wait up to 0.1 s where the WAL starts over",
+    why: "the keeper writes each entry twice, to its journal and then to its room's log, through SQLite's WAL, and copies both into the file with an fsync, where Redis appends once: which is half of the keeper's CPU; with two cores to itself it has made 1.5 times Redis's rate, with others beside it less, because three threads (server, keeper, checkpoints) have to find a core where Redis and its driver are two",
   },
   {
     figure: "perSecond",
