@@ -13,6 +13,7 @@ import type { WireFailure } from "./wire.ts";
 const FRAME_HEAD = 5;
 /** Where in a frame of entries their number is. */
 const COUNT_AT = 12;
+const BEAT = new Uint8Array([1, 0, 0, 0, Op.Beat]);
 
 export class Peer {
   /** The server's id; empty before its hello. */
@@ -27,10 +28,10 @@ export class Peer {
   readonly rooms = new Set<string>();
   /** Monotonic ms when it was heard last. */
   heardAt: number;
-  /** Whether it was written to since the last beat. */
-  spokenTo = false;
   /** What it said cannot be understood, or it said goodbye: to be closed when this turn is committed. */
   finished = false;
+  /** Whether it was written to since the last beat. */
+  #spokenTo = false;
   /** One frame: the answers of this turn's publishes. */
   readonly #answers = new FrameWriter();
   /** The last run of answers: what all have in common, and where in the frame their number is. */
@@ -103,11 +104,17 @@ export class Peer {
     this.finished = true;
   }
 
+  /** Says that the keeper is there, unless something was said since the last beat. */
+  beat(): void {
+    if (!this.#spokenTo) this.connection.writeNow(BEAT);
+    this.#spokenTo = false;
+  }
+
   /** Sends what this turn wrote. */
   flush(): void {
     if (this.#answers.length > 0) this.writer.bytes(this.#answers.take());
     if (this.writer.length === 0) return;
-    this.spokenTo = true;
+    this.#spokenTo = true;
     this.connection.writeNow(this.writer.take());
   }
 

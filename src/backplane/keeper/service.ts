@@ -176,8 +176,7 @@ export class KeeperService {
       if (now - peer.heardAt > limits.serverSilenceMs) {
         log.warn("a server is silent: its sessions go into grace", { server: peer.id });
         peer.connection.terminate();
-      } else if (!peer.spokenTo) peer.connection.writeNow(beat);
-      peer.spokenTo = false;
+      } else peer.beat();
     }
     // Also with nothing to do: grace may be over, and the term is checked.
     this.#schedule();
@@ -398,5 +397,3 @@ export class KeeperService {
     if (reason !== undefined) this.#options.ended(reason);
   }
 }
-
-const beat = new Uint8Array([1, 0, 0, 0, Op.Beat]);
