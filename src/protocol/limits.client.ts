@@ -56,6 +56,8 @@ export const chatClientLimits = {
 export const pipeLimits = {
   /** Lines read from stdin and not yet acknowledged: twice what is on the wire, so that the wire never waits for us. */
   unacknowledged: 128,
+  /** Reading stdin without giving way to sockets and signals: unnoticed beside a network, and a tenth lost at most. */
+  turnMs: 10,
   /** From the start to the first welcome: enough for a server that is just being restarted. */
   firstConnectMs: 5_000,
   /** Without a connection after there was one, or while a balancer has no server: a machine's reboot. */

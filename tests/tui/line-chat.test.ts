@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Client } from "../../src/client/client.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
-import { seededRandom } from "../../src/protocol/clock.ts";
+import { seededRandom, systemClock } from "../../src/protocol/clock.ts";
 import { noPaint } from "../../src/tui/colours.ts";
 import { english } from "../../src/tui/language/english.ts";
 import { LineChat } from "../../src/tui/line/line-chat.ts";
@@ -217,6 +217,38 @@ describe("pipe mode", () => {
     expect(result).toEqual({ ok: true });
     expect(texts).toEqual(lines);
     expect(out).toEqual([]);
+  });
+
+  test.each([
+    ["empty lines", "\n".repeat(4_096), false],
+    ["objects that are refused", '{"type":"nonsense"}\n'.repeat(512), true],
+  ])("ends when it is told to, however many %s come without a pause", async (_, part, json) => {
+    const all = world();
+    all.client.session.join("lobby", 0);
+    all.client.connect();
+    all.clock.advance(100);
+    let heard = false;
+    const givenUpAt = performance.now() + 3_000;
+    async function* flood() {
+      while (!heard && performance.now() < givenUpAt) yield Buffer.from(part);
+    }
+    const stopped = Bun.sleep(20).then(() => (heard = true));
+    const result = await runPipe({
+      backend: all.client,
+      words: english,
+      clock: systemClock,
+      room: "lobby",
+      history: 0,
+      json,
+      follow: false,
+      input: flood(),
+      print: () => {},
+      warn: () => {},
+      format: () => [],
+      stopped,
+    });
+    expect(heard).toBe(true);
+    expect(result.ok).toBe(!json);
   });
 
   test("skips empty lines, cleans others, splits long ones", async () => {

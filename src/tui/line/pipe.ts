@@ -3,7 +3,8 @@
  *
  *     echo "backup done" | rtchat client --nick bot && rm -r staging
  *
- * Lines are sent in order and read only as fast as they are acknowledged. Without `follow` the run ends when stdin has
+ * Lines are sent in order and read only as fast as they are acknowledged; lines that ask for nothing (empty ones, objects
+ * that are refused) are read in turns with everything else, so that no flood keeps the run from ending. Without `follow` the run ends when stdin has
  * ended and everything has its outcome; with it, the run goes on printing what happens until it is stopped. With `json`
  * every event goes to stdout as one object of the protocol a line, and stdin may carry protocol objects.
  *
@@ -20,6 +21,7 @@ import type { Answer, ChatBackend } from "../backend.ts";
 import { failureIn, reasonIn } from "../language/words.ts";
 import type { Words } from "../language/words.ts";
 import { splitText } from "../split.ts";
+import { GivingWay } from "./giving-way.ts";
 import { eventObjects } from "./json-events.ts";
 import { jsonLine } from "./format.ts";
 import { RefusedObject, doObject } from "./objects.ts";
@@ -110,13 +112,16 @@ class PipeRun {
 
   async #readLines(): Promise<void> {
     const lines = new StdinLines(clientLimits.lineBytes);
+    const turn = new GivingWay(this.#options.clock, pipeLimits.turnMs);
     for await (const chunk of this.#options.input) {
       for (const line of lines.push(chunk)) {
-        const later = this.#line(line);
         // Usually it is done: what need not wait does not take its turn behind everything else.
+        const later = this.#line(line);
         if (later !== undefined) await later;
+        const turnOver = turn.due();
+        if (turnOver !== undefined) await turnOver;
+        if (this.#ended) return;
       }
-      if (this.#ended) return;
     }
     for (const line of lines.end()) await this.#line(line);
   }
