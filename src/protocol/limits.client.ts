@@ -98,6 +98,8 @@ export const screenLimits = {
   inputRows: 6,
   /** Lines of a paste from which on it is asked whether it is meant. */
   pasteLines: 2,
+  /** UTF-16 units taken of a paste: more than thirty messages; what is longer is cut, said to be, and better sent as a file. */
+  pasteCharacters: 256 * 1_024,
   /** Messages of one page when scrolling up. */
   pageMessages: 100,
   /** Between two pictures for what others do; what oneself types is shown at once. */

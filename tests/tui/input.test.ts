@@ -5,6 +5,7 @@ import { actions, defaultBindings } from "../../src/tui/input/bindings.ts";
 import { Composer } from "../../src/tui/input/composer.ts";
 import { deletions, insert, moveLine, movements, transpose } from "../../src/tui/input/editor.ts";
 import { KeyDecoder } from "../../src/tui/input/keys.ts";
+import { screenLimits } from "../../src/protocol/limits.client.ts";
 import type { KeyEvent } from "../../src/tui/input/keys.ts";
 
 /** Everything a sequence of bytes means, an Escape at its end included. */
@@ -55,11 +56,20 @@ describe("keys", () => {
     ]);
   });
 
+  test("a paste that is too long says so, and only that one", () => {
+    const decoder = new KeyDecoder();
+    const most = screenLimits.pasteCharacters;
+    const paste = (length: number) =>
+      decoder.push(Buffer.from(`\u001b[200~${"x".repeat(length)}\u001b[201~`));
+    expect(paste(most + 1)).toEqual([{ kind: "paste", text: "x".repeat(most), cut: true }]);
+    expect(paste(most)).toEqual([{ kind: "paste", text: "x".repeat(most), cut: false }]);
+  });
+
   test("a paste is one event, whatever is in it, however it is cut", () => {
     const bytes = Buffer.from("a\u001b[200~one\r\ntwo\u001b[A\r\u001b[201~b");
     const whole = [
       { kind: "text", text: "a" },
-      { kind: "paste", text: "one\ntwo\u001b[A\n" },
+      { kind: "paste", text: "one\ntwo\u001b[A\n", cut: false },
       { kind: "text", text: "b" },
     ];
     for (let cut = 0; cut <= bytes.length; cut += 1) {

@@ -156,6 +156,19 @@ describe("the screen", () => {
     await ana.see(/ana> one line$/);
   });
 
+  test("asks before it sends a paste that makes several messages, and says that the end of one is missing", async () => {
+    const ana = await open("ana");
+    ana.type(`\u001b[200~${"word ".repeat(4_000)}\u001b[201~`);
+    await ana.see(/a long line pasted: Enter sends it as 3 messages/);
+    ana.press("escape");
+    await ana.see((shown) => !shown.includes("pasted"));
+    ana.type(`\u001b[200~${"word\n".repeat(60_000)}\u001b[201~`);
+    await ana.see(/too long: only the first 262144 characters are here, the rest is lost/);
+    ana.press("escape");
+    await ana.see((shown) => !shown.includes("pasted"));
+    expect(server.log("lobby")).toEqual([]);
+  });
+
   test("writes several lines with Alt+Enter, and completes commands and nicks with Tab", async () => {
     const ana = await open("ana");
     server.post("lobby", "barbara", "hi");

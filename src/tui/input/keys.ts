@@ -6,22 +6,23 @@
  * beginning of one, whoever feeds the decoder calls {@link KeyDecoder.flush} when nothing followed for a moment.
  *
  * Invariant: nothing that is typed is lost and nothing is made up: text comes out as it went in, sequences nobody knows
- * are dropped whole and never appear as text.
+ * are dropped whole and never appear as text; of a paste that is too long the event says that its end is missing.
  */
+
+import { screenLimits } from "../../protocol/limits.client.ts";
 
 /** What was typed. */
 export type KeyEvent =
   /** Characters, no control characters among them. */
   | { readonly kind: "text"; readonly text: string }
-  | { readonly kind: "paste"; readonly text: string }
+  /** `cut`: it was longer than is taken, and this is its beginning. */
+  | { readonly kind: "paste"; readonly text: string; readonly cut: boolean }
   | { readonly kind: "focus"; readonly focused: boolean }
   /** Any other key, by its name as in {@link keyName}: `enter`, `ctrl-a`, `alt-left`, `f1`. */
   | { readonly kind: "key"; readonly key: string };
 
 const PASTE_START = "\u001b[200~";
 const PASTE_END = "\u001b[201~";
-/** A paste beyond this is cut: no message takes so much. */
-const PASTE_MOST = 256 * 1024;
 /** No sequence is longer; beyond it an Escape was just an Escape. */
 const SEQUENCE_MOST = 64;
 
@@ -120,6 +121,7 @@ export class KeyDecoder {
   readonly #decoder = new TextDecoder();
   #held = "";
   #paste: string | undefined;
+  #pasteCut = false;
 
   /** True while an unfinished sequence is held: flush it if nothing follows. */
   get pending(): boolean {
@@ -159,11 +161,14 @@ export class KeyDecoder {
     const end = this.#held.indexOf(PASTE_END);
     // The end may be cut: its beginning is not part of the paste.
     const kept = end === -1 ? this.#held.length - overlap(this.#held, PASTE_END) : end;
-    this.#paste = ((this.#paste ?? "") + this.#held.slice(0, kept)).slice(0, PASTE_MOST);
+    const paste = (this.#paste ?? "") + this.#held.slice(0, kept);
+    this.#pasteCut ||= paste.length > screenLimits.pasteCharacters;
+    this.#paste = paste.slice(0, screenLimits.pasteCharacters);
     this.#held = this.#held.slice(end === -1 ? kept : end + PASTE_END.length);
     if (end === -1) return false;
-    events.push({ kind: "paste", text: this.#paste.replaceAll(/\r\n?/g, "\n") });
+    events.push({ kind: "paste", text: this.#paste.replaceAll(/\r\n?/g, "\n"), cut: this.#pasteCut });
     this.#paste = undefined;
+    this.#pasteCut = false;
     return true;
   }
 

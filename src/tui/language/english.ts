@@ -224,10 +224,14 @@ export const english = {
     newFrom: "new from here",
     sending: "sending",
     failed: (reason: string) => `not sent: ${reason}; Alt+R sends it again, Alt+X drops it`,
-    pasted: (lines: number, pieces: number) =>
-      pieces > 1
-        ? `${lines} lines pasted: Enter sends them as ${pieces} messages, e edits them first, Esc forgets them`
-        : `${lines} lines pasted: Enter sends them as one message, e edits them first, Esc forgets them`,
+    pasted: (lines: number, pieces: number) => {
+      const many = lines > 1;
+      const them = many ? "them" : "it";
+      const as = pieces > 1 ? `${pieces} messages` : "one message";
+      return `${many ? `${lines} lines` : "a long line"} pasted: Enter sends ${them} as ${as}, e edits ${them} first, Esc forgets ${them}`;
+    },
+    pasteCut: (characters: number, asked: string) =>
+      `too long: only the first ${characters} characters are here, the rest is lost (/send FILE sends a file). ${asked}`,
     edited: "(edited)",
     deleted: "message deleted",
     tooSmall: "the terminal is too small: 30 columns and 8 rows are the least",

@@ -268,10 +268,15 @@ export const spanish: Words = {
     newFrom: "nuevo desde aquí",
     sending: "enviando",
     failed: (reason) => `no enviado: ${reason}; Alt+R lo envía otra vez, Alt+X lo quita`,
-    pasted: (lines, pieces) =>
-      pieces > 1
-        ? `${lines} líneas pegadas: Intro las envía en ${pieces} mensajes, e las edita antes, Esc las olvida`
-        : `${lines} líneas pegadas: Intro las envía en un mensaje, e las edita antes, Esc las olvida`,
+    pasted: (lines, pieces) => {
+      const many = lines > 1;
+      const them = many ? "las" : "la";
+      const as = pieces > 1 ? `${pieces} mensajes` : "un mensaje";
+      const what = many ? `${lines} líneas pegadas` : "una línea larga pegada";
+      return `${what}: Intro ${them} envía en ${as}, e ${them} edita antes, Esc ${them} olvida`;
+    },
+    pasteCut: (characters, asked) =>
+      `demasiado largo: aquí están solo los primeros ${characters} caracteres, el resto se perdió (/send ARCHIVO envía un archivo). ${asked}`,
     edited: "(editado)",
     deleted: "mensaje borrado",
     tooSmall: "la terminal es demasiado pequeña: al menos 30 columnas y 8 filas",

@@ -18,6 +18,7 @@ import type { Completion } from "../completion.ts";
 import type { Action } from "../input/bindings.ts";
 import { Composer } from "../input/composer.ts";
 import type { KeyEvent } from "../input/keys.ts";
+import { PasteQuestion } from "../input/pasted.ts";
 import type { Words } from "../language/words.ts";
 import { ChatModel } from "../model/chat-model.ts";
 import type { Alert } from "../model/options.ts";
@@ -63,8 +64,7 @@ export class ScreenController {
   #size: { readonly columns: number; readonly rows: number };
   readonly #scroll: Scroll;
   #panels = true;
-  /** Lines that were pasted and wait for a decision. */
-  #paste: string | undefined;
+  readonly #paste = new PasteQuestion();
   #hint: string | undefined;
   /** The terminal has the focus, as far as it tells. */
   #focused = true;
@@ -125,11 +125,7 @@ export class ScreenController {
 
   #state(echo = false): ScreenState {
     const { words, clock } = this.#options;
-    const pasted = this.#paste;
-    const question =
-      pasted === undefined
-        ? this.#hint
-        : words.screen.pasted(pasted.split("\n").length, splitText(pasted).length);
+    const question = this.#paste.inWords(words) ?? this.#hint;
     return {
       ...this.#size,
       echo,
@@ -175,12 +171,14 @@ export class ScreenController {
     }
     const quitAsked = this.#quitAsked;
     this.#quitAsked = false;
-    if (this.#paste !== undefined) this.#answerPaste(this.#paste, event);
+    if (event.kind === "paste") {
+      const harmless = this.#paste.take(event);
+      if (harmless !== undefined) this.#composer.type(harmless);
+    } else if (this.#paste.asked) this.#answerPaste(event);
     else if (event.kind === "text") {
       this.#composer.type(event.text);
       this.#tellTyping();
-    } else if (event.kind === "paste") this.#pasted(event.text);
-    else {
+    } else {
       const action = Object.hasOwn(this.#options.bindings, event.key)
         ? this.#options.bindings[event.key]
         : undefined;
@@ -190,26 +188,10 @@ export class ScreenController {
     this.#draw(this.#pace.holdsBack);
   }
 
-  #pasted(text: string): void {
-    const clean = cleanOutgoing(text).replaceAll("\t", "    ");
-    const trimmed = clean.replace(/\n+$/, "");
-    if (trimmed.split("\n").length >= screenLimits.pasteLines) this.#paste = trimmed;
-    else this.#composer.type(trimmed);
-  }
-
-  #answerPaste(pasted: string, event: KeyEvent): void {
-    if (event.kind === "paste") {
-      this.#paste = `${pasted}\n${cleanOutgoing(event.text)}`;
-      return;
-    }
-    const key = event.kind === "text" ? event.text : event.kind === "key" ? event.key : "";
-    if (key === "enter") {
-      this.#paste = undefined;
-      this.#say(pasted);
-    } else if (key === "e") {
-      this.#paste = undefined;
-      this.#composer.type(pasted);
-    } else if (key === "escape" || key === "ctrl-c") this.#paste = undefined;
+  #answerPaste(event: KeyEvent): void {
+    const decision = this.#paste.answer(event);
+    if (decision?.how === "send") this.#say(decision.text);
+    else if (decision?.how === "edit") this.#composer.type(decision.text);
   }
 
   /** Alt+1 to Alt+9: the room at that place. */
