@@ -239,6 +239,8 @@ export class Client {
           this.#deadline(chatClientLimits.heldMs, "no server");
         this.#session.receive(message);
       } else if (inbound.kind === "unknown") this.#emit(inbound);
+      // A server's first line is an object; a web server's or an SSH daemon's is not, and waiting for more is in vain.
+      else if (!this.#session.online) this.#lost("something else than rtchat answers there", "NOT_RTCHAT");
       else this.#logger.warn("ignored a line from the server", { reason: inbound.reason });
     });
   }

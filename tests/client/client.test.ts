@@ -571,6 +571,20 @@ describe("a client", () => {
     expect(client.session.unacknowledged).toBe(0);
   });
 
+  test("knows at the first line that something else than rtchat is there", () => {
+    for (const greeting of ["HTTP/1.1 400 Bad Request\r", "SSH-2.0-OpenSSH_9.2\r", "* OK IMAP4rev1 ready"]) {
+      const server = new FakeServer();
+      server.intercept = (connection) => {
+        connection.raw(greeting);
+        return true;
+      };
+      const { client, clock } = setUp({ [A]: server });
+      client.connect();
+      clock.advance(100);
+      expect(client.connection).toMatchObject({ state: "waiting", code: "NOT_RTCHAT" });
+    }
+  });
+
   test("survives whatever a server says", () => {
     const server = new FakeServer();
     const { client, clock, events } = setUp({ [A]: server });

@@ -280,6 +280,11 @@ describe("pipe mode", () => {
       message: `cannot reach ${A}: nobody listens there`,
       hint: expect.stringContaining("rtchat up"),
     });
+    const silent = new FakeServer();
+    silent.intercept = () => true;
+    expect((await pipe(["hi\n"], { server: silent })).result).toMatchObject({
+      message: `cannot reach ${A}: no answer in time`,
+    });
     const server = new FakeServer();
     server.intercept = (connection, request) => {
       connection.say({ type: "error", code: "nick-taken", message: "nick ana is taken", id: request.id! });

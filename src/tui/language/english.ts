@@ -30,6 +30,7 @@ export const english = {
     ENETUNREACH: "the network is unreachable",
     TIMEOUT: "no answer in time",
     ENDED: "the server ended it",
+    NOT_RTCHAT: "something else than rtchat answers there",
     RESET: "it was cut",
     SILENT: "nothing was heard for too long",
     TLS_UNTRUSTED: "nobody we trust vouches for its certificate; name its authority with --tls-ca",

@@ -32,6 +32,7 @@ export const spanish: Words = {
     ENETUNREACH: "no hay red",
     TIMEOUT: "no hubo respuesta a tiempo",
     ENDED: "el servidor la terminó",
+    NOT_RTCHAT: "allí contesta otra cosa, no rtchat",
     RESET: "se cortó",
     SILENT: "no se oyó nada durante demasiado tiempo",
     TLS_UNTRUSTED: "nadie de confianza responde por su certificado; nombra su autoridad con --tls-ca",
