@@ -50,6 +50,6 @@ export function judgeClusters(backends: readonly Backend[], present: string | un
 function wrongClusterDetail(id: string, theirs: string, ours: string): string {
   return (
     `${id} belongs to cluster ${quote(theirs)}, this balancer serves ${quote(ours)}; ` +
-    "start it with the same --data directory or the same --backplane as the others, or remove it from the list"
+    "start it with the same --data folder or the same --backplane as the others, or remove it from the list"
   );
 }

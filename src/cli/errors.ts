@@ -29,21 +29,13 @@ export class UsageError extends Failure {
 
 /** Errors of the operating system that a person can do something about. `what` is the address, file or folder. */
 const systemHints: Readonly<Record<string, (what: string) => readonly [message: string, hint: string]>> = {
-  EADDRINUSE: (what) => [
-    `${what || "the address"} is in use by another process`,
-    "stop that process (ss -ltnp shows it) or choose another port",
-  ],
-  EADDRNOTAVAIL: (what) => [
-    `${what || "the address"} is not an address of this machine`,
-    "see ip address for those that are",
-  ],
   EACCES: (what) => [
     `no permission for ${what || "what was asked"}`,
-    "choose another place, or a port above 1023",
+    "choose another place, or change its permissions",
   ],
   EPERM: (what) => [
     `no permission for ${what || "what was asked"}`,
-    "choose another place, or a port above 1023",
+    "choose another place, or change its permissions",
   ],
   ENOSPC: (what) => [
     `no space is left on the disk${what && ` for ${what}`}`,
@@ -69,4 +61,28 @@ export function explainSystemError(error: unknown, what = ""): Failure | undefin
   const path = what === "" && "path" in error && typeof error.path === "string" ? error.path : what;
   const explanation = Object.hasOwn(systemHints, error.code) ? systemHints[error.code] : undefined;
   return explanation && new Failure(...explanation(path), { cause: error });
+}
+
+/**
+ * Why nothing can listen at an address, with the flag that chooses another; undefined for codes nobody can act on.
+ * @param at as a person writes it: `127.0.0.1:8000`
+ * @param flag that names the port: `--port`
+ * @param code the system's
+ */
+export function cannotListen(at: string, flag: string, code: string | undefined): Failure | undefined {
+  const failure = (why: string, hint: string) => new Failure(`cannot listen on ${at}: ${why}`, hint);
+  switch (code) {
+    case "EADDRINUSE":
+      return failure(
+        "another process does",
+        `stop that process (ss -ltnp shows it), or choose another port with ${flag}`,
+      );
+    case "EADDRNOTAVAIL":
+      return failure("this machine has no such address", "see ip address for those that it has");
+    case "EACCES":
+    case "EPERM":
+      return failure("not permitted", `choose a port above 1023 with ${flag}`);
+    default:
+      return undefined;
+  }
 }

@@ -58,13 +58,18 @@ function textOf(value: unknown): string | undefined {
   return parts.includes(undefined) ? undefined : parts.join(",");
 }
 
+/** The person's home folder; an empty HOME names none, and files must not land wherever a program starts. */
+export function homeFolder(environment: Environment): string {
+  const home = environment["HOME"] ?? "";
+  return home === "" ? homedir() : home;
+}
+
 /** Where the file is looked for. */
 function settingsPath(environment: Environment): string {
   const given = environment[settingsVariable] ?? "";
   if (given !== "") return given;
   const base = environment["XDG_CONFIG_HOME"] ?? "";
-  const home = environment["HOME"] ?? homedir();
-  return join(isAbsolute(base) ? base : join(home, ".config"), "rtchat", "rtchat.toml");
+  return join(isAbsolute(base) ? base : join(homeFolder(environment), ".config"), "rtchat", "rtchat.toml");
 }
 
 function load(path: string, asked: boolean): Table | undefined {
@@ -74,6 +79,13 @@ function load(path: string, asked: boolean): Table | undefined {
   } catch (error) {
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
     if (missing && !asked) return undefined;
+    if (error instanceof Error && "code" in error && error.code === "EACCES") {
+      // Mostly a home that is somebody else's, as under `sudo -u`: that is to be mended, not the file.
+      throw new UsageError(
+        `no permission to read the settings in ${path}`,
+        "make the file readable, or set RTCHAT_CONFIG or HOME to what is yours",
+      );
+    }
     const reason = missing ? "it does not exist" : error instanceof Error ? error.message : String(error);
     throw new UsageError(`cannot read the settings in ${path}: ${reason}`, "mend or remove that file");
   }

@@ -41,7 +41,7 @@ export function loadClusterSecret(path: string, create: boolean): Uint8Array {
     createPrivateFile(path, `${randomBytes(SECRET_BYTES).toString("hex")}\n`);
   } catch (error) {
     throw new ClusterSecretError(
-      `cannot make the cluster secret ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
+      `cannot make the cluster secret ${path} (${codeOf(error)}): check the folder, or choose another with --data`,
     );
   }
   const made = readPrivateFile(path, kind);

@@ -58,7 +58,7 @@ export function loadOrCreateIdentity(directory: string): Identity {
       return identityOf(made, path, true);
   } catch (error) {
     throw new IdentityError(
-      `cannot make the key file ${path} (${codeOf(error)}): check the directory, or choose another with --data`,
+      `cannot make the key file ${path} (${codeOf(error)}): check the folder, or choose another with --data`,
     );
   }
   const theirs = readKey(path);

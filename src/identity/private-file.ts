@@ -35,7 +35,7 @@ export function readPrivateFile(path: string, kind: PrivateFileKind): string | u
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw kind.fail(
-      `cannot read the ${kind.what} ${path} (${codeOf(error)}): check its owner, or choose another directory with --data`,
+      `cannot read the ${kind.what} ${path} (${codeOf(error)}): check its owner, or choose another folder with --data`,
     );
   }
   try {

@@ -8,10 +8,10 @@ import { listenAdmin, type AdminServer } from "../admin/listen.ts";
 import { Balancer } from "../balancer/balancer.ts";
 import type { BackendSpec } from "../balancer/address.ts";
 import type { BalancerControl, BalancerView, Outcome } from "../balancer/view.ts";
-import { explainSystemError, Failure } from "../cli/errors.ts";
+import { cannotListen, Failure } from "../cli/errors.ts";
 import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { ListenError } from "../net/listener.ts";
-import { formatAddress } from "../protocol/address.ts";
+import { type Address, formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { balancerOptions, type BalancerConfig, readAdminToken, readBackends } from "./balancer/parts.ts";
@@ -43,7 +43,7 @@ async function runAlone(
 ): Promise<void> {
   const balancer = new Balancer(balancerOptions(config, context.log, 0, tls));
   const at = { host: config.host, port: config.port };
-  const listen = await open(() => balancer.start(at, backends));
+  const listen = await open(at, () => balancer.start(at, backends));
   const { control } = balancer;
   const admin = openAdmin(config, { view: balancer, control, token, logger: context.log });
   ready(config, context, { listen, admin, tls, view: balancer, control });
@@ -83,7 +83,8 @@ async function runWorker(config: BalancerConfig, context: ModeContext, json: str
   const balancer = new Balancer(balancerOptions(config, context.log, index, tls));
   const backends = readBackends(config);
   const stopAnswering = answerParent(socket, balancer);
-  const listen = await open(() => balancer.start({ host: config.host, port }, backends, true));
+  const at = { host: config.host, port };
+  const listen = await open(at, () => balancer.start(at, backends, true));
   context.ready({ listen });
   context.log.info("stopping", { reason: await context.stopped() });
   await balancer.stop();
@@ -91,12 +92,15 @@ async function runWorker(config: BalancerConfig, context: ModeContext, json: str
 }
 
 /** Starts listening, or says why not as a person wants to hear it. */
-async function open(run: () => Promise<string>): Promise<string> {
+async function open(at: Address, run: () => Promise<string>): Promise<string> {
   try {
     return await run();
   } catch (error) {
-    if (error instanceof ListenError) throw new Failure(error.message, "", { cause: error });
-    throw error;
+    if (!(error instanceof ListenError)) throw error;
+    throw (
+      cannotListen(formatAddress(at), "--port", error.code) ??
+      new Failure(error.message, "", { cause: error })
+    );
   }
 }
 
@@ -109,9 +113,10 @@ function openAdmin(
   try {
     return listenAdmin(admin, { ...parts, clock: systemClock, hostNames: config.adminHost ?? [] });
   } catch (error) {
-    const known = explainSystemError(error, formatAddress(admin));
+    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+    const known = cannotListen(formatAddress(admin), "--admin", code);
     if (known === undefined) throw error;
-    throw new Failure(`admin endpoint: ${known.message}`, `${known.hint} with --admin, or use --no-admin`, {
+    throw new Failure(`admin endpoint: ${known.message}`, `${known.hint}, or use --no-admin`, {
       cause: error,
     });
   }

@@ -1,6 +1,6 @@
 /** `rtchat peer`: a node of the mesh under the same screens, lines and pipes as `rtchat client`. */
 import { randomBytes } from "node:crypto";
-import { explainSystemError, Failure, UsageError } from "../cli/errors.ts";
+import { cannotListen, Failure, UsageError } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
 import { modeStarter, type ModeContext, type StartMode } from "../cli/run.ts";
 import { makeCredentials } from "../identity/certificate.ts";
@@ -31,7 +31,8 @@ export const start: StartMode = modeStarter(peerMode, async (config, context) =>
     peer.node.start();
   } catch (error) {
     await peer.close();
-    throw explainSystemError(error, formatAddress(config.listen)) ?? error;
+    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
+    throw cannotListen(formatAddress(config.listen), "--listen", code) ?? error;
   }
   context.ready({
     listen: formatAddress({ host: config.listen.host, port: peer.node.port ?? 0 }),

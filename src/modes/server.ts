@@ -10,7 +10,7 @@ import { version } from "../../package.json";
 import type { Backplane } from "../backplane/backplane.ts";
 import { KeeperBackplane } from "../backplane/keeper/keeper.ts";
 import { MemoryBackplane, MemoryStore } from "../backplane/memory.ts";
-import { Failure } from "../cli/errors.ts";
+import { cannotListen, Failure } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { Edge } from "../edge/edge.ts";
@@ -20,18 +20,20 @@ import type { Router } from "../edge/router.ts";
 import { TrunkAcceptor } from "../edge/trunk-acceptor.ts";
 import { Hub } from "../hub/hub.ts";
 import { ListenError } from "../net/listener.ts";
-import { formatAddress } from "../protocol/address.ts";
+import { type Address, formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
 import { ignoreHangUp, lastDay, readClientTls } from "./client-tls.ts";
 import { readClusterSecret } from "./secret.ts";
+import { requireFree } from "./up/ports.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
 
 export const start: StartMode = modeStarter(serverMode, async (config, context) => {
   const at = { host: config.host, port: config.port };
+  await requireFree(at, "--port");
   // A free port is not known yet, and the name goes into logs and health reports from the first line on.
   const name =
     config.name ?? (at.port === 0 ? `server-${randomBytes(3).toString("hex")}` : formatAddress(at));
@@ -78,7 +80,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     },
   });
   router.link = edge.attach(new InProcessTrunk(hub, name), name);
-  const listener = listenOn(edge, config);
+  const listener = listenOn(edge, at);
   const facts = {
     listen: listener.address,
     cluster: backplane.cluster,
@@ -120,12 +122,15 @@ async function openBackplane(config: ServerConfig, log: Logger): Promise<Backpla
   return new RedisBackplane({ ...common, address: config.backplane });
 }
 
-function listenOn(edge: Edge, config: ServerConfig): ReturnType<Edge["listen"]> {
+function listenOn(edge: Edge, at: Address): ReturnType<Edge["listen"]> {
   try {
-    return edge.listen({ at: { host: config.host, port: config.port } });
+    return edge.listen({ at });
   } catch (error) {
-    if (error instanceof ListenError) throw new Failure(error.message, "", { cause: error });
-    throw error;
+    if (!(error instanceof ListenError)) throw error;
+    throw (
+      cannotListen(formatAddress(at), "--port", error.code) ??
+      new Failure(error.message, "", { cause: error })
+    );
   }
 }
 

@@ -129,16 +129,16 @@ function door(stop: () => void, port: number, address: string, connections: () =
 
 function explain(at: Endpoint, error: unknown): ListenError {
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
-  const where = `cannot listen at ${describeEndpoint(at)}`;
+  const where = `cannot listen on ${describeEndpoint(at)}`;
   return new ListenError(`${where}: ${reason(at, code)}`, code);
 }
 
 function reason(at: Endpoint, code: string | undefined): string {
   if ("path" in at) {
     if (code === "EADDRINUSE") return "the file exists; remove it if no other process listens there";
-    if (code === "ENOENT") return "its directory does not exist; create it";
+    if (code === "ENOENT") return "its folder does not exist; create it";
     if (code === "EINVAL") return "the path is too long for a socket; choose one under 100 bytes";
-    return `${code ?? "the system refused"}; check the directory's permissions`;
+    return `${code ?? "the system refused"}; check the folder's permissions`;
   }
   switch (code) {
     case "EADDRINUSE":

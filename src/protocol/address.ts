@@ -73,7 +73,7 @@ export function parseAddress(text: string, defaults: AddressDefaults = {}): Addr
     return { host: v6, port: portOf(text, port, defaults) };
   }
   if (isIP(text) === 6) {
-    throw new AddressError(`${quote(text)} is ambiguous; write an IPv6 address in brackets: [${text}]:8000`);
+    throw new AddressError(`${quote(text)} is ambiguous; write an IPv6 address in brackets: [${text}]:PORT`);
   }
   const colon = text.lastIndexOf(":");
   if (colon === -1) return { host: parseHost(text), port: portOf(text, undefined, defaults) };
@@ -84,7 +84,7 @@ export function parseAddress(text: string, defaults: AddressDefaults = {}): Addr
 
 function portOf(text: string, port: string | undefined, defaults: AddressDefaults): number {
   if (port !== undefined) return parsePort(port);
-  if (defaults.port === undefined) throw new AddressError(`${quote(text)} names no port; write ${text}:8000`);
+  if (defaults.port === undefined) throw new AddressError(`${quote(text)} names no port; write ${text}:PORT`);
   return defaults.port;
 }
 

@@ -7,7 +7,9 @@ export function formatBytes(bytes: number, locale: string): string {
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
   const unit = units[power] ?? "byte";
   const maximumFractionDigits = power === 0 ? 0 : 1;
-  const format = { style: "unit", unit, unitDisplay: "short", maximumFractionDigits } as const;
+  // The short form of a byte is "byte" however many there are.
+  const unitDisplay = power === 0 ? "long" : "short";
+  const format = { style: "unit", unit, unitDisplay, maximumFractionDigits } as const;
   return new Intl.NumberFormat(locale, format).format(bytes / 1000 ** power);
 }
 

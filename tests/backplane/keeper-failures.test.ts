@@ -54,9 +54,7 @@ describe("a server does not start on", () => {
     db.run("PRAGMA application_id = 42");
     db.run("CREATE TABLE photos (id)");
     db.close();
-    expect(await refusal(directory)).toMatch(
-      /belongs to another program; choose another directory with --data/,
-    );
+    expect(await refusal(directory)).toMatch(/belongs to another program; choose another folder with --data/);
   });
 
   test("a file of a newer version", async () => {
@@ -73,9 +71,7 @@ describe("a server does not start on", () => {
   test("a directory that is a file", async () => {
     const directory = newDirectory();
     writeFileSync(directory, "");
-    expect(await refusal(directory)).toMatch(
-      /cannot use .* \((EEXIST|ENOTDIR)\); .*choose another directory/,
-    );
+    expect(await refusal(directory)).toMatch(/cannot use .* \((EEXIST|ENOTDIR)\); .*choose another folder/);
   });
 
   // Root may write anywhere.

@@ -182,7 +182,7 @@ describe("a server that cannot start", () => {
   test("names the port that is in use", async () => {
     const { code, stderr } = await lab.run("server", "--port", backend.split(":").at(-1) ?? "");
     expect(code).toBe(1);
-    expect(stderr).toContain(`cannot listen at ${backend}: the port is in use`);
+    expect(stderr).toContain(`cannot listen on ${backend}: another process does`);
   });
 
   test("names the data folder that it cannot use", async () => {

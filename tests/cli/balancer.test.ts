@@ -494,7 +494,9 @@ describe("mistakes", () => {
       expect([client.code, client.stderr.includes(`127.0.0.1:${port}`)]).toEqual([1, true]);
       const admin = await lab.run("balancer", "--port", "0", "--admin", port, "--data", data, ...more);
       expect(admin.code).toBe(1);
-      expect(admin.stderr).toContain(`admin endpoint: 127.0.0.1:${port} is in use by another process`);
+      expect(admin.stderr).toContain(
+        `admin endpoint: cannot listen on 127.0.0.1:${port}: another process does`,
+      );
     }
   });
 });

@@ -224,7 +224,7 @@ describe("a failure", () => {
   test("of the operating system says what to do", () => {
     const error = Object.assign(new Error("open"), { code: "EACCES", path: "/data" });
     expect(report(error).text).toBe(
-      "rtchat server: no permission for /data\nhint: choose another place, or a port above 1023\n",
+      "rtchat server: no permission for /data\nhint: choose another place, or change its permissions\n",
     );
     expect(explainSystemError(error, "127.0.0.1:80")?.message).toBe("no permission for 127.0.0.1:80");
     expect(explainSystemError(Object.assign(new Error("x"), { code: "toString" }))).toBeUndefined();

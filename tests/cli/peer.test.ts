@@ -341,7 +341,7 @@ describe("refuses with a reason", () => {
     const ana = await background("ana");
     const inUse = await lab.run("peer", "--listen", ana.listen, "--data", await folder());
     expect(inUse).toMatchObject({ code: 1, stdout: "" });
-    expect(inUse.stderr).toContain(`${ana.listen} is in use by another process`);
+    expect(inUse.stderr).toContain(`cannot listen on ${ana.listen}: another process does`);
 
     const data = await folder();
     const first = await lab.start("peer", "--json", "--data", data, "--listen", "127.0.0.1:0");

@@ -62,6 +62,12 @@ describe("the file of settings", () => {
     );
   });
 
+  test("an empty HOME names no folder: nothing is looked for where the program starts", async () => {
+    const { code, stdout } = await run({ HOME: "", XDG_CONFIG_HOME: "" }, "config", "id");
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\/.*\/\.config\/rtchat\/rtchat\.toml/);
+  });
+
   test("config names what nobody reads, with the nearest name", async () => {
     const env = await withFile(
       `nik = "x"\n[clinet]\nroom = "a"\n[client]\nrom = "b"\n[keys]\n"ctrl-g" = "next-unred"\n[colours]\nmention = 5\n`,

@@ -38,6 +38,8 @@ async function words(screen: TerminalScreen): Promise<string> {
 test("two people go direct, compare words, and go back; each step says what it means", async () => {
   const ana = await sit("ana", "ana");
   const bob = await sit("bob", "bob", "--plain", "--lang", "es");
+  enter(ana, "/why");
+  await ana.see(/no direct paths; \/p2p NICK asks for one/);
   enter(ana, "/p2p bob");
   await ana.see(/asked bob to talk directly/);
   await bob.see(/ana pide hablar directamente/);
@@ -67,7 +69,8 @@ test("two people go direct, compare words, and go back; each step says what it m
   await ana.see(/directly to \S+ $|directly to \S+\s*\n/m);
   enter(ana, "/p2p");
   await ana.see(/bob: directly to \S+, key verified/);
-  enter(ana, "/why bob");
+  enter(ana, "/why");
+  await ana.see(/key verified\s[^]*(nothing has gone wrong so far|it is tried again)/);
   enter(bob, "/p2p off ana");
   await bob.see(/lo que escribes a ana pasa por el servidor/);
   await ana.see(/bob has ended the direct path/);

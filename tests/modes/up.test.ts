@@ -194,7 +194,7 @@ describe("rtchat up, when something cannot start,", () => {
       const { code, stderr } = await (await upOn("", ...flags)).ended();
       expect(code).toBe(1);
       expect(stderr).toStartWith(`rtchat up: cannot listen on 127.0.0.1:${busy}`);
-      expect(stderr).toContain(`choose another with ${flags.at(-2)}`);
+      expect(stderr).toContain(`choose another port with ${flags.at(-2)}`);
       expect(stderr).not.toContain("server-1");
     }
     taken.close();

@@ -63,7 +63,7 @@ describe("a listener", () => {
     const error = refusal({ host: "127.0.0.1", port: listener.port });
     expect(error.code).toBe("EADDRINUSE");
     expect(error.message).toBe(
-      `cannot listen at 127.0.0.1:${listener.port}: the port is in use; stop the other program or choose another port`,
+      `cannot listen on 127.0.0.1:${listener.port}: the port is in use; stop the other program or choose another port`,
     );
   });
 
@@ -72,7 +72,7 @@ describe("a listener", () => {
       "192.0.2.1:0: this machine has no such address",
     );
     expect(refusal({ host: "no-such-host.invalid", port: 0 }).message).toContain("does not resolve");
-    expect(refusal({ path: join(directory, "none", "s") }).message).toContain("directory does not exist");
+    expect(refusal({ path: join(directory, "none", "s") }).message).toContain("folder does not exist");
     writeFileSync(join(directory, "taken"), "");
     expect(refusal({ path: join(directory, "taken") }).message).toContain("the file exists");
     expect(refusal({ path: join(directory, "x".repeat(200)) }).message).toContain("too long");

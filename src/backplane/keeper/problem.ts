@@ -61,7 +61,7 @@ function words(kind: ProblemKind, file: string, code: string): string {
     case "damaged":
       return `${file} is damaged or no database (${code}); stop all servers, then restore it from a backup, or move it away to start empty`;
     case "inaccessible":
-      return `cannot use ${file} (${code}); check the owner and permissions of it and its directory, or choose another directory with --data`;
+      return `cannot use ${file} (${code}); check the owner and permissions of it and its folder, or choose another folder with --data`;
     case "foreign":
     case "failing":
       return `using ${file} failed (${code}); check the disk and the system's log`;

@@ -110,13 +110,13 @@ function check(db: Database, file: string): number {
   if (application !== APPLICATION_ID && (application !== 0 || version !== 0)) {
     throw new StoreProblem(
       "foreign",
-      `${file} belongs to another program; choose another directory with --data, or move the file away`,
+      `${file} belongs to another program; choose another folder with --data, or move the file away`,
     );
   }
   if (version > SCHEMA_VERSION) {
     throw new StoreProblem(
       "foreign",
-      `${file} has schema version ${version}, and this rtchat knows ${SCHEMA_VERSION}; use the newer rtchat that wrote it, or another directory with --data`,
+      `${file} has schema version ${version}, and this rtchat knows ${SCHEMA_VERSION}; use the newer rtchat that wrote it, or another folder with --data`,
     );
   }
   return version;

@@ -287,7 +287,7 @@ export class KeeperService {
     if (reader.op !== Op.Hello) throw new RangeError(`operation ${reader.op} before hello`);
     const hello = reader.json() as Hello;
     if (hello.version !== KEEPER_VERSION) {
-      const message = `the servers of this data directory speak keeper version ${KEEPER_VERSION}, this one ${hello.version}; run the same rtchat for all`;
+      const message = `the servers of this data folder speak keeper version ${KEEPER_VERSION}, this one ${hello.version}; run the same rtchat for all`;
       peer.writer.begin(Op.Refuse).text(message).end();
       peer.finished = true;
       return;

@@ -33,7 +33,7 @@ export function socketPath(directory: string, term: number): string {
   if (Buffer.byteLength(path) > PATH_BYTES) {
     throw new StoreProblem(
       "inaccessible",
-      `neither ${directory} nor ${base} leaves room for a socket's path (${PATH_BYTES} bytes); choose a shorter directory with --data`,
+      `neither ${directory} nor ${base} leaves room for a socket's path (${PATH_BYTES} bytes); choose a shorter folder with --data`,
     );
   }
   makePrivate(own);
@@ -47,7 +47,7 @@ function makePrivate(directory: string): void {
   if (!real || (process.getuid !== undefined && uid !== process.getuid()) || (mode & 0o077) !== 0) {
     throw new StoreProblem(
       "inaccessible",
-      `${directory} is not a directory of this user alone; remove it, or choose a shorter directory with --data`,
+      `${directory} is not a folder of this user alone; remove it, or choose a shorter folder with --data`,
     );
   }
 }

@@ -17,7 +17,7 @@ export const linkCodes = {
   "changed-key": "the key at this address has changed since the first contact",
   "own-key": "that is this device itself",
   removed: "this key was removed from the mesh",
-  "different-mesh": "they are in another mesh; ask them for an invite, or use another --data directory",
+  "different-mesh": "they are in another mesh; ask them for an invite, or use another --data folder",
   "unknown-key": "they do not know this key as a member; ask a member for a new invite",
   "not-invited": "their mesh is closed to strangers; ask a member for an invite",
   "invite-unknown": "they did not make this invite, or have dropped it; ask for a new one",

@@ -51,7 +51,7 @@ export function writeJsonFile(path: string, value: unknown): void {
     renameSync(temporary, path);
   } catch (error) {
     removeQuietly(temporary);
-    throw new StateFileError(`cannot write ${path} (${codeOf(error)}): check the disk and the directory`);
+    throw new StateFileError(`cannot write ${path} (${codeOf(error)}): check the disk and the folder`);
   }
 }
 

@@ -333,7 +333,7 @@ function identify(database: Database, path: string): void {
     Number(Object.values(database.query<Record<string, number>, []>(`PRAGMA ${name}`).get() ?? {})[0]);
   const tables = database.query("SELECT name FROM sqlite_schema").all().length;
   if (tables > 0 && pragma("application_id") !== applicationId)
-    throw new StoreError(`${path} is a database of something else; choose another directory with --data`);
+    throw new StoreError(`${path} is a database of something else; choose another folder with --data`);
   if (tables > 0 && pragma("user_version") !== layout)
     throw new StoreError(`${path} was written by another version of rtchat; update this one`);
   database.run(`PRAGMA application_id = ${applicationId}`);
@@ -347,7 +347,7 @@ function storedOf(row: Row): StoredEntry {
 function advice(error: Error): string {
   if (!(error instanceof SQLiteError)) return error.message;
   if (error.code?.startsWith("SQLITE_BUSY") === true)
-    return "another rtchat uses it; stop that one, or choose another directory with --data";
+    return "another rtchat uses it; stop that one, or choose another folder with --data";
   if (error.code === "SQLITE_FULL") return "the disk is full; make room";
   if (error.code === "SQLITE_NOTADB" || error.code?.startsWith("SQLITE_CORRUPT") === true)
     return "the file is damaged; move it away, and the others will bring the log again";

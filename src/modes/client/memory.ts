@@ -8,10 +8,10 @@
  */
 import { createHash, createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { dirname, isAbsolute, join } from "node:path";
 import { z } from "zod";
 import type { Environment } from "../../cli/flag.ts";
+import { homeFolder } from "../../cli/settings.ts";
 import type { Author } from "../../client/session.ts";
 import type { Position } from "../../protocol/messages.ts";
 
@@ -38,7 +38,7 @@ export class Memory {
 
   constructor(environment: Environment) {
     const base = environment["XDG_STATE_HOME"] ?? "";
-    const home = environment["HOME"] ?? homedir();
+    const home = homeFolder(environment);
     this.#path = join(isAbsolute(base) ? base : join(home, ".local", "state"), "rtchat", "client.json");
     this.#data = this.#read();
   }

@@ -12,7 +12,7 @@ import {
 } from "../../cli/schemas.ts";
 import { parsePin } from "../../net/tls-trust.ts";
 import { quote } from "../../protocol/names.ts";
-import { chatPort, defaultDataFolder, downloadsFlag } from "./common.ts";
+import { chatPort, dataFlagFor, downloadsFlag } from "./common.ts";
 
 /** Languages of the screens, by their codes. */
 const languages = ["en", "es"] as const;
@@ -41,11 +41,8 @@ function requirePin(text: string): string {
   return pin;
 }
 
-const nickFlag = flag(nickSchema, {
-  hint: "NICK",
-  summary: "be called this (default: asked for once on a terminal, else your login name)",
-  short: "n",
-});
+const nickFlag = (fallback: string) =>
+  flag(nickSchema, { hint: "NICK", summary: `be called this (default: ${fallback})`, short: "n" });
 
 const roomFlag = flag(roomSchema, {
   hint: "ROOM",
@@ -68,7 +65,13 @@ const tlsFlags = {
   }),
 };
 
-const shared = { connect: connectFlag, ...tlsFlags, nick: nickFlag, room: roomFlag, lang: langFlag };
+const shared = {
+  connect: connectFlag,
+  ...tlsFlags,
+  nick: nickFlag("your login name"),
+  room: roomFlag,
+  lang: langFlag,
+};
 
 export const clientMode = defineMode({
   name: "client",
@@ -79,6 +82,7 @@ export const clientMode = defineMode({
     "be reached for 5 s, or for 60 s once it was connected or a balancer keeps its place; a nick that a crashed run still holds is waited for.",
   flags: {
     ...shared,
+    nick: nickFlag("asked for once on a terminal, else your login name"),
     json: toggle({
       summary: "print every event as one line of JSON; take text or protocol objects on stdin",
     }),
@@ -96,13 +100,7 @@ export const clientMode = defineMode({
       choices: p2pModes,
     }),
     downloads: downloadsFlag,
-    data: flag(pathSchema, {
-      hint: "DIR",
-      summary: "keep this device's key and the keys of others in this folder",
-      fallback: defaultDataFolder,
-      fallbackShown: "$XDG_DATA_HOME/rtchat or ~/.local/share/rtchat",
-      completes: "folder",
-    }),
+    data: dataFlagFor("keep this device's key and the keys of others in this folder"),
   },
   examples: [
     { command: "rtchat client --nick ana", does: "chat in the lobby of this machine's cluster" },

@@ -1,9 +1,9 @@
 /** Flags that several modes share, declared once so that they mean the same everywhere. */
 import { readFileSync } from "node:fs";
-import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { type Environment, flag, toggle } from "../../cli/flag.ts";
 import { addressSchema, hostSchema, pathSchema } from "../../cli/schemas.ts";
+import { homeFolder } from "../../cli/settings.ts";
 import { parseNick } from "../../protocol/names.ts";
 
 /** Port people connect to: the balancer's. */
@@ -15,9 +15,9 @@ export const peerPort = 5002;
  * `$XDG_DATA_HOME/rtchat`, by default `~/.local/share/rtchat`; a relative XDG_DATA_HOME is ignored
  * (https://specifications.freedesktop.org/basedir-spec/latest/).
  */
-export function defaultDataFolder(environment: Environment): string {
+function defaultDataFolder(environment: Environment): string {
   const base = environment["XDG_DATA_HOME"] ?? "";
-  return join(isAbsolute(base) ? base : join(environment["HOME"] ?? homedir(), ".local", "share"), "rtchat");
+  return join(isAbsolute(base) ? base : join(homeFolder(environment), ".local", "share"), "rtchat");
 }
 
 /** The login name where it can be a nick, else `guest`. */
@@ -29,21 +29,27 @@ export function loginNick(environment: Environment): string {
   }
 }
 
-/** Where a server or a peer keeps what must survive it. */
-export const dataFlag = flag(pathSchema, {
-  hint: "DIR",
-  summary: "keep messages and keys in this folder; servers that share it form one cluster",
-  fallback: defaultDataFolder,
-  fallbackShown: "$XDG_DATA_HOME/rtchat or ~/.local/share/rtchat",
-  completes: "folder",
-});
+/** Where a mode keeps what must survive it. @param summary what that is */
+export const dataFlagFor = (summary: string) =>
+  flag(pathSchema, {
+    hint: "DIR",
+    summary,
+    fallback: defaultDataFolder,
+    fallbackShown: "$XDG_DATA_HOME/rtchat or ~/.local/share/rtchat",
+    completes: "folder",
+  });
+
+/** The data folder of a cluster. */
+export const dataFlag = dataFlagFor(
+  "keep messages and keys in this folder; servers that share it form one cluster",
+);
 
 /**
  * The downloads folder of the desktop as xdg-user-dirs names it, by default `~/Downloads`
  * (https://www.freedesktop.org/wiki/Software/xdg-user-dirs/).
  */
 function defaultDownloads(environment: Environment): string {
-  const home = environment["HOME"] ?? homedir();
+  const home = homeFolder(environment);
   const fallback = join(home, "Downloads");
   const base = environment["XDG_CONFIG_HOME"] ?? "";
   const path = join(isAbsolute(base) ? base : join(home, ".config"), "user-dirs.dirs");

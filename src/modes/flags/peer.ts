@@ -2,7 +2,7 @@
 import { defineMode, flag, toggle } from "../../cli/flag.ts";
 import { addressListSchema, addressSchema, nickSchema, roomSchema } from "../../cli/schemas.ts";
 import { langFlag } from "./client.ts";
-import { dataFlag, downloadsFlag, peerPort } from "./common.ts";
+import { dataFlagFor, downloadsFlag, peerPort } from "./common.ts";
 
 export const peerMode = defineMode({
   name: "peer",
@@ -43,7 +43,7 @@ export const peerMode = defineMode({
     follow: toggle({ summary: "stay after the end of stdin", short: "f" }),
     lang: langFlag,
     downloads: downloadsFlag,
-    data: dataFlag,
+    data: dataFlagFor("keep this device's key and messages in this folder, one for each running peer"),
   },
   positional: {
     hint: "INVITE",

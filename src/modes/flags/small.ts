@@ -1,7 +1,7 @@
 /** The command lines of the modes that print something and end. */
 import { defineMode, toggle } from "../../cli/flag.ts";
 import { shells } from "../../cli/completions.ts";
-import { dataFlag } from "./common.ts";
+import { dataFlagFor } from "./common.ts";
 
 export const idMode = defineMode({
   name: "id",
@@ -9,7 +9,10 @@ export const idMode = defineMode({
   description:
     "The ID is the public key of this device in a readable form with a checksum. Compare it with what others see to " +
     "know that you talk to each other and to nobody between you.",
-  flags: { data: dataFlag, json: toggle({ summary: "print it as one line of JSON" }) },
+  flags: {
+    data: dataFlagFor("keep this device's key in this folder"),
+    json: toggle({ summary: "print it as one line of JSON" }),
+  },
   examples: [
     { command: "rtchat id", does: "read it to a friend over the phone" },
     {

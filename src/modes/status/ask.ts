@@ -62,8 +62,12 @@ async function get<T>(
   }
   if (!response.ok) {
     const known = problemSchema.safeParse(body);
-    const why = known.success ? known.data.error.message : `status ${response.status}`;
-    throw new Failure(`the balancer at ${endpoint.origin} refuses: ${why}`);
+    if (known.success)
+      throw new Failure(`the balancer at ${endpoint.origin} refuses: ${known.data.error.message}`);
+    throw new Failure(
+      `what answers at ${endpoint.origin} is no admin endpoint of a balancer (status ${response.status})`,
+      "name one with --admin; rtchat up and rtchat balancer have theirs on port 8080",
+    );
   }
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;

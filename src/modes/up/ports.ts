@@ -1,29 +1,34 @@
 /** Free ports for the servers behind `rtchat up`, and early news of one that is taken. */
 import { createServer } from "node:net";
-import { Failure } from "../../cli/errors.ts";
+import { cannotListen, Failure } from "../../cli/errors.ts";
 import { type Address, formatAddress } from "../../protocol/address.ts";
 
-/** True if something could listen there right now. Another process may take it a moment later. */
-export function isFree(address: Address): Promise<boolean> {
+/** The system's code if nothing can listen there right now, else undefined. Another process may come a moment later. */
+function obstacle(address: Address): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", () => resolve(false));
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "unknown"));
     probe.listen({ host: address.host, port: address.port, exclusive: true }, () =>
-      probe.close(() => resolve(true)),
+      probe.close(() => resolve(undefined)),
     );
   });
 }
 
+/** True if something could listen there right now. */
+export async function isFree(address: Address): Promise<boolean> {
+  return (await obstacle(address)) === undefined;
+}
+
 /**
+ * Told before anything else is begun, because what is begun has effects: files, a lease, lines of a log.
  * @param flag named in the error
  * @throws Failure if the address is taken or not this machine's
  */
 export async function requireFree(address: Address, flag: string): Promise<void> {
-  if (address.port === 0 || (await isFree(address))) return;
-  throw new Failure(
-    `cannot listen on ${formatAddress(address)}: another process does, or it is not an address of this machine`,
-    `stop the other one (ss -ltnp shows it), or choose another with ${flag}`,
-  );
+  const code = address.port === 0 ? undefined : await obstacle(address);
+  if (code === undefined) return;
+  const at = formatAddress(address);
+  throw cannotListen(at, flag, code) ?? new Failure(`cannot listen on ${at}: the system answers ${code}`);
 }
 
 /**

@@ -287,6 +287,7 @@ export const english = {
     none: "no direct paths; /p2p NICK asks for one",
     head: "direct paths:",
     offWhom: "with whom? write /p2p off NICK",
+    whyWhom: "about whom? write /why NICK",
     yourself: "that is you",
     tooMany: (most: number) => `${most} direct paths are as many as can be; end one with /p2p off NICK`,
     tooOld: "this server cannot introduce people: it runs an older rtchat",

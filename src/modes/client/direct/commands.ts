@@ -50,11 +50,16 @@ function nickOf(written: string): string {
   return parseNick(written.replace(/^@/, ""));
 }
 
+/** Who is meant where nobody is named: the one in front, or the only one there is. */
+function meant({ target }: CommandContext, among: readonly Partner[]): string | undefined {
+  if (target?.startsWith("@") === true) return target;
+  return among.length === 1 ? among[0]?.nick : undefined;
+}
+
 function off(paths: DirectPaths, context: CommandContext, written: string | undefined): void {
   const { direct } = context.words;
-  const inFront = context.target?.startsWith("@") === true ? context.target : undefined;
   const open = paths.partners.filter(({ weAgree, isOver }) => weAgree || isOver);
-  const name = written ?? inFront ?? (open.length === 1 ? open[0]?.nick : undefined);
+  const name = written ?? meant(context, open);
   if (name === undefined) return context.complain(open.length === 0 ? direct.none : direct.offWhom);
   const partner = paths.find(nickOf(name));
   if (partner === undefined || !paths.off(partner)) context.complain(direct.notOn(nickOf(name)));
@@ -125,12 +130,19 @@ function verify(paths: DirectPaths, context: CommandContext, rest: string): void
 }
 
 function why(paths: DirectPaths, context: CommandContext, rest: string): void {
+  const { direct } = context.words;
   const [written, more] = splitWords(rest, 2);
-  if (written === undefined || more !== undefined) return usage(context, "why");
-  const partner = pick(paths, context, written);
+  if (more !== undefined) return usage(context, "why");
+  const name =
+    written ??
+    meant(
+      context,
+      paths.partners.filter(({ path }) => path !== undefined),
+    );
+  if (name === undefined) return context.complain(paths.partners.length === 0 ? direct.none : direct.whyWhom);
+  const partner = pick(paths, context, name);
   if (partner?.path === undefined) return;
   const { relay, ...reasons } = partner.path.why();
-  const { direct } = context.words;
   const lines = (paths.parts?.whyLines(reasons, context.words.peers) ?? []).map((line) =>
     line.startsWith("  ") ? line : `  ${line}`,
   );
