@@ -9,7 +9,7 @@
  *       await server.drain();
  *     });
  */
-import { type Logger, silentLogger } from "../protocol/logger.ts";
+import { silentLogger } from "../protocol/logger.ts";
 import { exitCodes } from "./errors.ts";
 import type { Config, Environment, Flags, ModeDefinition } from "./flag.ts";
 import { renderHelp } from "./help.ts";
@@ -23,7 +23,7 @@ import type { Settings } from "./settings.ts";
 /** What a mode's body is given beside its configuration. */
 export interface ModeContext {
   /** As --log-level and --log-format say; silent for modes without these flags. */
-  readonly log: Logger;
+  readonly log: Log;
   readonly environment: Environment;
   /** The settings' file. */
   readonly settings: Settings;

@@ -23,6 +23,8 @@ export class Hub implements HubHost {
   #draining = false;
   /** Fires when a trouble with the backplane has lasted. */
   #trouble: Timer | undefined;
+  /** The log has said that the backplane is not well. */
+  #warned = false;
 
   constructor(options: HubOptions) {
     this.#core = new Core(options, requestHandlers);
@@ -97,16 +99,23 @@ export class Hub implements HubHost {
 
   /**
    * A keeper that stops is followed by another within some ms, and a server that stops itself cares no more: the log has
-   * only a trouble that lasts. The report tells at once.
+   * only a trouble that lasts, and its end. The report tells at once.
    */
   #tellHealth({ state, detail }: BackplaneHealth): void {
     const { logger, clock, limits } = this.#core;
     this.#trouble?.stop();
     this.#trouble = undefined;
     if (this.#draining) return;
-    const warn = (): void => logger.warn(`the backplane is ${state}`, { detail });
-    if (state === "ok") logger.info("the backplane is well", { detail });
-    else if (state === "down") warn();
+    const warn = (): void => {
+      this.#warned = true;
+      logger.warn(`the backplane is ${state}`, { detail });
+    };
+    if (state === "ok") {
+      const fields = { detail };
+      if (this.#warned) logger.info("the backplane is well again", fields);
+      else logger.debug("the backplane is well", fields);
+      this.#warned = false;
+    } else if (state === "down") warn();
     else this.#trouble = clock.after(limits.troubleMs, warn);
   }
 }

@@ -134,10 +134,12 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
     await cluster.stop();
     return;
   }
-  if (config.logFormat === "text") process.stderr.write(`${summary(facts, tls, process.stderr)}\n`);
   const servers = facts.servers.map((server) => String(server["listen"])).join(",");
   const { listen = "", admin } = facts.balancer;
   context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) }, ignoreHangUp(log));
+  // Below all that: it is what a person looks for.
+  log.flush();
+  if (config.logFormat === "text") process.stderr.write(`${summary(facts, tls, process.stderr)}\n`);
 
   const reason = await Promise.race([stopped, cluster.gaveUp]);
   log.info("stopping", { reason: reason instanceof GaveUp ? reason.message : reason });
