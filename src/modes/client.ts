@@ -126,6 +126,7 @@ async function runLines({ client, backend, config, context, words }: Chat): Prom
     typed: (line) => chat.typed(line),
     complete: (before) => chat.complete(before),
     quit: () => quit.resolve(),
+    dumb: context.environment["TERM"] === "dumb",
   });
   const chat = new LineChat({
     backend,

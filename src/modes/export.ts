@@ -103,6 +103,8 @@ export const start: StartMode = modeStarter(exportMode, async (config, context) 
         ? await write(client, room, format, process.stdout)
         : await writeFile(client, room, format, out);
     if (out !== undefined) process.stderr.write(`${words.exported(count, room)}: ${out}\n`);
+    // Nothing on stdout looks like success; mostly the room's name is misspelt.
+    else if (count === 0) process.stderr.write(`${words.exported(0, room)}\n`);
   } catch (error) {
     if (error instanceof ArchiveError) throw new Failure(words.exportFailed(room, error.message));
     throw error;

@@ -4,6 +4,7 @@
  */
 import { beforeAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
+import { rtchatBinary } from "../support/binary.ts";
 import { openLab } from "../support/lab.ts";
 import type { TerminalScreen, TerminalSize } from "../support/terminal.ts";
 import { awkward } from "../tui/awkward.ts";
@@ -306,4 +307,20 @@ describe.each([
     ana.press("ctrl-u");
     await leave(ana);
   });
+});
+
+test("a dumb terminal is only written to: no escape sequence, no prompt, lines below each other", async () => {
+  const args = ["client", "--connect", door, "--nick", "dumb", "--room", "teletype"];
+  const command = ["env", "-u", "COLORTERM", "TERM=dumb", await rtchatBinary()];
+  const screen = await lab.terminalWith({ command }, { columns: 80, rows: 24 }, ...args);
+  await screen.see(/you are in teletype/);
+  screen.type("hello\n");
+  await screen.see(/\d\d:\d\d dumb: hello/);
+  screen.type("/help\n");
+  await screen.see(/\/quit/);
+  expect(screen.raw).not.toContain("\u001b");
+  expect(screen.raw).not.toContain("teletype>");
+  screen.type("/quit\n");
+  expect(await screen.ended()).toBe(0);
+  expect(screen.raw).not.toContain("\u001b");
 });

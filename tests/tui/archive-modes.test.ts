@@ -114,6 +114,11 @@ describe("tail and export", () => {
     expect(html.stdout).not.toContain("<b>*x*");
   });
 
+  test("export says that there was nothing, which a misspelt room looks like", async () => {
+    const nothing = await lab.run(...to("export", "--room", "lgo"));
+    expect(nothing).toMatchObject({ code: 0, stdout: "", stderr: "0 messages of lgo\n" });
+  });
+
   test("export to a file leaves the whole file or none", async () => {
     const path = join(await lab.folder(), "log.jsonl");
     const { code, stderr } = await lab.run(...to("export", "--room", "log", "--out", path));

@@ -23,7 +23,7 @@ test("every error code has a Spanish text, with the value and without; only what
 test("values stand in the text, unknown codes and English are told in the server's words", () => {
   const gone = { code: "no-such-nick", message: "nobody called bob is connected", value: "bob" };
   expect(failureIn(spanish, gone)).toBe("nadie llamado bob está conectado; /names muestra quién está");
-  expect(failureIn(english, gone)).toBe(gone.message);
+  expect(failureIn(english, gone)).toBe("nobody called bob is connected; /names shows who is here");
   expect(failureIn(spanish, { code: "toString", message: "of a newer server" })).toBe("of a newer server");
   expect(reasonIn(spanish, { code: "replaced", reason: "x" })).toBe(
     "la sesión sigue en una conexión más nueva; usa esa",

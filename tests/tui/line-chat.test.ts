@@ -75,7 +75,7 @@ describe("line mode", () => {
   });
 
   test("does what commands say", () => {
-    const { type, prompt, server, quits, client } = chat();
+    const { type, prompt, server, quits, client, clock, printed } = chat();
     server.post("ops", "bob", "in ops");
     expect(type("/join #ops")).toEqual([
       "· you now write to ops",
@@ -91,9 +91,16 @@ describe("line mode", () => {
     expect(type("/topic -")).toEqual(["· ana removed the topic of ops"]);
     expect(type("/leave")).toEqual(["· you left ops", "· you now write to lobby"]);
     expect(type("/nick ana2")).toEqual(["· you are now called ana2"]);
+    // A real server tells the room first.
+    const [connection] = server.connections;
+    connection!.say({ type: "presence", room: "lobby", nick: "ana2", state: "rename", to: "ana3" });
+    clock.advance(100);
+    expect(printed).toEqual(["· you are now called ana2"]);
     expect(client.session.nick).toBe("ana2");
     expect(type("/msg ana2 to myself")).toEqual(["22:13 ana2 → you: to myself"]);
-    expect(type("/msg nobody hi")).toEqual(["! not sent to @nobody: hi: nobody has this nick"]);
+    expect(type("/msg nobody hi")).toEqual([
+      "! not sent to @nobody: hi: nobody with this nick is connected; /names shows who is here",
+    ]);
     expect(type("/jo x")).toEqual(["! there is no command /jo; did you mean /join?"]);
     expect(type("/leave nowhere")).toEqual(["! you are not in nowhere"]);
     expect(type("/join bad room")).toEqual(["! write it as /join ROOM"]);

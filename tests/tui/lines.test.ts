@@ -10,6 +10,7 @@ import { splitWords } from "../../src/tui/commands/command.ts";
 import { commonPrefix, complete } from "../../src/tui/completion.ts";
 import { findEmoji } from "../../src/tui/emoji.ts";
 import { english } from "../../src/tui/language/english.ts";
+import { hangingRows } from "../../src/tui/line/hanging.ts";
 import { spanish } from "../../src/tui/language/spanish.ts";
 import { languages, wordsFor } from "../../src/tui/language/words.ts";
 import { LineFormat, jsonLine } from "../../src/tui/line/format.ts";
@@ -236,4 +237,17 @@ describe("languages", () => {
     }
     expect(spanish.noRoom).not.toBe(english.noRoom);
   });
+});
+
+test("a list with two columns keeps them on a narrow terminal; what was said is not touched", () => {
+  const line = "  /mute [ROOM]   let a room be silent, or not any more";
+  expect(hangingRows(line, 40)).toEqual([
+    "  /mute [ROOM]   let a room be silent,",
+    "                 or not any more",
+  ]);
+  expect(hangingRows(line, 80)).toEqual([line]);
+  expect(hangingRows(line, 20)).toEqual([line]);
+  const said = "12:00 ana: two  spaces and many more words";
+  expect(hangingRows(said, 20)).toEqual([said]);
+  expect(hangingRows("  a  b", 4)).toEqual(["  a  b"]);
 });

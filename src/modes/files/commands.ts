@@ -1,5 +1,5 @@
 /** The commands about files: offer one, take it, refuse it, stop it, see which there are. */
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import type { FileExchange, Refusal } from "../../mesh/transfer/exchange.ts";
@@ -70,7 +70,9 @@ function send(parties: FileParties, context: CommandContext, rest: string): void
   if ("problem" in found) return context.complain(found.problem);
   if (found.reach === "self") return context.complain(words.files.toYourself);
   if (found.reach === "none") return context.complain(words.files.noLink(found.nick));
-  if (!existsSync(path)) return context.complain(words.files.whatFile(path));
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats === undefined) return context.complain(words.files.whatFile(path));
+  if (stats.isDirectory()) return context.complain(words.files.isFolder(path));
   if (parties.exchange.offer(found.peer, path) === "too-many")
     context.complain(words.files.tooMany(found.nick));
 }

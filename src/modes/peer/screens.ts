@@ -85,6 +85,7 @@ async function runLines({
     typed: (line) => chat.typed(line),
     complete: (before) => chat.complete(before),
     quit: () => quit.resolve(),
+    dumb: environment["TERM"] === "dumb",
   });
   const chat = new LineChat({
     backend,

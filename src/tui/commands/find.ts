@@ -5,6 +5,7 @@ import type { Found, Message } from "../../protocol/messages.ts";
 import { parseNick, parseRoom } from "../../protocol/names.ts";
 import type { Command, CommandContext, CommandName } from "./command.ts";
 import { roomName, splitWords } from "./command.ts";
+import { excerpt } from "./excerpt.ts";
 
 function usage(context: CommandContext, name: CommandName): void {
   context.complain(context.words.usage(context.words.commands[name][0]));
@@ -34,10 +35,9 @@ function readSearch(context: CommandContext, rest: string): Wanted | undefined {
   return undefined;
 }
 
-/** A message as a line of a list. */
-function line({ seq, from, text }: Message): string {
-  const [first = ""] = text.split("\n");
-  return `  ${seq}  ${from}: ${first.length > 100 ? `${first.slice(0, 100)}…` : first}`;
+/** A message as a line of a list. @param words that it was found by */
+function line({ seq, from, text }: Message, words = ""): string {
+  return `  ${seq}  ${from}: ${excerpt(text, words)}`;
 }
 
 class Search {
@@ -80,7 +80,10 @@ class Search {
     const { words } = context;
     const count = this.#messages.length;
     if (count === 0) context.say(words.foundNone(this.#looked, more));
-    else context.say(words.found(count, this.#looked), ...this.#messages.map(line), words.foundMore);
+    else {
+      const lines = this.#messages.map((message) => line(message, this.#wanted.words));
+      context.say(words.found(count, this.#looked), ...lines, words.foundMore);
+    }
   }
 }
 

@@ -47,6 +47,11 @@ export const english = {
   /** What was refused, by its code, with the value that it is about; others are told in the server's words. */
   errors: {
     "nick-taken": (nick) => (nick === undefined ? "this nick is taken" : `the nick ${nick} is taken`),
+    // The protocol's words name its requests, which nobody types here.
+    "no-such-nick": (nick) =>
+      `nobody ${nick === undefined ? "with this nick" : `called ${nick}`} is connected; /names shows who is here`,
+    // A mesh names people by their keys.
+    "not-a-member": () => "they are not in this mesh any more",
   } as Readonly<Record<string, (value: string | undefined) => string>>,
 
   joinedRoom: (room: string, members: string) => `you are in ${room} with ${members}`,
@@ -187,6 +192,7 @@ export const english = {
     stopped: "it was stopped",
     toWhom: "to whom? write /send FILE NICK",
     whatFile: (path: string) => `there is no file ${path}`,
+    isFolder: (path: string) => `${path} is a folder; pack it into one file first`,
     noLink: (nick: string) =>
       `there is no direct connection to ${nick}, and files go no other way; /why ${nick} tells what was tried`,
     toYourself: "that is you",

@@ -61,6 +61,7 @@ export const spanish: Words = {
       `no estás en${room === undefined ? " esa sala" : con(room)}; entra antes con /join`,
     "no-such-nick": (nick) =>
       `nadie llamado${nick === undefined ? " así" : con(nick)} está conectado; /names muestra quién está`,
+    "not-a-member": () => "ya no está en esta red",
     "not-introduced": () => "ya no vale este pase; preséntate de nuevo con /p2p",
     "relay-full": () => "hay demasiados datos en camino; espera un poco",
     "bad-text": (point) =>
@@ -230,6 +231,7 @@ export const spanish: Words = {
     stopped: "se ha detenido",
     toWhom: "¿a quién? Escribe /send ARCHIVO NOMBRE",
     whatFile: (path: string) => `no hay ningún archivo ${path}`,
+    isFolder: (path: string) => `${path} es una carpeta; empaquétala antes en un archivo`,
     noLink: (nick: string) =>
       `no hay conexión directa con ${nick}, y los archivos no van de otra forma; /why ${nick} dice qué se ha intentado`,
     toYourself: "ese eres tú",

@@ -24,6 +24,7 @@ import type { Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
+import { isOwn } from "../model/notes.ts";
 import { People } from "../model/people.ts";
 import { formatBytes, percent, progressBar } from "../progress.ts";
 import { splitText } from "../split.ts";
@@ -305,10 +306,7 @@ export class LineChat {
         this.#joined(message, rejoined);
         return;
       case "presence":
-        if (
-          message.bot !== true &&
-          nameKey(message.to ?? message.nick) !== nameKey(this.#options.backend.session.nick)
-        ) {
+        if (message.bot !== true && !isOwn(message, this.#options.backend.session.nick)) {
           this.#print(this.#format.presence(message));
         }
         return;

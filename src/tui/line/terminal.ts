@@ -3,11 +3,15 @@
  *
  * What is printed goes above the line being typed, which is drawn again below it, so that nothing typed is ever torn
  * apart. A line that was sent disappears: what it became is shown by the chat itself.
+ *
+ * A dumb terminal (an editor's shell window, a teletype) can do none of that, and shows escape sequences as rubbish: there
+ * lines are only written below each other, without a prompt, and the terminal's own driver does the editing.
  */
 import { createInterface, cursorTo, clearScreenDown, moveCursor } from "node:readline";
 import type { Interface } from "node:readline";
 import type { ReadStream, WriteStream } from "node:tty";
 import type { Completion } from "../completion.ts";
+import { hangingRows } from "./hanging.ts";
 import type { LineScreen } from "./line-chat.ts";
 
 export interface TerminalOptions {
@@ -17,20 +21,24 @@ export interface TerminalOptions {
   readonly complete: (before: string) => Completion;
   /** Ctrl-C on an empty line, Ctrl-D, or the terminal went away. */
   readonly quit: () => void;
+  /** It understands no escape sequences. */
+  readonly dumb: boolean;
 }
 
 export class LineTerminal implements LineScreen {
   readonly #output: WriteStream;
   readonly #readline: Interface;
+  readonly #dumb: boolean;
   #closed = false;
 
   constructor(options: TerminalOptions) {
-    const { input, output } = options;
+    const { input, output, dumb } = options;
     this.#output = output;
+    this.#dumb = dumb;
     this.#readline = createInterface({
       input,
       output,
-      terminal: true,
+      terminal: !dumb,
       historySize: 200,
       removeHistoryDuplicates: true,
       completer: (before: string): [string[], string] => {
@@ -39,9 +47,9 @@ export class LineTerminal implements LineScreen {
       },
     });
     this.#readline.on("line", (line) => {
-      this.#eraseTyped(line);
+      if (!dumb) this.#eraseTyped(line);
       options.typed(line);
-      if (!this.#closed) this.#readline.prompt();
+      if (!this.#closed && !dumb) this.#readline.prompt();
     });
     this.#readline.on("SIGINT", () => {
       if (this.#readline.line === "") options.quit();
@@ -66,8 +74,9 @@ export class LineTerminal implements LineScreen {
     clearScreenDown(this.#output);
   }
 
-  print(lines: readonly string[]): void {
-    if (this.#closed) {
+  print(given: readonly string[]): void {
+    const lines = given.flatMap((line) => hangingRows(line, this.#output.columns || 80));
+    if (this.#closed || this.#dumb) {
       this.#output.write(`${lines.join("\n")}\n`);
       return;
     }
@@ -80,7 +89,7 @@ export class LineTerminal implements LineScreen {
   }
 
   prompt(text: string): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#dumb) return;
     this.#readline.setPrompt(text);
     moveCursor(this.#output, 0, -this.#rows(this.#readline.line.slice(0, this.#readline.cursor)));
     cursorTo(this.#output, 0);
@@ -92,8 +101,10 @@ export class LineTerminal implements LineScreen {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    cursorTo(this.#output, 0);
-    clearScreenDown(this.#output);
+    if (!this.#dumb) {
+      cursorTo(this.#output, 0);
+      clearScreenDown(this.#output);
+    }
     this.#readline.close();
   }
 }

@@ -21,7 +21,7 @@ import { ConnectionNotes } from "./connection-notes.ts";
 import { itemOf } from "./log-page.ts";
 import { failureIn } from "../language/words.ts";
 import { mentions } from "./mentions.ts";
-import { presenceNote, topicNote } from "./notes.ts";
+import { isOwn, presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
 import { further, Reading, readElsewhere } from "./reading.ts";
 import type { Weight } from "./reading.ts";
@@ -299,7 +299,7 @@ export class ChatModel {
         this.forget(message.room);
         break;
       case "presence":
-        if (message.bot === true || nameKey(message.to ?? message.nick) === nameKey(this.me)) break;
+        if (message.bot === true || isOwn(message, this.me)) break;
         this.#noteIn(message.room, presenceNote(words, message));
         break;
       case "topic":
