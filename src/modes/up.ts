@@ -5,6 +5,7 @@ import { paint, type Stream, writeFully } from "../cli/output.ts";
 import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
+import { superviseLimits } from "../protocol/limits.ts";
 import { type Logger, silentLogger } from "../protocol/logger.ts";
 import { type ClientTls, ignoreHangUp, readClientTls } from "./client-tls.ts";
 import { balancerMode } from "./flags/balancer.ts";
@@ -14,6 +15,7 @@ import { childEnvironment, handOn, ownCommand, spawnChild } from "./up/child.ts"
 import { Cluster, type ClusterFacts, type ClusterPlan, type SpawnChild } from "./up/cluster.ts";
 import { labelLines } from "./up/log-lines.ts";
 import { nextFreePorts, requireFree } from "./up/ports.ts";
+import { Quiet } from "./up/quiet.ts";
 import { GaveUp } from "./up/supervisor.ts";
 import { plainWayIn, tlsWayIn } from "./up/way-in.ts";
 
@@ -74,7 +76,7 @@ const decided = {
   balancer: ["port", "host", "admin", "backends", "backendsFile", "data", "logLevel", "logFormat"],
 };
 
-function spawner(plan: ClusterPlan, config: UpConfig, context: ModeContext): SpawnChild {
+function spawner(plan: ClusterPlan, config: UpConfig, context: ModeContext, quiet: Quiet): SpawnChild {
   const { environment, settings, written } = context;
   const width = Math.max(...Cluster.names(plan).map((name) => name.length));
   const colour = paint(process.stderr, "red", "x") !== "x";
@@ -89,7 +91,10 @@ function spawner(plan: ClusterPlan, config: UpConfig, context: ModeContext): Spa
     return spawnChild(
       [...ownCommand(), kind, ...args],
       childEnvironment(environment, variables[kind], colour),
-      (text) => writeFully(process.stderr, `${label(text)}\n`),
+      (text) => {
+        quiet.broken();
+        return writeFully(process.stderr, `${label(text)}\n`);
+      },
     );
   };
 }
@@ -118,7 +123,8 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
   // Looked at before anything starts; what there is to say of it later, the balancer says.
   const tls = readClientTls(config, silentLogger);
   const plan = await makePlan(config, log);
-  const cluster = new Cluster(plan, spawner(plan, config, context), {
+  const quiet = new Quiet(systemClock);
+  const cluster = new Cluster(plan, spawner(plan, config, context, quiet), {
     clock: systemClock,
     random: Math.random,
     log,
@@ -137,9 +143,11 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
   const servers = facts.servers.map((server) => String(server["listen"])).join(",");
   const { listen = "", admin } = facts.balancer;
   context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) }, ignoreHangUp(log));
-  // Below all that: it is what a person looks for.
-  log.flush();
-  if (config.logFormat === "text") process.stderr.write(`${summary(facts, tls, process.stderr)}\n`);
+  if (config.logFormat === "text") {
+    await Promise.race([quiet.comes(superviseLimits.quietMs, superviseLimits.quietMostMs), stopped]);
+    log.flush();
+    process.stderr.write(`${summary(facts, tls, process.stderr)}\n`);
+  }
 
   const reason = await Promise.race([stopped, cluster.gaveUp]);
   log.info("stopping", { reason: reason instanceof GaveUp ? reason.message : reason });

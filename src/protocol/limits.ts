@@ -335,6 +335,10 @@ export const adminLimits = {
 
 /** `rtchat up` and its child processes. */
 export const superviseLimits = {
+  /** The log of a start has come to rest: longer than a balancer takes between its servers. */
+  quietMs: 200,
+  /** And if it never rests, because people are there already. */
+  quietMostMs: 2_000,
   /** Pause before the first restart, at most; doubles up to `backoffMostMs`, with full jitter. */
   backoffMs: 500,
   backoffMostMs: 30_000,

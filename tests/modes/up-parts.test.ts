@@ -8,6 +8,8 @@ import { engineVariables } from "../../src/modes/engine.ts";
 import { childEnvironment, handOn, spawnChild } from "../../src/modes/up/child.ts";
 import { eachLogLine, labelLines } from "../../src/modes/up/log-lines.ts";
 import { isFree, nextFreePorts, requireFree } from "../../src/modes/up/ports.ts";
+import { Quiet } from "../../src/modes/up/quiet.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 const run = (source: string, lines: string[] = []) =>
   spawnChild(
@@ -171,4 +173,29 @@ describe("ports", () => {
   test("an address of another machine is not free", async () => {
     await expect(requireFree({ host: "192.0.2.1", port: 8000 }, "--host")).rejects.toThrow("192.0.2.1:8000");
   });
+});
+
+test("a log is quiet when nothing was written for a while, and at the latest when patience ends", async () => {
+  const clock = new ManualClock();
+  const quiet = new Quiet(clock);
+  let calm = false;
+  void quiet.comes(200, 1_000).then(() => (calm = true));
+  for (const ms of [150, 150, 150]) {
+    clock.advance(ms);
+    quiet.broken();
+  }
+  clock.advance(199);
+  await Promise.resolve();
+  expect(calm).toBe(false);
+  clock.advance(1);
+  await Promise.resolve();
+  expect(calm).toBe(true);
+  let late = false;
+  void quiet.comes(200, 1_000).then(() => (late = true));
+  for (let ms = 0; ms < 1_000; ms += 100) {
+    quiet.broken();
+    clock.advance(100);
+  }
+  await Promise.resolve();
+  expect([late, clock.timers]).toEqual([true, 0]);
 });

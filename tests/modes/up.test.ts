@@ -68,6 +68,7 @@ describe("rtchat up", () => {
       "server-2",
       "balancer",
     ]);
+    await cluster.line(/^ {2}stop +Ctrl-C$/m, "stderr");
     const { stderr } = cluster.output;
     expect(stderr).toMatch(/^server-1 \| [\d:.]+ info {2}ready listen=127\.0\.0\.1:\d+$/m);
     expect(stderr).toMatch(/^balancer \| [\d:.]+ info {2}ready /m);
