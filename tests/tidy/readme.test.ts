@@ -9,11 +9,19 @@ import { allModes } from "../../src/modes/flags/all.ts";
 const readme = await Bun.file(join(resolve(import.meta.dir, "../.."), "README.md")).text();
 const shown = allModes.filter((mode) => mode.name !== "help");
 
+/** Words as a shell would take them: some are quoted, because zsh reads a star or a bracket as a pattern. */
+const wordsOf = (text: string): string[] =>
+  text
+    .trim()
+    .split(/\s+/)
+    .map((word) => word.replace(/^'(.*)'$/, "$1"))
+    .filter(Boolean);
+
 /** Every `rtchat MODE …` in a block of shell lines, up to a pipe, a redirection or a comment. */
 const commands = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)]
   .flatMap(([, block = ""]) => block.split("\n"))
   .flatMap((line) => [...line.matchAll(/\brtchat (\w+)([^|<>#;&]*)/g)])
-  .map(([line, name = "", flags = ""]) => ({ line, name, flags: flags.trim().split(/\s+/).filter(Boolean) }));
+  .map(([line, name = "", flags = ""]) => ({ line, name, flags: wordsOf(flags) }));
 
 test("its table of modes is the table of help", () => {
   const rows = [...readme.matchAll(/^\| `rtchat (\w+)` \| (.*) \|$/gm)].map(([, name, summary]) => [
@@ -29,6 +37,13 @@ test("its commands are accepted as written", () => {
     const mode = allModes.find((one) => one.name === name);
     expect([line, mode?.name]).toEqual([line, name]);
     if (mode !== undefined) parseFlags(mode, flags, {});
+  }
+});
+
+test("no shell takes what it shows for a pattern of file names", () => {
+  for (const { line, flags } of commands) {
+    const quoted = new Set([...line.matchAll(/'([^']*)'/g)].map(([, text]) => text));
+    expect([line, flags.filter((word) => /[*?[]/.test(word) && !quoted.has(word))]).toEqual([line, []]);
   }
 });
 

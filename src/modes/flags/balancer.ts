@@ -113,7 +113,7 @@ export const balancerMode = defineMode({
   examples: [
     { command: "rtchat balancer --backends 8001,8002,8003", does: "three servers on this machine" },
     {
-      command: "rtchat balancer --backends 10.0.0.5:8001,[fd00::6]:8001 --host 0.0.0.0",
+      command: "rtchat balancer --backends '10.0.0.5:8001,[fd00::6]:8001' --host 0.0.0.0",
       does: "open to the network",
     },
     {
@@ -121,7 +121,7 @@ export const balancerMode = defineMode({
       does: "encrypted from the client to here",
     },
     {
-      command: "rtchat balancer --backends 8001*3,8002 --policy least-sessions",
+      command: "rtchat balancer --backends '8001*3,8002' --policy least-sessions",
       does: "one server is larger",
     },
     { command: "curl -s 127.0.0.1:8080/health", does: "how the servers are doing" },
