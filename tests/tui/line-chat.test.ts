@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { Client } from "../../src/client/client.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
 import { seededRandom, systemClock } from "../../src/protocol/clock.ts";
+import { pipeLimits } from "../../src/protocol/limits.client.ts";
 import { noPaint } from "../../src/tui/colours.ts";
 import { english } from "../../src/tui/language/english.ts";
 import { LineChat } from "../../src/tui/line/line-chat.ts";
@@ -187,7 +188,13 @@ describe("pipe mode", () => {
   /** Runs to the end, letting simulated time pass. */
   async function pipe(
     parts: readonly string[],
-    options: { json?: boolean; server?: FakeServer; up?: boolean; each?: (now: number) => void } = {},
+    options: {
+      json?: boolean;
+      server?: FakeServer;
+      up?: boolean;
+      each?: (now: number) => void;
+      stepMs?: number;
+    } = {},
   ) {
     const all = world(options.server);
     const out: string[] = [];
@@ -209,9 +216,10 @@ describe("pipe mode", () => {
     });
     let result: Awaited<typeof running> | undefined;
     void running.then((given) => (result = given));
-    for (let turn = 0; turn < 20_000 && result === undefined; turn += 1) {
-      all.clock.advance(10);
-      options.each?.(turn * 10);
+    const { stepMs = 10 } = options;
+    for (let turn = 0; turn < 200_000 && result === undefined; turn += 1) {
+      all.clock.advance(stepMs);
+      options.each?.(turn * stepMs);
       await Promise.resolve();
     }
     const texts = all.server.log("lobby").map(({ text }) => text);
@@ -359,6 +367,15 @@ describe("pipe mode", () => {
     expect(result).toEqual({ ok: true });
     expect(texts).toEqual(["hi"]);
     expect(err).toEqual([expect.stringMatching(/^the nick ana is taken; if it was yours a moment ago/)]);
+  });
+
+  test("with JSON reads requests only as fast as they are answered", async () => {
+    const count = 8 * pipeLimits.unacknowledged;
+    const requests = Array.from({ length: count }, (_, n) => `{"type":"rooms","id":"r${n}"}`);
+    // Hundreds of lines can be read while one is answered.
+    const { result, out } = await pipe([`${requests.join("\n")}\n`], { json: true, stepMs: 0.02 });
+    expect(result).toEqual({ ok: true });
+    expect(out.filter((line) => line.includes('"type":"rooms"'))).toHaveLength(count);
   });
 
   test("with JSON prints every event, takes objects and text, and answers mistakes with errors", async () => {

@@ -184,9 +184,9 @@ class PipeRun {
     }
   }
 
-  /** Fewer messages are on their way than may be. */
+  /** Fewer messages and requests are on their way than may be. */
   get #hasRoom(): boolean {
-    return this.#options.backend.session.unacknowledged < pipeLimits.unacknowledged;
+    return this.#options.backend.session.unacknowledged + this.#asked < pipeLimits.unacknowledged;
   }
 
   /** Connected, and in every room that is wanted. */
@@ -208,6 +208,7 @@ class PipeRun {
     this.#asked -= 1;
     // A positive answer was an event already.
     if (!answer.ok) this.#refuse(answer.code, answer.message, answer.id);
+    this.#wake?.();
     this.#look();
   }
 
