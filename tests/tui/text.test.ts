@@ -44,6 +44,13 @@ describe("wrapping", () => {
     expect(rows[0]![0]!.style).toEqual({ bold: true });
   });
 
+  test("begins a word that no row holds behind a short one, not behind a long one", () => {
+    const shown = (text: string) => wrap([plain(text)], 10).map(rowText);
+    expect(shown("go 'abcdefghijklmnop'")).toEqual(["go 'abcdef", "ghijklmnop", "'"]);
+    expect(shown("go on to abcdefghijkl")).toEqual(["go on to", "abcdefghij", "kl"]);
+    expect(shown("go abcdefghij")).toEqual(["go", "abcdefghij"]);
+  });
+
   test("gives line breaks rows of their own, empty ones too", () => {
     expect(wrap([plain("a\n\nb")], 5).map(rowText)).toEqual(["a", "", "b"]);
     expect(wrap([plain("")], 5).map(rowText)).toEqual([""]);

@@ -30,9 +30,9 @@ export class PasteQuestion {
   inWords(words: Words): string | undefined {
     const text = this.#text;
     if (text === undefined) return undefined;
-    const lines = text.split("\n").length;
-    const asked = words.screen.pasted(lines, splitText(text).length);
-    return this.#cut ? words.screen.pasteCut(screenLimits.pasteCharacters, asked) : asked;
+    const pieces = splitText(text).length;
+    if (this.#cut) return words.screen.pasteCut(screenLimits.pasteCharacters, pieces);
+    return words.screen.pasted(text.split("\n").length, pieces);
   }
 
   /** Takes a paste. @returns what can be typed at once; undefined when it is asked about */

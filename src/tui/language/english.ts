@@ -237,8 +237,9 @@ export const english = {
       const as = pieces > 1 ? `${pieces} messages` : "one message";
       return `${many ? `${lines} lines` : "a long line"} pasted: Enter sends ${them} as ${as}, e edits ${them} first, Esc forgets ${them}`;
     },
-    pasteCut: (characters: number, asked: string) =>
-      `too long: only the first ${characters} characters are here, the rest is lost (/send FILE sends a file). ${asked}`,
+    // Short: it must fit a terminal of 40 columns, three rows of it.
+    pasteCut: (characters: number, pieces: number) =>
+      `too long, cut after ${characters} characters: Enter sends ${pieces} messages, e edits them first, Esc forgets`,
     edited: "(edited)",
     deleted: "message deleted",
     tooSmall: "the terminal is too small: 30 columns and 8 rows are the least",

@@ -278,8 +278,8 @@ export const spanish: Words = {
       const what = many ? `${lines} líneas pegadas` : "una línea larga pegada";
       return `${what}: Intro ${them} envía en ${as}, e ${them} edita antes, Esc ${them} olvida`;
     },
-    pasteCut: (characters, asked) =>
-      `demasiado largo: aquí están solo los primeros ${characters} caracteres, el resto se perdió (/send ARCHIVO envía un archivo). ${asked}`,
+    pasteCut: (characters, pieces) =>
+      `cortado a ${characters} caracteres: Intro envía ${pieces} mensajes, e los edita antes, Esc los olvida`,
     edited: "(editado)",
     deleted: "mensaje borrado",
     tooSmall: "la terminal es demasiado pequeña: al menos 30 columnas y 8 filas",

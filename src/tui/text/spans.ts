@@ -62,8 +62,9 @@ function isSpace(cell: StyledCell): boolean {
 }
 
 /**
- * Spans in rows of at most `columns`, broken at spaces where there are some, else between clusters. A `\n` in a span's
- * text begins a new row.
+ * Spans in rows of at most `columns`, broken at spaces where there are some, else between clusters. A word that no row
+ * holds begins behind the last one where there is room, so that a command stays with its long argument when both are
+ * copied. A `\n` in a span's text begins a new row.
  * @returns at least one row
  */
 export function wrap(spans: Row, columns: number): Row[] {
@@ -97,7 +98,8 @@ function wrapLine(line: readonly StyledCell[], most: number): Row[] {
     if (cell === undefined) break;
     if (width + cell.width > most) {
       // A space that does not fit is the break itself.
-      const end = isSpace(cell) ? at : breakAt > start ? breakAt : at;
+      const breaks = !isSpace(cell) && breakAt > start;
+      const end = breaks && !beginsHere(line, { start, at: breakAt, most }) ? breakAt : at;
       rows.push(rowOf(trimEnd(line.slice(start, end))));
       start = end;
       while (start <= at && line[start] !== undefined && isSpaceAt(line, start) && start < line.length)
@@ -114,6 +116,19 @@ function wrapLine(line: readonly StyledCell[], most: number): Row[] {
   }
   if (start < line.length || rows.length === 0) rows.push(rowOf(line.slice(start)));
   return rows;
+}
+
+/** True for a word at `at` that no row holds, if half of the row that begins at `start` is left for its beginning. */
+function beginsHere(
+  line: readonly StyledCell[],
+  { start, at, most }: { readonly start: number; readonly at: number; readonly most: number },
+): boolean {
+  const used = line.slice(start, at).reduce((sum, { width }) => sum + width, 0);
+  if (used * 2 > most) return false;
+  let width = 0;
+  for (let end = at; end < line.length && !isSpaceAt(line, end) && width <= most; end += 1)
+    width += line[end]?.width ?? 0;
+  return width > most;
 }
 
 function isSpaceAt(line: readonly StyledCell[], at: number): boolean {
