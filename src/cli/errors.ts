@@ -79,6 +79,9 @@ export function cannotListen(at: string, flag: string, code: string | undefined)
       );
     case "EADDRNOTAVAIL":
       return failure("this machine has no such address", "see ip address for those that it has");
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return failure("the host name does not resolve", "check its spelling, or write an IP address");
     case "EACCES":
     case "EPERM":
       return failure("not permitted", `choose a port above 1023 with ${flag}`);

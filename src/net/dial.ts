@@ -4,7 +4,10 @@
  * Bun.connect cannot be cancelled and names no address when it fails; both are mended here. A dial that was given up
  * (deadline or signal) and succeeds later is closed unseen.
  */
+import { isIP } from "node:net";
+import { networkInterfaces } from "node:os";
 import type { Socket } from "bun";
+import { isLoopback } from "../protocol/address.ts";
 import { netLimits } from "../protocol/limits.ts";
 import { Connection, socketHandlers } from "./connection.ts";
 import type { ConnectionHandlers, ConnectionSettings } from "./connection.ts";
@@ -104,19 +107,40 @@ export function dial(options: DialOptions): Promise<Connection> {
       "path" in to
         ? Bun.connect<Connection>({ ...shared, unix: to.path })
         : Bun.connect<Connection>({ ...shared, hostname: to.host, port: to.port });
-    connecting.catch((error: unknown) => fail(explain(where, error)));
+    connecting.catch((error: unknown) => fail(explain(to, error)));
   });
 }
 
 /** For a connection that opened after it was given up. */
 const unseen: ConnectionHandlers = { data: () => {}, close: () => {} };
 
-function explain(where: string, error: unknown): DialError {
-  const code = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
-  if (code === "EMFILE" || code === "ENFILE" || descriptorsExhausted()) {
+/**
+ * What the system said, as far as can be told: Bun gives ECONNREFUSED for every connection that did not come about, also
+ * where no network is. A resolver that cannot be asked is as good as a name that does not resolve.
+ */
+export function dialCode(code: string, to: Endpoint, isOffline: () => boolean): string {
+  if (code === "EAI_AGAIN") return "ENOTFOUND";
+  const away = "host" in to && isIP(to.host) !== 0 && !isLoopback(to.host);
+  return code === "ECONNREFUSED" && away && isOffline() ? "ENETUNREACH" : code;
+}
+
+/** This machine has no network but itself. */
+function hasNoNetwork(): boolean {
+  try {
+    return Object.values(networkInterfaces()).every((some) => some?.every(({ internal }) => internal));
+  } catch {
+    return false; // It takes a descriptor to ask.
+  }
+}
+
+function explain(to: Endpoint, error: unknown): DialError {
+  const where = describeEndpoint(to);
+  const said = error instanceof Error && "code" in error ? String(error.code) : "UNKNOWN";
+  if (said === "EMFILE" || said === "ENFILE" || descriptorsExhausted()) {
     const full = "this process has no file descriptors left; raise the limit (ulimit -n)";
     return new DialError(where, full, "EMFILE");
   }
+  const code = dialCode(said, to, hasNoNetwork);
   return new DialError(where, reasonFor(code), code);
 }
 

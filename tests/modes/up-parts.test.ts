@@ -170,6 +170,12 @@ describe("ports", () => {
     );
   });
 
+  test("a name that does not resolve is said to be one", async () => {
+    await expect(requireFree({ host: "no-such-host.invalid", port: 8000 }, "--port")).rejects.toThrow(
+      "cannot listen on no-such-host.invalid:8000: the host name does not resolve",
+    );
+  });
+
   test("an address of another machine is not free", async () => {
     await expect(requireFree({ host: "192.0.2.1", port: 8000 }, "--host")).rejects.toThrow("192.0.2.1:8000");
   });

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { seededRandom, systemClock } from "../../src/protocol/clock.ts";
 import { Backoff } from "../../src/net/backoff.ts";
 import { connectionsOpen, descriptorLimit } from "../../src/net/descriptors.ts";
-import { dial, DialError } from "../../src/net/dial.ts";
+import { dial, dialCode, DialError } from "../../src/net/dial.ts";
 import { plainIp } from "../../src/net/ip.ts";
 import { listen, ListenError, removeSocketFile, type Endpoint } from "../../src/net/listener.ts";
 import { Bare, Recorder, settingsOf, until } from "./helpers.ts";
@@ -287,4 +287,14 @@ test("backoff grows to its ceiling, with full jitter, and starts again after a s
       expect(backoff.next()).toBeLessThan(firstMs);
     }),
   );
+});
+
+test("no network is not nobody listening, and a resolver that is away not an unknown error", () => {
+  const to = (host: string) => ({ host, port: 1 });
+  const offline = () => true;
+  expect(dialCode("ECONNREFUSED", to("192.0.2.1"), offline)).toBe("ENETUNREACH");
+  expect(dialCode("ECONNREFUSED", to("192.0.2.1"), () => false)).toBe("ECONNREFUSED");
+  expect(dialCode("ECONNREFUSED", to("127.0.0.1"), offline)).toBe("ECONNREFUSED");
+  expect(dialCode("ECONNREFUSED", { path: "/s" }, offline)).toBe("ECONNREFUSED");
+  expect(dialCode("EAI_AGAIN", to("chat.example.org"), offline)).toBe("ENOTFOUND");
 });

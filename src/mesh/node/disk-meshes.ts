@@ -5,6 +5,7 @@ import type { Clock, Random } from "../../protocol/clock.ts";
 import type { MeshListener, MeshStore } from "../core/api.ts";
 import { MeshCore } from "../core/core.ts";
 import { newMesh } from "../core/mesh-id.ts";
+import { StoreError } from "../core/store-error.ts";
 import { createSealer } from "../core/seal.ts";
 import { verifyEd25519 } from "../core/verify.ts";
 import { SqliteStore, tailSuffix } from "../store/sqlite.ts";
@@ -47,6 +48,7 @@ export class DiskMeshes implements MeshOpener {
     const founded = mesh.core.found(defaultName, nonce);
     if (founded.ok) return mesh;
     mesh.close();
+    if (founded.code === "store-failed") throw new StoreError(founded.message);
     throw new Error(founded.message);
   }
 

@@ -7,7 +7,8 @@ import { type Address, formatAddress } from "../../protocol/address.ts";
 function obstacle(address: Address): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "unknown"));
+    // Bun gives no code for a name that does not resolve.
+    probe.once("error", (error: NodeJS.ErrnoException) => resolve(error.code ?? "ENOTFOUND"));
     probe.listen({ host: address.host, port: address.port, exclusive: true }, () =>
       probe.close(() => resolve(undefined)),
     );
