@@ -34,11 +34,14 @@ export const nickPalette: readonly number[] = readable();
 /** What a person may colour differently, by name: xterm codes, 0 to 255. */
 export const colourNames = ["mention", "warning", "good"] as const;
 
-/** Colours with a meaning; the terminal's own red, green and yellow where nobody says otherwise. */
+/** Colours with a meaning. */
 export type Theme = Readonly<Record<(typeof colourNames)[number], number>>;
 
-/** See {@link Theme}. */
-const defaultTheme: Theme = { mention: 3, warning: 1, good: 2 };
+/**
+ * What they are where nobody says otherwise: an orange, a red and a green with a contrast of 4:1 or more against black and
+ * against white. The terminal's own yellow and green are made for black: on a light background hints could not be read.
+ */
+export const defaultTheme: Theme = { mention: 130, warning: 196, good: 28 };
 
 /** The default theme with the colours of a settings' table; what is no colour there is left out. */
 export function themeFrom(table: ReadonlyMap<string, string>): Theme {

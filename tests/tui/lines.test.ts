@@ -3,7 +3,7 @@ import { describe, expect, test } from "bun:test";
 import * as fc from "fast-check";
 import { INBOX } from "../../src/protocol/messages.ts";
 import type { Message } from "../../src/protocol/messages.ts";
-import { nickColour, nickPalette, noPaint, paintFor } from "../../src/tui/colours.ts";
+import { defaultTheme, nickColour, nickPalette, noPaint, paintFor } from "../../src/tui/colours.ts";
 import { parseTyped } from "../../src/tui/commands/parse.ts";
 import { commands, findCommand } from "../../src/tui/commands/table.ts";
 import { splitWords } from "../../src/tui/commands/command.ts";
@@ -250,4 +250,17 @@ test("a list with two columns keeps them on a narrow terminal; what was said is 
   const said = "12:00 ana: two  spaces and many more words";
   expect(hangingRows(said, 20)).toEqual([said]);
   expect(hangingRows("  a  b", 4)).toEqual(["  a  b"]);
+});
+
+test("colours with a meaning can be read on black and on white", () => {
+  const levels = [0, 95, 135, 175, 215, 255];
+  for (const code of Object.values(defaultTheme)) {
+    expect(code).toBeGreaterThanOrEqual(16); // The terminal's own sixteen may be anything.
+    const light = [0.2126, 0.7152, 0.0722].reduce((sum, share, part) => {
+      const value = (levels[Math.floor((code - 16) / 6 ** (2 - part)) % 6] ?? 0) / 255;
+      return sum + share * (value <= 0.040_45 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4);
+    }, 0);
+    expect((light + 0.05) / 0.05).toBeGreaterThan(3.9);
+    expect(1.05 / (light + 0.05)).toBeGreaterThan(3.9);
+  }
 });
