@@ -298,7 +298,7 @@ describe("pipe mode", () => {
     const silent = new FakeServer();
     silent.intercept = () => true;
     expect((await pipe(["hi\n"], { server: silent })).result).toMatchObject({
-      message: `cannot reach ${A}: no answer in time`,
+      message: `cannot reach ${A}: no answer within 5 s`,
     });
     const server = new FakeServer();
     server.intercept = (connection, request) => {

@@ -272,11 +272,8 @@ export const spanish: Words = {
     sending: "enviando",
     failed: (reason) => `no enviado: ${reason}; Alt+R lo envía otra vez, Alt+X lo quita`,
     pasted: (lines, pieces) => {
-      const many = lines > 1;
-      const them = many ? "las" : "la";
-      const as = pieces > 1 ? `${pieces} mensajes` : "un mensaje";
-      const what = many ? `${lines} líneas pegadas` : "una línea larga pegada";
-      return `${what}: Intro ${them} envía en ${as}, e ${them} edita antes, Esc ${them} olvida`;
+      const [what, it] = lines > 1 ? [`${lines} líneas pegadas`, "las"] : ["una línea larga pegada", "la"];
+      return `${what}: Intro ${it} envía en ${mensajes(pieces)}, e ${it} edita antes, Esc ${it} olvida`;
     },
     pasteCut: (characters, pieces) =>
       `cortado a ${characters} caracteres: Intro envía ${pieces} mensajes, e los edita antes, Esc los olvida`,
