@@ -43,7 +43,7 @@ export const logFlags = {
   }),
   logFormat: flag(choiceSchema(formats), {
     hint: "FORMAT",
-    summary: "text for people, json for machines",
+    summary: "text for people, json for machines; times are UTC",
     fallback: "text",
     choices: formats,
   }),

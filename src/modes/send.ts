@@ -13,6 +13,8 @@ export const start: StartMode = modeStarter(sendMode, async (config, context) =>
   const { environment, positional } = context;
   const words = wordsOf(config.lang, environment);
   const nick = config.nick ?? loginNick(environment);
+  // Without it a person sits before a program that seems to hang.
+  if (positional === undefined && process.stdin.isTTY) process.stderr.write(`${words.pipeTyped}\n`);
   const result = await runPipe({
     backend: makeClient(wayTo(config, new Memory(environment)), nick, { bot: true }),
     words,

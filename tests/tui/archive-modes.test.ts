@@ -37,6 +37,16 @@ describe("send", () => {
     ]);
   });
 
+  test("tells a person at a terminal what it waits for", async () => {
+    const screen = await lab.terminal({ columns: 80, rows: 24 }, ...to("send", "--room", "typed"));
+    await screen.see(/type the message; Ctrl-D on an empty line sends it/);
+    screen.type("by hand\n");
+    screen.press("ctrl-d");
+    expect(await screen.ended()).toBe(0);
+    const { stdout } = await lab.run(...to("tail", "--room", "typed"));
+    expect(stdout).toContain("by hand");
+  });
+
   test("does not call it a success when there was nothing to send", async () => {
     expect(await lab.run(...to("send", "--room", "ops"))).toEqual({
       code: 1,

@@ -110,6 +110,7 @@ export const english = {
   pipeLost: (address: string, reason: string, seconds: string) =>
     `the connection to ${address} is gone for ${seconds}: ${reason}`,
   pipeNothing: "there was nothing to send",
+  pipeTyped: "type the message; Ctrl-D on an empty line sends it",
 
   pipeTooLong: (most: number) => `the text is over ${most} characters; send it as a file`,
   pipeNick: "choose another with --nick",
