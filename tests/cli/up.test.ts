@@ -99,7 +99,7 @@ test.each(["where it is looked for", "where RTCHAT_CONFIG says"])(
     expect(facts["servers"]).toStartWith("127.0.0.1:");
     const stats = await fetch(`http://${facts["admin"]}/api/v1/stats`);
     expect(await stats.json()).toMatchObject({ policy: "least-sessions" });
-    expect(cluster.output.stderr).toContain("rtchat is up: 1 server, people connect to");
+    await cluster.line(/rtchat is up: 1 server, people connect to/, "stderr");
     const words = await lab.startWith({ input: "hello\n" }, "send", "--connect", facts["listen"]!);
     expect(await words.ended()).toMatchObject({ code: 0 });
     await cluster.stop("SIGTERM");
