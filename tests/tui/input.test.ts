@@ -56,6 +56,14 @@ describe("keys", () => {
     ]);
   });
 
+  test("three arrows in one piece are the wheel of a mouse, two are somebody's fingers", () => {
+    expect(names("\u001b[A\u001b[A\u001b[A")).toEqual(["wheel-up", "wheel-up", "wheel-up"]);
+    expect(names("\u001bOB\u001bOB\u001bOB\u001bOB")).toEqual(Array(4).fill("wheel-down"));
+    expect(names("\u001b[A\u001b[A")).toEqual(["up", "up"]);
+    expect(names("\u001b[A\u001b[A\u001b[B")).toEqual(["up", "up", "down"]);
+    expect(names("\u001b[A\u001b[A\u001b[A\r")).toEqual(["up", "up", "up", "enter"]);
+  });
+
   test("a paste that is too long says so, and only that one", () => {
     const decoder = new KeyDecoder();
     const most = screenLimits.pasteCharacters;

@@ -204,6 +204,21 @@ describe("the screen", () => {
     await ana.see(/a new one/);
   });
 
+  test("scrolls by what the wheel turns, and leaves the line being typed alone", async () => {
+    for (let n = 1; n <= 100; n += 1) server.post("lobby", "bob", `message ${n}`);
+    const ana = await open("ana");
+    await ana.see(/message 100/);
+    ana.type("half a th");
+    await ana.see(/ana> half a th/);
+    ana.type("\u001b[A".repeat(3));
+    await ana.see((shown) => !shown.includes("message 98") && shown.includes("message 97"));
+    ana.type("\u001b[A".repeat(6));
+    await ana.see((shown) => !shown.includes("message 92") && shown.includes("message 91"));
+    expect(ana.screen()).toMatch(/ana> half a th/);
+    ana.type("\u001b[B".repeat(9));
+    await ana.see(/message 100/);
+  });
+
   test("marks where the new messages begin when it was away", async () => {
     const ana = await open("ana");
     server.post("lobby", "bob", "seen");

@@ -18,13 +18,15 @@ export type KeyEvent =
   /** `cut`: it was longer than is taken, and this is its beginning. */
   | { readonly kind: "paste"; readonly text: string; readonly cut: boolean }
   | { readonly kind: "focus"; readonly focused: boolean }
-  /** Any other key, by its name as in {@link keyName}: `enter`, `ctrl-a`, `alt-left`, `f1`. */
+  /** Any other key, by its name: `enter`, `ctrl-a`, `alt-left`, `f1`; `wheel-up` and `wheel-down` for a row each. */
   | { readonly kind: "key"; readonly key: string };
 
 const PASTE_START = "\u001b[200~";
 const PASTE_END = "\u001b[201~";
 /** No sequence is longer; beyond it an Escape was just an Escape. */
 const SEQUENCE_MOST = 64;
+/** Arrows that a notch of the wheel makes, at least. */
+const WHEEL_ROWS = 3;
 
 const finals: Readonly<Record<string, string>> = {
   A: "up",
@@ -130,7 +132,7 @@ export class KeyDecoder {
 
   push(bytes: Uint8Array): KeyEvent[] {
     this.#held += this.#decoder.decode(bytes, { stream: true });
-    return this.#decode(false);
+    return withWheel(this.#decode(false));
   }
 
   /** Nothing followed: what is held is taken for what it is. */
@@ -215,6 +217,19 @@ export class KeyDecoder {
     events.push({ kind: "key", key: controlKey(this.#held.charCodeAt(0)) });
     this.#held = this.#held.slice(1);
   }
+}
+
+/**
+ * Where nobody asks for the mouse, terminals make arrow keys of its wheel on an alternate screen: three or more a notch, in
+ * one piece, which no fingers do. So such a piece is the wheel, and selecting with the mouse stays the terminal's.
+ */
+function withWheel(events: KeyEvent[]): KeyEvent[] {
+  const [first] = events;
+  if (events.length < WHEEL_ROWS || first?.kind !== "key") return events;
+  const { key } = first;
+  if (key !== "up" && key !== "down") return events;
+  if (!events.every((event) => event.kind === "key" && event.key === key)) return events;
+  return events.map(() => ({ kind: "key", key: `wheel-${key}` }));
 }
 
 /** How many characters at the end of `text` begin `sequence`. */

@@ -216,6 +216,10 @@ export class ScreenController {
       case "page-down":
         this.#scroll.page(this.#place(), action === "page-up" ? -1 : 1);
         return;
+      case "scroll-up":
+      case "scroll-down":
+        this.#scroll.by(this.#place(), action === "scroll-up" ? -1 : 1);
+        return;
       case "scroll-top":
         this.#scroll.by(this.#place(), -this.model.active.log.messages * 100);
         return;
