@@ -87,12 +87,13 @@ export class LineWindow {
   /**
    * The next lines to give to the hub, as far as the window goes; undefined if there are none. At least one line is
    * given when none is unfinished, however long it is.
+   * @param most lines
    */
-  take(): Uint8Array | undefined {
+  take(most = Infinity): Uint8Array | undefined {
     const slice = this.#slices[this.#given];
     const count = this.#counts[this.#given];
     if (slice === undefined || count === undefined) return undefined;
-    const lines = this.#limits.unackedLines - (this.#givenLines - this.#done);
+    const lines = Math.min(most, this.#limits.unackedLines - (this.#givenLines - this.#done));
     const bytes = this.#limits.unackedBytes - this.#givenBytes;
     if (lines <= 0) return undefined;
     if ((count > lines || slice.length > bytes) && !this.#cut(slice, count, lines, bytes)) return undefined;

@@ -7,10 +7,11 @@
  *
  * Reading follows what can be taken: a full window or a trunk that is behind pauses the client's socket, and the end of
  * either resumes it. Every such pause ends, because windows are emptied by a hub that is alive, and a hub that is not is
- * replaced or its sessions closed.
+ * replaced or its sessions closed. A turn of the loop gives a hub so many lines of one session at most; the others wait for
+ * the next turn, so that whoever sends without pause shares the loop with everybody else.
  */
 import type { Connection, ConnectionEnd, ConnectionHandlers } from "../net/connection.ts";
-import { atEndOfTurn, type Flushable } from "../net/turn.ts";
+import { atEndOfTurn, currentTurn, inNextTurn, type Continuable, type Flushable } from "../net/turn.ts";
 import type { ErrorCode } from "../protocol/errors.ts";
 import { LineSplitter } from "../protocol/lines.ts";
 import type { Group } from "./group.ts";
@@ -22,7 +23,11 @@ import { errorLine } from "./words.ts";
 
 /** What a session needs of its edge. */
 export interface SessionOwner {
-  readonly limits: WindowLimits & { readonly lineBytes: number };
+  readonly limits: WindowLimits & {
+    readonly lineBytes: number;
+    readonly turnLines: number;
+    readonly turnBytes: number;
+  };
   /** Its first line is there; it needs a link. */
   sessionSpoke(session: Session): void;
   /** The hub has said something to it for the first time since it was placed or moved. */
@@ -38,7 +43,7 @@ export interface SessionOwner {
 }
 
 /** See the head of this file. */
-export class Session implements ConnectionHandlers, Flushable {
+export class Session implements ConnectionHandlers, Flushable, Continuable {
   readonly connection: Connection;
   readonly origin: Origin;
   /** The address that the gate admitted. */
@@ -78,6 +83,11 @@ export class Session implements ConnectionHandlers, Flushable {
   #views: Map<string, GroupView> | undefined;
   #isConfirmed = false;
   #isPumpDue = false;
+  /** The last turn in which lines were given, and what of that turn's share is left. */
+  #turn = -1;
+  #turnLines = 0;
+  #turnBytes = 0;
+  #isPutOff = false;
   /** It is to be closed as soon as its lines are finished; nothing more is read. */
   #isLeaving = false;
 
@@ -289,15 +299,38 @@ export class Session implements ConnectionHandlers, Flushable {
     atEndOfTurn(this);
   }
 
-  /** Gives the hub what the window allows. */
+  /** The next turn, for what the last one had no room for. */
+  goOn(): void {
+    this.#isPutOff = false;
+    if (this.endReason === undefined) this.#pump();
+  }
+
+  /** True while this turn has room for more lines; else the next one is asked for. */
+  get #hasTurn(): boolean {
+    const turn = currentTurn();
+    if (turn !== this.#turn) {
+      const { turnLines, turnBytes } = this.#owner.limits;
+      this.#turn = turn;
+      this.#turnLines = turnLines;
+      this.#turnBytes = turnBytes;
+    }
+    if (this.#turnLines > 0 && this.#turnBytes > 0) return true;
+    if (!this.#isPutOff) inNextTurn(this);
+    this.#isPutOff = true;
+    return false;
+  }
+
+  /** Gives the hub what the window and this turn allow. */
   #pump(): void {
     const { link } = this;
     const window = this.#window;
-    while (link?.hub !== undefined && this.link === link) {
+    while (link?.hub !== undefined && this.link === link && window.isWaiting && this.#hasTurn) {
       const before = window.given;
-      const lines = window.take();
+      const lines = window.take(this.#turnLines);
       if (lines === undefined) break;
       const count = window.given - before;
+      this.#turnLines -= count;
+      this.#turnBytes -= lines.length;
       this.linesIn += count;
       link.linesIn += count;
       link.bytesIn += lines.length;

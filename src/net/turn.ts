@@ -9,7 +9,7 @@
  * and the pass of the loop costs; there the end of the chunk is the end of the turn.
  *
  * Invariant: everything scheduled during a turn is flushed before the loop polls again, in the order scheduled, also
- * what flushing itself schedules.
+ * what flushing itself schedules. What is put off to the next turn comes after a poll, so that others are read between.
  */
 
 /** Something with work for the end of the turn. Must not throw. */
@@ -17,11 +17,18 @@ export interface Flushable {
   flush(): void;
 }
 
+/** Something with more to do than one turn may hold. Must not throw. */
+export interface Continuable {
+  goOn(): void;
+}
+
 let queue: Flushable[] = [];
 let spare: Flushable[] = [];
 let scheduled = false;
 let flushing = false;
 const whenDone: (() => void)[] = [];
+let putOff: Continuable[] = [];
+let number = 0;
 
 /** Calls `flush` once at the end of this turn. The caller sees to it that it asks only once a turn. */
 export function atEndOfTurn(work: Flushable): void {
@@ -29,6 +36,25 @@ export function atEndOfTurn(work: Flushable): void {
   if (scheduled) return;
   scheduled = true;
   setImmediate(flushTurn);
+}
+
+/** A number that another turn does not have. Turns in which nothing is scheduled here may share one. */
+export function currentTurn(): number {
+  return number;
+}
+
+/** Calls `goOn` once in the next turn, which has another number. The caller sees to it that it asks only once. */
+export function inNextTurn(work: Continuable): void {
+  putOff.push(work);
+  if (putOff.length === 1) setImmediate(continueTurn);
+}
+
+function continueTurn(): void {
+  const works = putOff;
+  putOff = [];
+  number += 1;
+  for (const work of works) work.goOn();
+  flushSoFar();
 }
 
 /** Calls `forget` after each turn's flushing: for caches that live one turn. */
@@ -43,6 +69,7 @@ export function flushSoFar(): void {
 
 function flushTurn(): void {
   scheduled = false;
+  number += 1;
   flushQueue();
 }
 

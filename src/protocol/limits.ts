@@ -89,6 +89,11 @@ export const edgeLimits = {
   unackedLines: 256,
   /** The same in bytes: the edge keeps these lines for a hand-over, so they cost memory. */
   unackedBytes: 256 * KiB,
+  /** Lines of one session that a hub is given in one turn of the loop, and their bytes, but for a line that is longer. Where
+   * the hub is in the same process and answers at once, a window alone would let one chunk of short lines, a quarter of a
+   * million, hold everybody else up for seconds. So many is what a hub has in the backplane for one session. */
+  turnLines: 64,
+  turnBytes: 64 * KiB,
   /** From shutdown() to close(): time for the peer to take the last bytes. */
   lingerMs: 2_000,
   /** A client that has ended its side still gets the answers to its lines, for this long: above the time in which a hub

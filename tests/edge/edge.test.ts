@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { TRUNK_MAGIC } from "../../src/protocol/frames.ts";
+import { edgeLimits } from "../../src/protocol/limits.ts";
 import { until, type Bare } from "../net/helpers.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { FakeHub, startEdge } from "./fake-hub.ts";
@@ -444,6 +445,40 @@ describe("flow control", () => {
     }
     expect(bare.text).toBe(text);
     expect(most).toBe(7);
+  });
+
+  test("a client with thousands of lines that are answered at once takes turns with everybody else", async () => {
+    const hub = new FakeHub();
+    const { client } = start({}, [hub]);
+    const [flood, person] = [await client("begin\n"), await client("begin\n")];
+    await until(() => hub.sessions.length === 2 && hub.sessions.every(({ received }) => received === 1));
+    const lines = Array.from({ length: 20_000 }, (_, index) => `x${index}`);
+    let given = 0;
+    let inTurn = 0;
+    let most = 0;
+    let before: number | undefined;
+    hub.onLine = (session, line, number) => {
+      hub.say(session, line, number);
+      if (line === "quick") before = given;
+      else {
+        given += 1;
+        inTurn += 1;
+      }
+      if (line === "x0") person.open.write("quick\n");
+    };
+    const watch = (): void => {
+      most = Math.max(most, inTurn);
+      inTurn = 0;
+      if (given < lines.length) setImmediate(watch);
+    };
+    setImmediate(watch);
+    flood.open.write(`${lines.join("\n")}\n`);
+    await until(() => flood.text.endsWith("x19999\n"));
+    await until(() => person.text.endsWith("quick\n"));
+    expect(before).toBeLessThan(2_000);
+    // The watch and the edge do not look at the same moment of a turn.
+    expect(most).toBeLessThanOrEqual(2 * edgeLimits.turnLines);
+    expect(flood.text).toBe(`begin\n${lines.join("\n")}\n`);
   });
 
   test("a trunk that is behind stops the reading of its clients and of nobody else's; pauses equal resumes", async () => {
