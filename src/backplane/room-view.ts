@@ -99,9 +99,11 @@ export class RoomView {
    * Tells the entries of a page that was read after {@link last}.
    * @returns false when the log cannot be continued from there
    */
-  continueWith(page: HistoryPage): boolean {
-    if (page.epoch !== this.#epoch || page.entries[0]?.seq !== this.#last + 1) return false;
-    this.appended(deliveriesOf(page.entries));
+  continueWith({ epoch, entries }: HistoryPage): boolean {
+    if (epoch !== this.#epoch || entries[0]?.seq !== this.#last + 1) return false;
+    // Lines are numbered by counting: with a hole in between all behind it would be told under wrong numbers.
+    if (entries.at(-1)?.seq !== this.#last + entries.length) return false;
+    this.appended(deliveriesOf(entries));
     return true;
   }
 

@@ -7,7 +7,8 @@
  * is made of three pieces put side by side, without parsing anything. Lines are made once, by whoever has the log, and
  * passed on as bytes from there: by the servers of a cluster, by the balancer, to every member of the room.
  *
- * Invariant: a line ends with its only newline, since JSON has none in it.
+ * Invariant: a line ends with its only newline, since JSON has none in it. What is cut out of other deliveries lies in
+ * memory of its own: rooms keep pieces, and a slice would keep the whole page that it came with.
  */
 
 import type { Part } from "./frames.ts";
@@ -84,7 +85,7 @@ export function deliveriesAfter(seq: number, all: Deliveries): Deliveries | unde
   if (known >= all.count) return undefined;
   let start = 0;
   for (let line = 0; line < known; line += 1) start = all.lines.indexOf(NEWLINE, start) + 1;
-  return { first: seq + 1, count: all.count - known, lines: all.lines.subarray(start) };
+  return { first: seq + 1, count: all.count - known, lines: cut(all.lines, start) };
 }
 
 /** The same in pieces of so many bytes at most, but for a line that is longer. */
@@ -94,14 +95,18 @@ export function* piecesOf(all: Deliveries, mostBytes: number): Generator<Deliver
   let [start, end, count] = [0, 0, 0];
   for (let next = lines.indexOf(NEWLINE) + 1; next > 0; next = lines.indexOf(NEWLINE, end) + 1) {
     if (next - start > mostBytes && count > 0) {
-      yield { first, count, lines: lines.subarray(start, end) };
+      yield { first, count, lines: cut(lines, start, end) };
       first += count;
       [start, count] = [end, 0];
     }
     end = next;
     count += 1;
   }
-  yield { first, count, lines: lines.subarray(start) };
+  yield start === 0 ? all : { first, count, lines: cut(lines, start) };
+}
+
+function cut(lines: Uint8Array, start: number, end?: number): Uint8Array {
+  return new Uint8Array(lines.subarray(start, end));
 }
 
 /** Makes one line after the other in the same memory, for whoever makes a hundred thousand a second. */

@@ -55,6 +55,14 @@ describe("deliveries", () => {
     );
   });
 
+  test("that are a part of others keep nothing else in memory", () => {
+    const body = Buffer.from(`"room":"lobby","from":"ana","text":"${"x".repeat(1_000)}"`);
+    const page = deliveriesOf(Array.from({ length: 1_000 }, (_, index) => ({ seq: index + 1, at: 1, body })));
+    const parts = [...piecesOf(page, 100_000), deliveriesAfter(999, page)];
+    expect(parts.length).toBeGreaterThan(10);
+    for (const part of parts) expect(part?.lines.buffer.byteLength).toBe(part?.lines.length);
+  });
+
   test("after a position are the rest, or nothing", () => {
     fc.assert(
       fc.property(run, fc.integer({ min: -3, max: 25 }), (entries, offset) => {
