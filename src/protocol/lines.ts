@@ -2,7 +2,8 @@
  * Line framing over bytes.
  *
  * A TCP stream is cut anywhere: in the middle of a line, of a character, of a `\r\n`. This splitter finds whole lines
- * and gives each as a slice of what came in, without decoding it; only a line that spans chunks is copied, once.
+ * and gives each as a slice of what came in, without decoding it; only a line that spans chunks is copied: its beginning
+ * is held in one block that grows, because a stranger who sends a byte at a time must not cost an object a byte.
  *
  * Invariant: `held` is the length of the incomplete line, and never exceeds the limit; the concatenation of all lines
  * given, with their newlines, plus what is held, is the concatenation of all chunks pushed. A line over the limit ends
@@ -11,12 +12,14 @@
 import { clientLimits } from "./limits.ts";
 
 const NEWLINE = 0x0a;
+const NOTHING = new Uint8Array(0);
 
 /** Finds newline-terminated lines in a stream of chunks. */
 export class LineSplitter {
   /** Below zero once a line was over it: nothing fits any more, and no chunk is checked for that beside its length. */
   #limit: number;
-  #parts: Uint8Array[] = [];
+  /** Begins with the `#held` bytes of the incomplete line. */
+  #block: Uint8Array = NOTHING;
   #held = 0;
 
   /** @param limit most bytes of a line, its newline not counted */
@@ -43,8 +46,7 @@ export class LineSplitter {
     const last = chunk.lastIndexOf(NEWLINE);
     if (last === -1) {
       if (this.#held + chunk.length > this.#limit) return this.#break(chunk, 0);
-      if (chunk.length > 0) this.#parts.push(chunk);
-      this.#held += chunk.length;
+      this.#hold(chunk);
       return undefined;
     }
     if (this.#held + chunk.length > this.#limit) {
@@ -53,23 +55,30 @@ export class LineSplitter {
     }
     const rest = chunk.length - last - 1;
     const lines = this.#join(rest === 0 ? chunk : chunk.subarray(0, last + 1));
-    this.#held = rest;
-    // A slice would keep a chunk of up to 512 KiB alive for a few bytes of a slow writer.
-    if (rest > 0) this.#parts.push(chunk.slice(last + 1));
+    if (rest > 0) this.#hold(chunk.subarray(last + 1));
     return lines;
+  }
+
+  /** Copied: a slice would keep a chunk of up to 512 KiB alive for a few bytes of a slow writer. */
+  #hold(bytes: Uint8Array): void {
+    const held = this.#held + bytes.length;
+    if (held > this.#block.length) {
+      const grown = new Uint8Array(Math.max(held, Math.min(this.#held * 2, this.#limit)));
+      grown.set(this.#block.subarray(0, this.#held));
+      this.#block = grown;
+    }
+    this.#block.set(bytes, this.#held);
+    this.#held = held;
   }
 
   /** Puts what is held before the lines that complete it, and holds it no more. */
   #join(lines: Uint8Array): Uint8Array {
     if (this.#held === 0) return lines;
     const whole = new Uint8Array(this.#held + lines.length);
-    let at = 0;
-    for (const part of this.#parts) {
-      whole.set(part, at);
-      at += part.length;
-    }
-    whole.set(lines, at);
-    this.#parts = [];
+    whole.set(this.#block.subarray(0, this.#held));
+    whole.set(lines, this.#held);
+    this.#block = NOTHING;
+    this.#held = 0;
     return whole;
   }
 
@@ -78,7 +87,7 @@ export class LineSplitter {
     if (this.isBroken) return undefined;
     const lines = end === 0 ? undefined : this.#join(chunk.subarray(0, end));
     this.#limit = -1;
-    this.#parts = [];
+    this.#block = NOTHING;
     this.#held = 0;
     return lines;
   }

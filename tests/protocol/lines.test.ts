@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { countLines, eachLine, LineSplitter } from "../../src/protocol/lines.ts";
@@ -94,4 +95,20 @@ test("each line comes without its line break, in either form", () => {
       expect(countLines(whole)).toBe(lines.length);
     }),
   );
+});
+
+test("a line that comes a byte at a time costs about its bytes, not an object a byte", () => {
+  const splitters = Array.from({ length: 4 }, () => new LineSplitter());
+  const arrays = (): number => {
+    Bun.gc(true);
+    return heapStats().objectTypeCounts["Uint8Array"] ?? 0;
+  };
+  const before = arrays();
+  for (const splitter of splitters) for (let byte = 0; byte < 20_000; byte += 1) splitter.push(new Uint8Array([97]));
+  expect(arrays() - before).toBeLessThan(1_000);
+  for (const splitter of splitters) {
+    expect(splitter.held).toBe(20_000);
+    expect(splitter.push(new Uint8Array([10]))).toEqual(new Uint8Array(20_001).fill(97, 0, 20_000).fill(10, 20_000));
+    expect(splitter.held).toBe(0);
+  }
 });
