@@ -6,7 +6,7 @@
  * into the group in the turn in which nothing is missing. Only then are the lines looked at: their sends have the keys
  * they had before, so a message that the other hub logged is not logged again. Nobody in the rooms hears of any of this.
  */
-import type { Claimed } from "../backplane/backplane.ts";
+import type { BackplaneFailure, Claimed } from "../backplane/backplane.ts";
 import type { GroupView, Handover } from "../edge/trunk.ts";
 import { INBOX } from "../protocol/messages.ts";
 import type { Core } from "./core.ts";
@@ -52,7 +52,11 @@ export function resume(core: Core, session: Session, handover: Handover): void {
         takeOver(core, session, claims, handover);
         core.leaveStrays(session, result.rooms);
       } else if (result.code === "stale") session.close("replaced", "the session goes on elsewhere");
-      else session.close("session-lost", LOST);
+      else {
+        session.close("session-lost", LOST);
+        // Without an answer it may have been claimed all the same: whoever does not come back must not stay for good.
+        core.settle(claims.session, "grace");
+      }
     },
   );
 }
@@ -63,8 +67,7 @@ function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: 
   session.helloLine = claims.helloLine;
   session.madeAt = claims.madeAt;
   core.register(session);
-  // Positions are told when they change; a hub that cannot follow them just now is no reason to lose the session.
-  if (claims.reader !== undefined) core.readers.enter(session, claims.reader, () => {});
+  if (claims.reader !== undefined) identifyAgain(core, session, claims.reader);
   const views = viewsByName(handover.groups);
   if (!views.has(INBOX)) views.set(INBOX, undefined);
   let left = views.size;
@@ -75,6 +78,19 @@ function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: 
     session.release();
   };
   for (const [name, view] of views) returnTo(core, session, name, view, back);
+}
+
+/**
+ * Says whose session it is, which the client has said elsewhere. Positions are told when they change; a hub that cannot
+ * follow them just now is no reason to lose the session, or to make it wait.
+ */
+function identifyAgain(core: Core, session: Session, reader: string): void {
+  const attempt = (done: (result: { readonly ok: true } | BackplaneFailure) => void): void => {
+    // The client may have said another name meanwhile.
+    if (session.closed || session.reader !== undefined) done({ ok: true });
+    else core.readers.enter(session, reader, done);
+  };
+  persist(core, session, attempt, () => {});
 }
 
 /** One view a name. An edge that lost a hub while a group was renewed has two: the later is the new epoch's. */

@@ -66,13 +66,14 @@ export class Roster {
   /** Who is away among those that {@link nicks} gives, by nick, or undefined if nobody is. */
   away(limit: number): Record<string, string> | undefined {
     if (this.#away === 0) return undefined;
-    const away: Record<string, string> = {};
+    // Entries, because a nick may be `__proto__`.
+    const away: [string, string][] = [];
     const end = Math.min(limit, this.#sorted.length);
     for (let at = 0; at < end; at += 1) {
       const place = this.#sorted[at];
-      if (place?.away !== undefined) away[place.nick] = place.away;
+      if (place?.away !== undefined) away.push([place.nick, place.away]);
     }
-    return away;
+    return Object.fromEntries(away);
   }
 
   /** Which of those that {@link nicks} gives are programs, or undefined if none is. */

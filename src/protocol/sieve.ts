@@ -43,12 +43,21 @@ export function mayBeChange(body: Uint8Array): boolean {
   return Buffer.from(body.buffer, body.byteOffset, body.byteLength).includes(ABOUT);
 }
 
+/** What a change costs beside its text. */
+const CHANGE_BYTES = 100;
+
 export class Sieve {
   readonly #wanted: Wanted;
   readonly #changes = new Map<number, LastChange>();
+  #bytes = 0;
 
   constructor(wanted: Wanted) {
     this.#wanted = wanted;
+  }
+
+  /** About what the changes take up, bytes. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /** Messages that were changed by what was shown so far. */
@@ -63,9 +72,13 @@ export class Sieve {
 
   #note(seq: number, { re, text }: StoredFields): void {
     if (re === undefined || (re.kind !== "edit" && re.kind !== "delete")) return;
+    if (!this.#changes.has(re.seq)) this.#bytes += CHANGE_BYTES;
     const known = this.#changes.get(re.seq) ?? { deleted: false, text: undefined, by: 0 };
     if (re.kind === "delete") this.#changes.set(re.seq, { ...known, deleted: true });
-    else if (seq > known.by) this.#changes.set(re.seq, { ...known, text, by: seq });
+    else if (seq > known.by) {
+      this.#changes.set(re.seq, { ...known, text, by: seq });
+      this.#bytes += text.length - (known.text?.length ?? 0);
+    }
   }
 
   /**

@@ -3,6 +3,7 @@ import { describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import type { ServerMessage } from "../../src/protocol/messages.ts";
 import { World } from "./support/world.ts";
+import type { Site } from "./support/world.ts";
 
 const markOf = (proof: string) => createHash("sha256").update(proof).digest("base64url");
 const proof = "a secret of ana alone";
@@ -132,6 +133,56 @@ describe("search", () => {
     expect(found.looked).toBeGreaterThanOrEqual(16);
     expect(found.looked).toBeLessThanOrEqual(20);
     expect(found.next).toBe(31 - found.looked);
+  });
+});
+
+describe("a search that begins further down", () => {
+  const readsOf = (world: World, site: Site, ask: () => void): string[] => {
+    site.backplane.calls.length = 0;
+    ask();
+    for (let part = 0; part < 200; part += 1) {
+      world.settle();
+      world.clock.advance(0);
+    }
+    return site.backplane.calls.filter((call) => call.startsWith("history"));
+  };
+
+  test("looks through a bounded part of what is above, in bytes too", () => {
+    const world = new World({ searchBytes: 5_000, replyBytes: 2_000 });
+    const site = world.site();
+    const ana = world.person(site, "ana", "lobby");
+    for (let n = 1; n <= 100; n += 1) world.ask(ana, send(`${n} ${"x".repeat(1_000)}`));
+    const search = { type: "search", room: "lobby", words: "nothing", before: 3 };
+    // A message a read: five replies' worth above, and the two below.
+    const reads = readsOf(world, site, () => ana.say(search));
+    expect(ana.heard()).toMatchObject([{ type: "found", looked: 2, more: false }]);
+    expect(reads.length).toBeLessThan(5 * 5 + 5);
+  });
+
+  test("remembers what is above from the reply before, unless that is much", () => {
+    for (const [length, first] of [
+      [10, "lobby 11 "],
+      [1_000, "lobby 26 "],
+    ] as const) {
+      const world = new World({ searchEntries: 15, replyBytes: 3_000 });
+      const site = world.site();
+      const ana = world.person(site, "ana", "lobby");
+      for (let n = 1; n <= 20; n += 1) world.ask(ana, send(`n${n}`, { by }));
+      for (let seq = 1; seq <= 5; seq += 1) {
+        const re = { kind: "edit", seq };
+        world.ask(ana, send("y".repeat(length), { by, proof, re }));
+      }
+      ana.heard();
+      const search = { type: "search", room: "lobby", words: "n" };
+      readsOf(world, site, () => ana.say(search));
+      const [found] = ana.heard();
+      expect(found).toMatchObject({ more: true, next: 11 });
+      const reads = readsOf(world, site, () => ana.say({ ...search, before: 11 }));
+      expect(reads[0]).toContain(first);
+      const [rest] = ana.heard();
+      const seqs = rest?.type === "found" ? rest.messages.map(({ seq }) => seq) : [];
+      expect(seqs).toEqual([6, 7, 8, 9, 10]);
+    }
   });
 });
 

@@ -101,3 +101,41 @@ test("a session that comes over from another hub is still that person", () => {
   world.ask(phone, read(7));
   expect(moved.heard().at(-1)).toMatchObject({ type: "read", positions: { lobby: { seq: 7 } } });
 });
+
+test("a hand-over while the log cannot be followed forgets nobody's name", () => {
+  const { world, one, desk, phone } = devices();
+  world.ask(desk, identify);
+  world.ask(phone, identify);
+  const handover = desk.handover();
+  one.backplane.die();
+  const third = world.site();
+  third.backplane.failing.add("subscribe");
+  const moved = third.edge.resume(handover);
+  world.settle();
+  world.clock.advance(1_000);
+  world.settle();
+  third.backplane.failing.clear();
+  for (let step = 0; step < 10; step += 1) {
+    world.clock.advance(2_000);
+    world.settle();
+  }
+  moved.heard();
+  const lines = world.ask(moved, { ...read(6), id: "r" });
+  expect(lines).toContainEqual({ type: "read", id: "r", positions: { lobby: { epoch: "e1", seq: 6 } } });
+  expect(phone.heard().at(-1)).toMatchObject({ type: "read", positions: { lobby: { seq: 6 } } });
+});
+
+test("a nick may be what every object has, and is away like any other", () => {
+  const world = new World();
+  const site = world.site();
+  for (const nick of ["__proto__", "constructor"]) {
+    world.ask(world.person(site, nick, "lobby"), { type: "away", away: true, text: `${nick} eats` });
+  }
+  const bob = world.person(site, "bob", "lobby");
+  const [members] = world.ask(bob, { type: "members", room: "lobby" });
+  const away = members?.type === "members" ? Object.entries(members.away ?? {}) : [];
+  expect(away.sort()).toEqual([
+    ["__proto__", "__proto__ eats"],
+    ["constructor", "constructor eats"],
+  ]);
+});

@@ -523,3 +523,28 @@ test("a token says nothing to whoever reads it in a log", () => {
     l: 1,
   });
 });
+
+describe("a hand-over while the store does not answer", () => {
+  test("that is given up leaves no session behind that nobody has", () => {
+    const world = new World();
+    const [first, second] = [world.site(), world.site()];
+    const ana = world.person(first, "ana", "lobby");
+    const bob = world.person(world.site(), "bob", "lobby");
+    const handover = ana.handover();
+    first.backplane.die();
+    // What is asked is done, and nobody is told.
+    second.backplane.unanswered.add("claim");
+    const moved = second.edge.resume(handover);
+    for (let second_ = 0; second_ < 40; second_ += 1) {
+      world.settle();
+      world.clock.advance(1_000);
+    }
+    expect(moved.closed).toBe("session-lost");
+    second.backplane.unanswered.clear();
+    world.clock.advance(11_000);
+    world.settle();
+    expect(world.cluster.members("lobby").map(({ nick }) => nick)).toEqual(["bob"]);
+    expect(bob.heard()).toMatchObject([{ type: "presence", nick: "ana", state: "leave" }]);
+    expect(world.person(world.site(), "ana", "lobby").closed).toBeUndefined();
+  });
+});

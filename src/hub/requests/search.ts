@@ -21,7 +21,7 @@ import { membership } from "./membership.ts";
 
 /** Entries read at once. */
 const PART = 500;
-/** Entries above where a search goes on that are looked through for what they changed, in so many replies' worth. */
+/** What is above where a search goes on is looked through for what it changed, so many replies' worth of it. */
 const ABOVE = 5;
 
 export const search: RequestHandler<"search"> = {
@@ -128,19 +128,26 @@ class Walk {
     if (searching?.room === room && searching.next === this.#before && searching.words === this.#words) {
       this.#sieve = searching.sieve;
       this.#step();
-    } else this.#above(room.seq + 1, this.#exchange.core.limits.searchEntries * ABOVE);
+    } else {
+      const { searchEntries, searchBytes } = this.#exchange.core.limits;
+      this.#above(room.seq + 1, searchEntries * ABOVE, searchBytes * ABOVE);
+    }
   }
 
-  #above(before: number, left: number): void {
-    if (before <= this.#before || left <= 0) {
+  #above(before: number, entriesLeft: number, bytesLeft: number): void {
+    if (before <= this.#before || entriesLeft <= 0 || bytesLeft <= 0) {
       this.#step();
       return;
     }
     this.#read(before, Math.min(PART, before - this.#before), (entries) => {
-      for (const entry of entries.toReversed()) this.#sieve.note(entry);
+      let bytes = 0;
+      for (const entry of entries.toReversed()) {
+        this.#sieve.note(entry);
+        bytes += entry.body.length;
+      }
       const reached = entries[0]?.seq ?? 0;
       if (reached <= this.#before) this.#step();
-      else this.#later(() => this.#above(reached, left - entries.length));
+      else this.#later(() => this.#above(reached, entriesLeft - entries.length, bytesLeft - bytes));
     });
   }
 
@@ -192,7 +199,9 @@ class Walk {
 
   #answer(epoch: string, more: boolean): void {
     const [room, sieve, next] = [this.#room, this.#sieve, this.#before];
-    this.#exchange.session.searching = more ? { room, sieve, next, words: this.#words } : undefined;
+    // A session keeps no more of it than one reply: with more changes the next search looks at them again.
+    const kept = more && sieve.bytes <= this.#exchange.core.limits.replyBytes;
+    this.#exchange.session.searching = kept ? { room, sieve, next, words: this.#words } : undefined;
     const entries = this.#found.toReversed();
     answer(this.#exchange, room, { epoch, entries, looked: this.#looked, ...(more ? { next } : {}) });
   }
