@@ -535,7 +535,7 @@ describe("a hand-over while the store does not answer", () => {
     // What is asked is done, and nobody is told.
     second.backplane.unanswered.add("claim");
     const moved = second.edge.resume(handover);
-    for (let second_ = 0; second_ < 40; second_ += 1) {
+    for (let step = 0; step < 40; step += 1) {
       world.settle();
       world.clock.advance(1_000);
     }

@@ -104,11 +104,14 @@ test("a line that comes a byte at a time costs about its bytes, not an object a 
     return heapStats().objectTypeCounts["Uint8Array"] ?? 0;
   };
   const before = arrays();
-  for (const splitter of splitters) for (let byte = 0; byte < 20_000; byte += 1) splitter.push(new Uint8Array([97]));
+  for (const splitter of splitters)
+    for (let byte = 0; byte < 20_000; byte += 1) splitter.push(new Uint8Array([97]));
   expect(arrays() - before).toBeLessThan(1_000);
   for (const splitter of splitters) {
     expect(splitter.held).toBe(20_000);
-    expect(splitter.push(new Uint8Array([10]))).toEqual(new Uint8Array(20_001).fill(97, 0, 20_000).fill(10, 20_000));
+    expect(splitter.push(new Uint8Array([10]))).toEqual(
+      new Uint8Array(20_001).fill(97, 0, 20_000).fill(10, 20_000),
+    );
     expect(splitter.held).toBe(0);
   }
 });
