@@ -10,7 +10,7 @@ import { version } from "../../package.json";
 import type { Backplane } from "../backplane/backplane.ts";
 import { KeeperBackplane } from "../backplane/keeper/keeper.ts";
 import { MemoryBackplane, MemoryStore } from "../backplane/memory.ts";
-import { cannotListen, Failure } from "../cli/errors.ts";
+import { cannotListen, Failure, UsageError } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { Edge } from "../edge/edge.ts";
@@ -31,7 +31,30 @@ import { requireFree } from "./up/ports.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
 
+/** What is asked for must be what is done: nobody should trust in a flag that has no effect. */
+function checkUsage({ backplane, durability, keepDays }: ServerConfig): void {
+  if (backplane === "keeper") return;
+  if (durability === "power") {
+    throw backplane === "memory"
+      ? new UsageError(
+          "--durability power with --backplane memory, which has nothing on a disk",
+          "use --backplane keeper, or leave --durability out",
+        )
+      : new UsageError(
+          "--durability power is for the log in the data folder, and this server's is in Redis",
+          "leave it out, and set appendfsync always in the configuration of Redis",
+        );
+  }
+  if (backplane === "memory" && keepDays !== undefined) {
+    throw new UsageError(
+      `--keep-days ${keepDays} with --backplane memory, which only counts messages`,
+      "use --keep-messages, or --backplane keeper",
+    );
+  }
+}
+
 export const start: StartMode = modeStarter(serverMode, async (config, context) => {
+  checkUsage(config);
   const at = { host: config.host, port: config.port };
   await requireFree(at, "--port");
   // A free port is not known yet, and the name goes into logs and health reports from the first line on.
@@ -105,16 +128,17 @@ class OnlyHub implements Router {
 }
 
 async function openBackplane(config: ServerConfig, log: Logger): Promise<Backplane> {
-  if (config.backplane === "memory") {
-    // Servers in memory are clusters of their own, and a balancer is to see that.
-    return new MemoryBackplane(new MemoryStore({ cluster: `memory-${randomBytes(4).toString("hex")}` }));
-  }
   const { keepMessages, keepDays } = config;
-  const common = {
-    log,
+  const kept = {
     ...(keepMessages === undefined ? {} : { keepMessages }),
     ...(keepDays === undefined ? {} : { keepDays }),
   };
+  if (config.backplane === "memory") {
+    // Servers in memory are clusters of their own, and a balancer is to see that.
+    const cluster = `memory-${randomBytes(4).toString("hex")}`;
+    return new MemoryBackplane(new MemoryStore({ cluster, ...kept }));
+  }
+  const common = { log, ...kept };
   if (config.backplane === "keeper") {
     return new KeeperBackplane({ ...common, directory: config.data, durability: config.durability });
   }
