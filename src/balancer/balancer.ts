@@ -115,7 +115,8 @@ export class Balancer implements BalancerView {
           ? {}
           : { isProxy: options.isProxy, readPreamble: (bytes) => parseProxyHeader(bytes) }),
       },
-      limits: options.holdMs === undefined ? {} : { holdMs: options.holdMs },
+      // How many may come is the door's to say, which knows what the operator wants and counts whom it refuses.
+      limits: { connections: Infinity, ...(options.holdMs === undefined ? {} : { holdMs: options.holdMs }) },
       ...(options.tls === undefined ? {} : { tls: options.tls }),
     });
     this.#monitor = new Monitor({

@@ -6,6 +6,8 @@
  * during the read are in the cache by then, and the two are put together by seq. If the cache has moved on too far
  * meanwhile, the log is read again from where the reading ended.
  *
+ * Invariant: a job is answered exactly once, when it leaves the list; whoever reads for it looks whether it is still there.
+ *
  * One read of a room is under way at a time. It fills the cache, so that of a thousand sessions that come over from a
  * dead server one reads the log and the others are served from memory.
  */
@@ -167,12 +169,19 @@ export class Gatherer {
         : { room: room.log, after: job.end, limit: limits.catchUpMessages, maxBytes: limits.catchUpBytes };
     backplane.history(query, (result) => {
       this.#reading = false;
-      if (!result.ok) {
-        this.#jobs = this.#jobs.filter((other) => other !== job);
-        job.done(result);
-      } else if (room.state !== "closed") this.#take(job, result.page);
+      // A reset, or the room's end, may have answered it meanwhile.
+      if (this.#jobs.includes(job)) this.#haveRead(job, result);
       this.check();
     });
+  }
+
+  #haveRead(job: Job, result: { readonly ok: true; readonly page: HistoryPage } | BackplaneFailure): void {
+    if (result.ok) {
+      this.#take(job, result.page);
+      return;
+    }
+    this.#jobs = this.#jobs.filter((other) => other !== job);
+    job.done(result);
   }
 
   #take(job: Job, page: HistoryPage): void {

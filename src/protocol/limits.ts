@@ -109,7 +109,8 @@ export const edgeLimits = {
   keepAliveMs: 60_000,
   /** How often deadlines of clients are looked at: none of them is finer than a quarter of a second. */
   sweepMs: 250,
-  /** Connections an edge accepts when nothing else is said; netLimits.descriptorHeadroom is kept as well. */
+  /** Connections that a server's edge accepts, and a balancer's door when nothing else is said; netLimits.descriptorHeadroom
+   * is kept as well. */
   connections: 18_000,
 } as const;
 

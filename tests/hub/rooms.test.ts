@@ -452,3 +452,27 @@ test("the default limits fit each other", () => {
   expect(limits.catchUpBytes).toBeGreaterThanOrEqual(limits.replyBytes);
   expect(limits.cacheBytes).toBeGreaterThan(limits.roomCacheBytes);
 });
+
+test("a join that a reset has answered is not answered again when its own look into the log fails", () => {
+  const world = new World();
+  const [one, two] = [world.site(), world.site()];
+  const ana = world.person(one, "ana", "lobby");
+  world.ask(ana, { type: "send", room: "lobby", text: "before" });
+  const bob = world.person(two, "bob");
+  two.backplane.failing.add("history");
+  bob.say({ type: "join", room: "lobby" });
+  while (!two.backplane.calls.some((call) => call.startsWith("history lobby"))) two.backplane.step(0);
+  // All is lost while the log is looked into: the room as it is now is told at once.
+  world.cluster.newEpoch("e2");
+  while (bob.lines().every((line) => !line.includes('"joined"'))) two.backplane.step(0);
+  two.backplane.failing.clear();
+  world.settle();
+  // The inbox starts over as well.
+  expect(bob.heard()).toMatchObject([{ type: "joined", room: "@" }]);
+  // Longer than a room lingers that nobody is in.
+  world.clock.advance(60_000);
+  world.settle();
+  ana.heard();
+  world.ask(ana, { type: "send", room: "lobby", text: "after" });
+  expect(bob.heard()).toMatchObject([{ type: "message", text: "after" }]);
+});

@@ -93,7 +93,7 @@ export class FakeCluster {
     log.entries.push(entry);
     log.keys.set(key, entry);
     for (const [server, subscriber] of log.subscribers) {
-      server.hears(room, subscriber, () => subscriber.appended(deliveriesOf([entry])));
+      server.hearsEntry(room, subscriber, entry);
     }
     return { entry, duplicate: false };
   }
@@ -181,6 +181,8 @@ export class FakeBackplane implements Backplane {
   readonly #cluster: FakeCluster;
   #ordered: (() => void)[] = [];
   #loose: (() => void)[] = [];
+  /** Entries that were told last: more may join them as long as they are the last in `#ordered`. */
+  #batch: { subscriber: RoomSubscriber; entries: LogEntry[]; run: () => void } | undefined;
 
   constructor(cluster: FakeCluster) {
     this.#cluster = cluster;
@@ -203,6 +205,20 @@ export class FakeBackplane implements Backplane {
     this.#ordered.push(() => {
       if (this.#cluster.log(room).subscribers.get(this) === subscriber) run();
     });
+  }
+
+  /** Entries that follow each other and were not heard yet are heard together, as drivers may tell them. */
+  hearsEntry(room: string, subscriber: RoomSubscriber, entry: LogEntry): void {
+    const batch = this.#batch;
+    const goesOn = batch?.subscriber === subscriber && this.#ordered.at(-1) === batch.run;
+    if (goesOn) {
+      batch.entries.push(entry);
+      return;
+    }
+    const entries = [entry];
+    this.hears(room, subscriber, () => subscriber.appended(deliveriesOf(entries)));
+    const run = this.#ordered.at(-1);
+    this.#batch = run === undefined ? undefined : { subscriber, entries, run };
   }
 
   start(listener: BackplaneListener): Promise<void> {
