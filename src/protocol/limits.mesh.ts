@@ -60,6 +60,11 @@ export const storeLimits = {
 export const membershipLimits = {
   /** Active members. A full mesh of 50 is 1,225 links; beyond that people want a server. */
   members: 50,
+  /**
+   * Keys that one removal seals the new secret to: 198 bytes each, so that all fit one body. Somebody gone bad may have
+   * admitted more than the mesh may have, and must be removable all the same.
+   */
+  sealedMost: 80,
   /** Addresses one member announces: a few interfaces in two families, and names. (protocol) */
   addressesPerMember: 16,
   /** Characters of one `host:port`: a DNS name of 253 and a port. (protocol) */
@@ -78,6 +83,10 @@ export const syncLimits = {
   locatorMost: 32,
   /** The same in one frame: with 2,048 tips missing, two each still fit. */
   locatorsMost: 4_096,
+  /** Branches followed for one page, from what is wished back to what is known: a few milliseconds. */
+  stepsMost: 16_384,
+  /** Tips that one peer claims and we lack, remembered: of those that a log may hold too many of, some frames full. */
+  missingMost: 8_192,
   /** Between two rounds of anti-entropy on one link. */
   antiEntropyMs: 30_000,
   /** A round starts up to this much earlier, by chance, so that fifty peers do not speak at once. */
@@ -124,6 +133,10 @@ export const floodLimits = {
   pagesBurst: 200,
   /** Frames dropped for flooding, before the link is closed. */
   droppedFramesMost: 10_000,
+  /** So long after a link ended its peer's use of all this is remembered: more than any of it takes to refill. */
+  rememberMs: 60_000,
+  /** Between two times that people are told of one peer's clock. */
+  skewPauseMs: 5 * 60_000,
   /** Faults of a peer remembered for `/why`. */
   faultsRemembered: 20,
 } as const;

@@ -38,7 +38,9 @@ const schemas = {
   remove: z.object({
     member: key,
     check: key,
-    secrets: z.record(key, sealedSecret).refine((all) => Object.keys(all).length <= 80, "has too many keys"),
+    secrets: z
+      .record(key, sealedSecret)
+      .refine((all) => Object.keys(all).length <= membershipLimits.sealedMost, "has too many keys"),
   }),
   /** Hands the secret of a rotation to a member whom the rotation did not know. */
   grant: z.object({ member: key, rotation: key, secret: sealedSecret }),

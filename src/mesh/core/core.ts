@@ -14,7 +14,7 @@ import { FormatError, toHex } from "./bytes.ts";
 import { plainCodec, type Codec } from "./codec.ts";
 import { Faults } from "./faults.ts";
 import { pageOf, type Frame } from "./frames.ts";
-import { PeerLink } from "./link.ts";
+import { Meters, PeerLink } from "./link.ts";
 import type { Accepted, Batch } from "./log.ts";
 import { OwnChain } from "./own-chain.ts";
 import { reasons, refusal, type ReasonCode } from "./reasons.ts";
@@ -39,12 +39,15 @@ export class MeshCore implements api.MeshCoreApi {
   /** The same links by peer ID, because frames come by that name and decoding it costs more than a lookup. */
   readonly #linksById = new Map<PeerId, PeerLink>();
   readonly #faults = new Faults();
+  readonly #meters = new Meters();
   readonly #sync: Sync;
   readonly #spread: Spread;
   readonly #writer: Writer;
   #state: MeshState;
   #holdingsDirty = false;
   #grantsDue = true;
+  /** The store refused what came: until then, monotonic ms, what comes is left to be fetched. A refusal costs a new state. */
+  #refusedUntil = Number.NEGATIVE_INFINITY;
   /** The store refused a write and could then not be read: nothing is taken or sent any more. */
   #isBroken = false;
 
@@ -112,7 +115,8 @@ export class MeshCore implements api.MeshCoreApi {
     if (standing === "removed") return refusal("removed-member", `${peerId} was removed from this mesh`);
     if (standing === "unknown") return refusal("not-a-member", `${peerId} is not a member of this mesh`);
     this.linkDown(peerId);
-    const link = new PeerLink(this.#state.log.graph.author(key), send, this.#options.clock.monotonic());
+    const meter = this.#meters.take(key, this.#options.clock.monotonic());
+    const link = new PeerLink(this.#state.log.graph.author(key), send, meter, this.#links.values());
     this.#links.set(key, link);
     this.#linksById.set(peerId, link);
     this.#spread.linksChanged();
@@ -126,6 +130,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (link === undefined) return;
     this.#links.delete(link.key);
     this.#linksById.delete(peerId);
+    link.meter.idleSince = this.#options.clock.monotonic();
     this.#spread.forget(link);
     this.#sync.stop(link);
     const seen = [...link.announced].map((other) => this.#state.log.graph.authors.get(other)?.peerId ?? []);
@@ -234,9 +239,11 @@ export class MeshCore implements api.MeshCoreApi {
   }
 
   #handle(link: PeerLink, frame: Frame, isExpected: boolean): void {
+    const { clock, listener } = this.#options;
     switch (frame.type) {
       case "digest":
-        this.#tellSkew(link, frame.now);
+        if (link.isNewSkew(frame.now - clock.now(), clock.monotonic()))
+          listener.clockSkew(link.author.peerId, frame.now - clock.now());
         if (this.#flush()) this.#sync.onDigest(link, frame.digest);
         return;
       case "have":
@@ -265,17 +272,22 @@ export class MeshCore implements api.MeshCoreApi {
   }
 
   #takeEntries(link: PeerLink, entries: readonly Uint8Array[], isExpected: boolean): void {
-    if (!isExpected && !link.entries.take(entries.length, this.#options.clock.monotonic())) {
-      this.#dropped(link, "flood-entries", `more than ${floodLimits.entriesPerSecond} entries a second`);
-      return;
-    }
-    link.dropped = 0;
+    const now = this.#options.clock.monotonic();
+    if (now < this.#refusedUntil) return;
+    if (!isExpected && !link.meter.entries.take(entries.length, now))
+      return this.#dropped(
+        link,
+        "flood-entries",
+        `more than ${floodLimits.entriesPerSecond} entries a second`,
+      );
+    link.meter.dropped = 0;
     const batch: Batch = { accepted: [], complaints: [] };
     const verdicts = entries.map((bytes) => this.#state.log.offer(bytes, link.key, batch));
     const isSaved = this.#commit(batch.accepted, isExpected);
     for (const { origin, code, detail } of batch.complaints) {
       if (origin !== undefined) this.#fault(this.#state.log.graph.author(origin).peerId, code, detail);
     }
+    if (!isSaved) this.#refusedUntil = now + syncLimits.antiEntropyMs;
     if (this.#links.get(link.key) !== link || !isSaved) return;
     if (isExpected) this.#sync.onPage(link, verdicts);
     else if (verdicts.some(({ status }) => status === "waiting")) this.#sync.onGap(link);
@@ -316,15 +328,12 @@ export class MeshCore implements api.MeshCoreApi {
 
   #announce({ changes, members, secret }: Noticed): void {
     const { listener } = this.#options;
-    const insertions: api.Insertion[] = [];
-    const said: string[] = [...members];
-    for (const change of changes)
-      if (change.kind === "line") insertions.push(change.insertion);
-      else if (change.kind === "member") said.push(change.key);
+    const insertions = changes.flatMap((change) => (change.kind === "line" ? change.insertion : []));
+    const said = changes.flatMap((change) => (change.kind === "member" ? change.key : []));
     if (insertions.length > 0) listener.inserted(insertions);
     for (const change of changes)
       if (change.kind === "topic") listener.topicChanged(change.room, change.topic);
-    this.#tellMembers(said);
+    this.#tellMembers([...members, ...said]);
     if (members.length > 0) this.#grantsDue = true;
     if (secret !== undefined) listener.secretChanged(secret);
     for (const key of members) {
@@ -380,15 +389,10 @@ export class MeshCore implements api.MeshCoreApi {
     }
   }
 
-  #tellSkew(link: PeerLink, theirs: number): void {
-    const aheadMs = theirs - this.#options.clock.now();
-    if (link.isNewSkew(aheadMs)) this.#options.listener.clockSkew(link.author.peerId, aheadMs);
-  }
-
   #dropped(link: PeerLink, code: ReasonCode, detail: string): void {
-    link.dropped += 1;
-    if (link.dropped > floodLimits.droppedFramesMost) this.#fault(link.author.peerId, "flood", detail);
-    else this.#fault(link.author.peerId, code, detail);
+    link.meter.dropped += 1;
+    const isTooMuch = link.meter.dropped > floodLimits.droppedFramesMost;
+    this.#fault(link.author.peerId, isTooMuch ? "flood" : code, detail);
   }
 
   #fault(peerId: PeerId, code: ReasonCode, detail: string): void {

@@ -44,7 +44,7 @@ export type Frame =
 
 const tipBytes = 32 + 8 + 4 + 32;
 /** Keys in a list of links: every member, and some who are just being removed or admitted. */
-const linksMost = membershipLimits.members * 2;
+export const linksMost = membershipLimits.members * 2;
 
 /** Encodes a digest. */
 export function encodeDigest(now: number, digest: Uint8Array): Uint8Array {
@@ -67,6 +67,14 @@ export function encodeHave(full: boolean, answer: boolean, tips: readonly Tip[])
     at += bytes.write(tip.hash, at, "hex");
   }
   return bytes;
+}
+
+/** Encodes a list of tips of any length: the receiver adds those of the frames that follow to those of the first. */
+export function encodeHaves(full: boolean, answer: boolean, tips: readonly Tip[]): Uint8Array[] {
+  const frames = [encodeHave(full, answer, tips.slice(0, logLimits.tipsMost))];
+  for (let at = logLimits.tipsMost; at < tips.length; at += logLimits.tipsMost)
+    frames.push(encodeHave(false, false, tips.slice(at, at + logLimits.tipsMost)));
+  return frames;
 }
 
 /** Encodes a request for a page. `page` is 1 to 2^32 - 1. */

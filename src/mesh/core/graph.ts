@@ -199,13 +199,13 @@ export function isHeld(author: Author, node: Node): boolean {
 }
 
 /**
- * The nodes of one chain that lead to `tip`, after the last of `known` that is among them, oldest first. Each run is
- * `nodes[first]` up to and including `nodes[last]` of one segment.
+ * The nodes of one chain that lead to `tip`, after the last of `known` that is among them, the newest run first. Each is
+ * `nodes[first]` up to and including `nodes[last]` of one segment. `steps`: how many segments were looked at.
  */
 export function runsAfter(
   tip: Node,
   known: Iterable<Node>,
-): { nodes: readonly Node[]; first: number; last: number }[] {
+): { runs: { nodes: readonly Node[]; first: number; last: number }[]; steps: number } {
   const upTo = new Map<Segment, number>();
   for (let at: Node | undefined = tip; at !== undefined; at = at.segment.base)
     upTo.set(at.segment, at.sequence);
@@ -214,9 +214,8 @@ export function runsAfter(
     if (sequence <= (upTo.get(segment) ?? 0)) after = Math.max(after, sequence);
   const runs: { nodes: readonly Node[]; first: number; last: number }[] = [];
   for (const [{ nodes, start }, sequence] of upTo)
-    if (sequence > after)
-      runs.unshift({ nodes, first: Math.max(after + 1 - start, 0), last: sequence - start });
-  return runs;
+    if (sequence > after) runs.push({ nodes, first: Math.max(after + 1 - start, 0), last: sequence - start });
+  return { runs, steps: upTo.size };
 }
 
 /** The nodes of one chain from `tip` back to its first, one of every few: steps of 4, 16, 64, … entries. */

@@ -38,17 +38,54 @@ export class Bucket {
 /** Beyond this a clock difference is told: people notice a minute in a chat's times. */
 const skewToldMs = 60_000;
 
+/**
+ * What one peer may do, whatever link it does it on: it outlives the link, or whoever has used everything up would only have
+ * to come again.
+ */
+export class Meter {
+  readonly frames: Bucket;
+  readonly entries: Bucket;
+  readonly bytes: Bucket;
+  readonly pages: Bucket;
+  /** Pages that we ask for. */
+  readonly asks: Bucket;
+  /** Frames in a row dropped for flooding. */
+  dropped = 0;
+  skewTold = 0;
+  skewToldAt = Number.NEGATIVE_INFINITY;
+  /** When its link ended, monotonic ms; undefined while there is one. */
+  idleSince: number | undefined;
+
+  constructor(now: number) {
+    this.frames = new Bucket(floodLimits.framesPerSecond, floodLimits.framesBurst, now);
+    this.entries = new Bucket(floodLimits.entriesPerSecond, floodLimits.entriesBurst, now);
+    this.bytes = new Bucket(floodLimits.bytesPerSecond, floodLimits.bytesBurst, now);
+    this.asks = new Bucket(floodLimits.pagesAskedPerSecond, floodLimits.pagesAskedBurst, now);
+    this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
+  }
+}
+
+/** The meters of all peers that have a link, or lately had one: after a while everything has been refilled. */
+export class Meters {
+  readonly #byKey = new Map<string, Meter>();
+
+  /** For a link that begins. */
+  take(key: string, now: number): Meter {
+    for (const [other, { idleSince = now }] of this.#byKey)
+      if (now - idleSince > floodLimits.rememberMs) this.#byKey.delete(other);
+    const meter = this.#byKey.get(key) ?? new Meter(now);
+    meter.idleSince = undefined;
+    this.#byKey.set(key, meter);
+    return meter;
+  }
+}
+
 /** One link. */
 export class PeerLink {
   /** Replaced only when the graph is built again. */
   author: Author;
   readonly #send: SendFrame;
-  readonly #frames: Bucket;
-  readonly entries: Bucket;
-  readonly #bytes: Bucket;
-  readonly pages: Bucket;
-  /** Pages that we ask for. */
-  readonly asks: Bucket;
+  readonly meter: Meter;
   /** Keys the peer says it has links with. */
   announced: ReadonlySet<string> = new Set();
   /** Our other links whose peers and this one both announce a link with each other. */
@@ -78,22 +115,20 @@ export class PeerLink {
   /** When the peer last brought something new, monotonic ms. */
   broughtAt = Number.NEGATIVE_INFINITY;
   emptyPages = 0;
-  /** Frames in a row dropped for flooding. */
-  dropped = 0;
+  /** How long it was waited for pages of this peer, ms. */
+  waitedMs = 0;
   /** The request that could not be answered because the link was behind; only the last, as nobody asks twice at once. */
   owed: Extract<Frame, { type: "want" }> | undefined;
   /** The link did not take a frame and has not drained since. */
   behind = false;
-  #skewTold = 0;
 
-  constructor(author: Author, send: SendFrame, now: number) {
+  /** @param others links that are here already */
+  constructor(author: Author, send: SendFrame, meter: Meter, others: Iterable<PeerLink> = []) {
     this.author = author;
     this.#send = send;
-    this.#frames = new Bucket(floodLimits.framesPerSecond, floodLimits.framesBurst, now);
-    this.entries = new Bucket(floodLimits.entriesPerSecond, floodLimits.entriesBurst, now);
-    this.#bytes = new Bucket(floodLimits.bytesPerSecond, floodLimits.bytesBurst, now);
-    this.asks = new Bucket(floodLimits.pagesAskedPerSecond, floodLimits.pagesAskedBurst, now);
-    this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
+    this.meter = meter;
+    // As if it had been here as long as they: who comes anew is not asked before all others each time.
+    for (const { waitedMs } of others) this.waitedMs = Math.max(this.waitedMs, waitedMs);
   }
 
   get key(): string {
@@ -111,9 +146,9 @@ export class PeerLink {
   /** Counts an unasked frame of so many bytes; what it is too much of, if it is. */
   flood(length: number, now: number): { readonly code: ReasonCode; readonly detail: string } | undefined {
     const { framesPerSecond, bytesPerSecond } = floodLimits;
-    if (!this.#frames.take(1, now))
+    if (!this.meter.frames.take(1, now))
       return { code: "flood-frames", detail: `more than ${framesPerSecond} frames a second` };
-    if (!this.#bytes.take(length, now))
+    if (!this.meter.bytes.take(length, now))
       return { code: "flood-bytes", detail: `more than ${bytesPerSecond} bytes a second` };
     return undefined;
   }
@@ -129,9 +164,13 @@ export class PeerLink {
   }
 
   /** Whether the peer's clock differs so much, and so much more or less than was told before, that it is to be told. */
-  isNewSkew(aheadMs: number): boolean {
-    if (Math.abs(aheadMs) < skewToldMs || Math.abs(aheadMs - this.#skewTold) < skewToldMs) return false;
-    this.#skewTold = aheadMs;
+  isNewSkew(aheadMs: number, now: number): boolean {
+    const { meter } = this;
+    if (Math.abs(aheadMs) < skewToldMs || Math.abs(aheadMs - meter.skewTold) < skewToldMs) return false;
+    // A clock that is set is told of; one that jumps about with each frame is nobody's clock.
+    if (now - meter.skewToldAt < floodLimits.skewPauseMs) return false;
+    meter.skewTold = aheadMs;
+    meter.skewToldAt = now;
     return true;
   }
 

@@ -10,6 +10,7 @@
  * `ungranted` finds such members, and core.ts hands them the secret.
  */
 import { hash as digest } from "node:crypto";
+import { membershipLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, MeshSecret, PeerId, Standing } from "./api.ts";
 import type { Body } from "./bodies.ts";
 import { fromHex } from "./bytes.ts";
@@ -143,14 +144,38 @@ export class Membership {
     return known;
   }
 
-  /** Active members to whom nobody has sealed the current secret, and whom this device should give it. */
+  /**
+   * Whom the secret that a removal of `key` starts is sealed to: those who stay, as many as fit. When somebody has
+   * admitted more than the mesh may have, those who came by the one who is removed are left out first.
+   */
+  heirs(key: string): string[] {
+    const stay = this.active().filter((other) => other !== key);
+    if (stay.length <= membershipLimits.sealedMost) return stay;
+    const brought = new Set([this.#graph.author(key).peerId]);
+    // By the order of admissions, so that who admitted comes before whom they admitted.
+    for (const { author, admittedBy } of this.records.values())
+      if (admittedBy !== undefined && brought.has(admittedBy)) brought.add(author.peerId);
+    const rank = (other: string): number => {
+      if (this.mayGovern(other)) return 0;
+      return brought.has(this.#graph.author(other).peerId) ? 2 : 1;
+    };
+    return stay.toSorted((a, b) => rank(a) - rank(b)).slice(0, membershipLimits.sealedMost);
+  }
+
+  /**
+   * Active members to whom nobody has sealed the current secret, and whom this device should give it: those it admitted,
+   * and if it has started the secret, as many others as one removal could have named.
+   */
   ungranted(): string[] {
     const last = this.#rotations.at(-1);
     if (last === undefined || !this.#secrets.has(last.hash) || !this.isActive(this.#self)) return [];
     const selfId = this.#graph.author(this.#self).peerId;
+    let left = last.author.key === this.#self ? membershipLimits.sealedMost - last.holders.size : 0;
     return this.active().filter((key) => {
       if (last.holders.has(key)) return false;
-      return last.author.key === this.#self || this.records.get(key)?.admittedBy === selfId;
+      if (this.records.get(key)?.admittedBy === selfId) return true;
+      left -= 1;
+      return left >= 0;
     });
   }
 

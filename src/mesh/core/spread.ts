@@ -13,8 +13,8 @@
  * Who gets an author's entry tells the author so (a receipt), if the two are linked; that is what "held by n of m" shows.
  */
 import { syncLimits } from "../../protocol/limits.mesh.ts";
-import { encodeHave, encodeLinks, encodePushes } from "./frames.ts";
-import { isHeld, lastOf, type Graph } from "./graph.ts";
+import { encodeHaves, encodeLinks, encodePushes, linksMost } from "./frames.ts";
+import { isHeld, lastOf, type Graph, type Segment } from "./graph.ts";
 import type { PeerLink } from "./link.ts";
 import type { Accepted } from "./log.ts";
 import { tipOf } from "./sync.ts";
@@ -128,13 +128,14 @@ export class Spread {
     const links = [...this.#host.links.values()];
     if (now >= this.#linksAt) {
       this.#linksAt = Number.POSITIVE_INFINITY;
-      const frame = encodeLinks(links.map((link) => link.key));
+      // Who has more is not honest, or meets somebody who is not: whoever is left out only gets things twice.
+      const frame = encodeLinks(links.slice(0, linksMost).map((link) => link.key));
       for (const link of links) link.send(frame);
     }
     if (now >= this.#receiptsAt) {
       this.#receiptsAt = Number.POSITIVE_INFINITY;
       for (const link of links) {
-        if (link.receipts.size > 0) link.send(encodeHave(false, false, [...link.receipts].map(tipOf)));
+        if (link.receipts.size > 0) tell(link, [...link.receipts]);
         link.receipts.clear();
       }
     }
@@ -143,11 +144,16 @@ export class Spread {
       for (const link of links) {
         // Most have fetched the same meanwhile, and said so.
         const news = [...link.news].filter((segment) => !isHeld(link.author, lastOf(segment)));
-        if (news.length > 0) link.send(encodeHave(false, false, news.map(tipOf)));
+        if (news.length > 0) tell(link, news);
         link.news.clear();
       }
     }
   }
+}
+
+/** Tells a peer how far we have these chains. */
+function tell(link: PeerLink, segments: readonly Segment[]): void {
+  for (const frame of encodeHaves(false, false, segments.map(tipOf))) link.send(frame);
 }
 
 function separate(a: PeerLink, b: PeerLink): void {

@@ -13,26 +13,19 @@
 import { floodLimits, logLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { CoreRandom, EntryHash } from "./api.ts";
 import { viewOf } from "./bytes.ts";
+import type { Entry } from "./entry.ts";
 import {
   encodeDigest,
   encodeEntries,
-  encodeHave,
+  encodeHaves,
   encodeWant,
   type Frame,
   type Tip,
   type Wish,
 } from "./frames.ts";
-import {
-  compareNodes,
-  lastOf,
-  markHeld,
-  runsAfter,
-  samples,
-  type Graph,
-  type Node,
-  type Segment,
-} from "./graph.ts";
+import { lastOf, markHeld, samples, type Graph, type Node, type Segment } from "./graph.ts";
 import type { PeerLink } from "./link.ts";
+import { pageOrder } from "./page-order.ts";
 import type { Verdict } from "./log.ts";
 import type { ReasonCode } from "./reasons.ts";
 
@@ -58,7 +51,8 @@ export interface SyncHost {
 interface Pull {
   readonly link: PeerLink;
   readonly page: number;
-  readonly deadline: number;
+  /** When it was asked for, monotonic ms. */
+  readonly askedAt: number;
   readonly tips: readonly EntryHash[];
 }
 
@@ -83,12 +77,20 @@ export class Sync {
   /** Forgets a link. */
   stop(link: PeerLink): void {
     if (this.#pull?.link !== link) return;
-    this.#pull = undefined;
+    this.#pullEnds();
     this.ask();
   }
 
   /** Forgets the page that is on its way: it could not be stored, which is not its sender's fault. */
   abandon(): void {
+    this.#pullEnds();
+  }
+
+  /** Nothing is on its way any more. */
+  #pullEnds(): void {
+    if (this.#pull === undefined) return;
+    const { link, askedAt } = this.#pull;
+    link.waitedMs += this.#host.monotonic() - askedAt;
     this.#pull = undefined;
   }
 
@@ -108,9 +110,9 @@ export class Sync {
   /** Rounds and time-outs that are due. */
   tick(): void {
     const now = this.#host.monotonic();
-    if (this.#pull !== undefined && now >= this.#pull.deadline) {
+    if (this.#pull !== undefined && now >= this.#pull.askedAt + syncLimits.pageMs) {
       const { link } = this.#pull;
-      this.#pull = undefined;
+      this.#pullEnds();
       link.pausedUntil = now + syncLimits.antiEntropyMs;
       this.#host.fault(link, "page-timeout", `no answer within ${syncLimits.pageMs} ms`);
     }
@@ -144,7 +146,7 @@ export class Sync {
         markHeld(link.author, node);
         continue;
       }
-      if (link.missing.size < logLimits.tipsMost) link.missing.set(tip.hash, tip);
+      if (link.missing.size < syncLimits.missingMost) link.missing.set(tip.hash, tip);
       // The chain has gone on since; what the peer was known to hold of it, it still holds.
       for (const segment of graph.authors.get(tip.author)?.segments ?? []) {
         const sequence = before.get(segment) ?? tip.sequence;
@@ -170,7 +172,7 @@ export class Sync {
 
   /** Answers a request with one page, possibly empty. */
   onWant(link: PeerLink, frame: Extract<Frame, { type: "want" }>): void {
-    if (!link.pages.take(1, this.#host.monotonic())) {
+    if (!link.meter.pages.take(1, this.#host.monotonic())) {
       const { pagesPerSecond } = floodLimits;
       this.#host.fault(link, "flood-pages", `more than ${pagesPerSecond} pages a second`);
       return;
@@ -189,14 +191,14 @@ export class Sync {
   /** The page that was asked for has been offered to the log, with these verdicts. Asks on. */
   onPage(link: PeerLink, verdicts: readonly Verdict[]): void {
     const tips = this.#pull?.tips ?? [];
-    this.#pull = undefined;
+    this.#pullEnds();
     const nearer = this.#noteOnPath(link, verdicts);
     this.#settle(link);
     const { nodes } = this.#host.graph();
     let progress = nearer || tips.some((tip) => nodes.has(tip));
     for (const verdict of verdicts) {
       if (verdict.status === "accepted") progress = true;
-      else if (verdict.status === "held") progress = this.#holdBack(link, chainOf(verdict.entry)) || progress;
+      else if (verdict.status === "held") progress = this.#holdBack(link, verdict.entry) || progress;
     }
     if (progress) link.emptyPages = 0;
     else this.#distrust(link);
@@ -215,14 +217,13 @@ export class Sync {
     for (const link of links.values()) this.#compareIfDue(link);
   }
 
+  /** First those for whom it was waited least, so that one who answers as late as it may takes a share of the time only. */
   #askInTurn(): boolean {
     const links = [...this.#host.links.values()];
     const start = links.findIndex((link) => link.key === this.#lastAsked) + 1;
-    for (let i = 0; i < links.length; i += 1) {
-      const link = links[(start + i) % links.length];
-      if (link !== undefined && this.#askOf(link)) return true;
-    }
-    return false;
+    const inTurn = [...links.slice(start), ...links.slice(0, start)];
+    inTurn.sort((a, b) => a.waitedMs - b.waitedMs);
+    return inTurn.some((link) => this.#askOf(link));
   }
 
   /** A digest brings two together who have a reason to differ; at most once a second, and not while a page may do it. */
@@ -254,20 +255,22 @@ export class Sync {
     const now = this.#host.monotonic();
     if (link.missing.size === 0 || link.behind || now < link.pausedUntil) return false;
     this.#settle(link);
-    const tips = [...link.missing.values()].filter((tip) => (link.heldBack.get(chainOf(tip)) ?? 0) <= now);
+    const tips = [...link.missing.values()]
+      .filter((tip) => (link.heldBack.get(chainOf(tip)) ?? 0) <= now)
+      .slice(0, logLimits.tipsMost);
     const most = Math.min(syncLimits.locatorMost, Math.floor(syncLimits.locatorsMost / tips.length));
     const wishes = tips.map((tip): Wish => ({
       tip: tip.hash,
       locator: this.#locator(link, tip).slice(0, most),
     }));
-    if (wishes.length === 0 || !link.asks.take(1, now)) return false;
+    if (wishes.length === 0 || !link.meter.asks.take(1, now)) return false;
     this.#pages = (this.#pages % 0xffff_ffff) + 1;
     if (!link.send(encodeWant(this.#pages, wishes))) return false;
     this.#lastAsked = link.key;
     this.#pull = {
       link,
       page: this.#pages,
-      deadline: now + syncLimits.pageMs,
+      askedAt: now,
       tips: tips.map(({ hash }) => hash),
     };
     return true;
@@ -289,6 +292,8 @@ export class Sync {
     for (const verdict of verdicts)
       if (verdict.status === "known") lastShown.set(verdict.node.segment, verdict.node);
     let isNews = false;
+    // What is no longer claimed: else somebody who claims something else each time would fill the memory.
+    for (const hash of link.onPath.keys()) if (!link.missing.has(hash)) link.onPath.delete(hash);
     for (const { chain, author, hash } of lastShown.size === 0 ? [] : link.missing.values()) {
       const shown = link.onPath.get(hash) ?? new Set();
       const before = shown.size;
@@ -305,7 +310,7 @@ export class Sync {
     const graph = this.#host.graph();
     const tips: Tip[] = [];
     for (const segment of graph.tips) tips.push(tipOf(segment));
-    if (link.send(encodeHave(true, answer, tips.slice(0, logLimits.tipsMost))))
+    if (encodeHaves(true, answer, tips).every((frame) => link.send(frame)))
       link.toldVersion = graph.nodes.size;
   }
 
@@ -322,11 +327,17 @@ export class Sync {
     if (link.missing.size === 0) link.onPath.clear();
   }
 
-  #holdBack(link: PeerLink, chain: string): boolean {
+  /** Not to be asked for before its clock is near enough. True when that is news. */
+  #holdBack(link: PeerLink, entry: Entry): boolean {
+    const chain = chainOf(entry);
+    const now = this.#host.monotonic();
+    const isNew = (link.heldBack.get(chain) ?? 0) <= now;
+    // The first that is held, of a page that has more of its chain.
+    if (!isNew) return false;
     if (link.heldBack.size >= logLimits.tipsMost) link.heldBack.clear();
-    const isNew = !link.heldBack.has(chain);
-    link.heldBack.set(chain, this.#host.monotonic() + syncLimits.disbeliefMs);
-    return isNew;
+    const early = Math.ceil(entry.clock / 1000) - logLimits.clockAheadMs - this.#host.now();
+    link.heldBack.set(chain, now + Math.min(Math.max(early, syncLimits.gapMs), syncLimits.disbeliefMs));
+    return true;
   }
 
   #distrust(link: PeerLink): void {
@@ -350,31 +361,4 @@ export function tipOf(segment: Segment): Tip {
 
 function chainOf(of: { author: string; chain: string }): string {
   return of.author + of.chain;
-}
-
-/** Nodes of the wished chains, merged into total order, without repetition. */
-function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Node> {
-  const cursors: { readonly nodes: readonly Node[]; next: number; readonly last: number }[] = [];
-  for (const { tip, locator } of wishes) {
-    const node = graph.nodes.get(tip);
-    if (node === undefined) continue;
-    const known = locator.flatMap((hash) => graph.nodes.get(hash) ?? []);
-    for (const { nodes, first, last } of runsAfter(node, known)) cursors.push({ nodes, next: first, last });
-  }
-  let previous: Node | undefined;
-  for (;;) {
-    let best: { next: number } | undefined;
-    let bestNode: Node | undefined;
-    for (const cursor of cursors) {
-      const node = cursor.next <= cursor.last ? cursor.nodes[cursor.next] : undefined;
-      if (node === undefined || (bestNode !== undefined && compareNodes(bestNode, node) <= 0)) continue;
-      best = cursor;
-      bestNode = node;
-    }
-    if (best === undefined || bestNode === undefined) return;
-    best.next += 1;
-    // Wishes for two branches share what is before the fork: the same node then comes twice, one right after the other.
-    if (bestNode !== previous) yield bestNode;
-    previous = bestNode;
-  }
 }

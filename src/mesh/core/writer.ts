@@ -97,9 +97,8 @@ export class Writer {
       return refusal("not-authorised", "the founder cannot be removed");
     const secret = this.#parts.random.bytes(32);
     return this.#sign("remove", "", () => {
-      const stay = membership.active().filter((other) => other !== key);
       const secrets: Record<string, string> = {};
-      for (const other of stay) {
+      for (const other of membership.heirs(key)) {
         const sealed = this.#sealSecret(log.graph.author(other).bytes, secret);
         if (sealed !== undefined) secrets[other] = sealed;
       }
