@@ -26,6 +26,8 @@ import { StoreError } from "./store-error.ts";
 import { Sync } from "./sync.ts";
 import { Writer, type Written } from "./writer.ts";
 
+const tooManyEntries = `more than ${floodLimits.entriesPerSecond} entries a second`;
+
 /** See api.ts. */
 export class MeshCore implements api.MeshCoreApi {
   readonly meshId: Uint8Array;
@@ -275,11 +277,7 @@ export class MeshCore implements api.MeshCoreApi {
     const now = this.#options.clock.monotonic();
     if (now < this.#refusedUntil) return;
     if (!isExpected && !link.meter.entries.take(entries.length, now))
-      return this.#dropped(
-        link,
-        "flood-entries",
-        `more than ${floodLimits.entriesPerSecond} entries a second`,
-      );
+      return this.#dropped(link, "flood-entries", tooManyEntries);
     link.meter.dropped = 0;
     const batch: Batch = { accepted: [], complaints: [] };
     const verdicts = entries.map((bytes) => this.#state.log.offer(bytes, link.key, batch));
@@ -390,9 +388,7 @@ export class MeshCore implements api.MeshCoreApi {
   }
 
   #dropped(link: PeerLink, code: ReasonCode, detail: string): void {
-    link.meter.dropped += 1;
-    const isTooMuch = link.meter.dropped > floodLimits.droppedFramesMost;
-    this.#fault(link.author.peerId, isTooMuch ? "flood" : code, detail);
+    this.#fault(link.author.peerId, link.meter.drop() ? "flood" : code, detail);
   }
 
   #fault(peerId: PeerId, code: ReasonCode, detail: string): void {

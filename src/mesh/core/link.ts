@@ -63,6 +63,12 @@ export class Meter {
     this.asks = new Bucket(floodLimits.pagesAskedPerSecond, floodLimits.pagesAskedBurst, now);
     this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
   }
+
+  /** A frame is dropped. True when there were too many in a row. */
+  drop(): boolean {
+    this.dropped += 1;
+    return this.dropped > floodLimits.droppedFramesMost;
+  }
 }
 
 /** The meters of all peers that have a link, or lately had one: after a while everything has been refilled. */
