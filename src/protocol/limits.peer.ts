@@ -28,6 +28,13 @@ export const peerLinkLimits = {
   pipeKeptBytes: 64 * KiB,
   /** Between two pings. Keeps NAT and firewall state alive, which may be dropped after 30 s. */
   pingMs: 10_000,
+  /** Pings answered; those of a link that works come every few seconds. */
+  pingsPerSecond: 2,
+  pingsAtOnce: 20,
+  /** Pings that were too many, before the link is closed. */
+  pingsDroppedMost: 1_000,
+  /** Links that one peer may have while it does not decide which of them is kept; the oldest goes. */
+  perPeerMost: 4,
   /** Without a byte from the other side for this long the link is dead: two pings unanswered. */
   silenceMs: 25_000,
   /** The same for a link that a newer connection of the same peer puts in doubt. */

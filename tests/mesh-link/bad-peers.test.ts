@@ -6,6 +6,7 @@ import fc from "fast-check";
 import { encodeFrame, FrameReader, FrameType } from "../../src/mesh/link/frames.ts";
 import { exporterLabel, makeTags, refusalSchema, type Hello } from "../../src/mesh/link/hello.ts";
 import { encodeTransferFrame } from "../../src/mesh/transfer/frames.ts";
+import { parseInvite } from "../../src/mesh/pairing/invite.ts";
 import { dialTls } from "../../src/net/tls-dial.ts";
 import type { TlsSocket } from "../../src/net/tls-socket.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
@@ -320,6 +321,36 @@ describe("on a link that is up", () => {
     await stillTalking();
   });
 
+  test("a flood of pings is not answered for long, and ended", async () => {
+    const raw = await admitted();
+    const many = Buffer.concat(Array.from({ length: 2_000 }, () => encodeFrame(FrameType.Ping, new Uint8Array(8))));
+    raw.socket.send(many);
+    await ended(raw, "misbehaved");
+    expect(raw.frames.filter(({ type }) => type === FrameType.Pong).length).toBeLessThan(100);
+  });
+
+  test("somebody who opens link after link has a few of them, whoever of the two decides", async () => {
+    for (const isLower of [true, false]) {
+      do eve = await cleanup.person();
+      while (eve.identity.peerId < ana.id !== isLower);
+      const links = [await admitted()];
+      for (let n = 0; n < 2 * peerLinkLimits.perPeerMost; n += 1) {
+        const raw = await dialAna();
+        raw.hello();
+        raw.send(FrameType.Join, {});
+        raw.send(FrameType.Ready);
+        await until(() => raw.frames.some(({ type }) => type === FrameType.Ping), "the link is up");
+        links.push(raw);
+      }
+      const open = () => links.filter(({ closed }) => !closed).length;
+      await until(() => open() <= peerLinkLimits.perPeerMost, "only a few are left");
+      expect(links.at(-1)?.closed).toBe(false);
+      links.at(-1)?.hello();
+      await until(() => open() === 0 || ana.linked.length === 2, "whatever is left of eve");
+    }
+    await stillTalking();
+  });
+
   test("a flood of frames is named and ended", async () => {
     const raw = await admitted();
     const one = encodeFrame(FrameType.Core, new Uint8Array([250]));
@@ -351,6 +382,21 @@ test("nobody is moved into another mesh who did not ask for it", async () => {
     expect(raw.frames.map(({ type }) => type)).toEqual([FrameType.Hello, FrameType.Refuse]);
   }
   await unharmed();
+});
+
+test("who lets in by invite only, and waits for a guest, is not fetched into somebody else's mesh instead", async () => {
+  ana = await startPeer(cleanup, { nick: "ana", inviteOnly: true });
+  const invite = ana.node.invite();
+  ana.say("for who is invited");
+  const mesh = Buffer.from(ana.node.core.meshId).toString("hex");
+  const raw = await dialAna();
+  raw.hello({ situation: "member", seeking: false, asked: false });
+  raw.send(FrameType.Ping, new Uint8Array(8));
+  expect(await raw.refused()).toBe("not-invited");
+  expect(raw.frames.map(({ type }) => type)).toEqual([FrameType.Hello, FrameType.Refuse]);
+  expect(Buffer.from(ana.node.core.meshId).toString("hex")).toBe(mesh);
+  ben = await startPeer(cleanup, { nick: "ben", invite: parseInvite(invite) });
+  await until(() => ben.transcript().length === 1, "ben comes by the invite");
 });
 
 test("a key that does not fit its certificate is refused before anything is sent", async () => {

@@ -16,6 +16,7 @@ import type { Clock, Timer } from "../../protocol/clock.ts";
 import { peerLinkLimits } from "../../protocol/limits.peer.ts";
 import type { z } from "zod";
 import type { PeerId, ReasonCode, Standing } from "../core/api.ts";
+import { Bucket } from "../core/link.ts";
 import { explainFailure, isLinkCode, type LinkCode, type LinkFailure } from "./failures.ts";
 import { encodeFrame, FrameReader, FrameTooLong, FrameType } from "./frames.ts";
 import {
@@ -81,7 +82,8 @@ export class Link {
   readonly peerId: PeerId | undefined;
   readonly #owner: LinkOwner;
   readonly #expected: PeerId | undefined;
-  readonly #isAsked: boolean;
+  /** A person asked to join this peer. */
+  readonly isAsked: boolean;
   readonly #reader: FrameReader;
   readonly #keyingMaterial: Uint8Array;
   readonly #deadline: Timer;
@@ -96,6 +98,8 @@ export class Link {
   #heardAt: number;
   #pingSentAt: number | undefined;
   #roundTripMs: number | undefined;
+  readonly #pings: Bucket;
+  #pingsDropped = 0;
 
   /**
    * @param expected the pin; undefined when this is a first contact
@@ -104,11 +108,12 @@ export class Link {
   constructor(owner: LinkOwner, socket: TlsSocket, expected: PeerId | undefined, isAsked: boolean) {
     this.#owner = owner;
     this.#expected = expected;
-    this.#isAsked = isAsked;
+    this.isAsked = isAsked;
     this.socket = socket;
     this.peerId = peerIdOfCertificate(socket.peerCertificate);
     this.#keyingMaterial = socket.exportKey(exporterLabel);
     this.#heardAt = owner.clock.monotonic();
+    this.#pings = new Bucket(peerLinkLimits.pingsPerSecond, peerLinkLimits.pingsAtOnce, this.#heardAt);
     this.#reader = new FrameReader((type, payload) => this.#receive(type, payload));
     this.#deadline = owner.clock.after(peerLinkLimits.handshakeMs, () => this.close("hello-timeout"));
   }
@@ -146,7 +151,7 @@ export class Link {
       version: linkVersion,
       instance: this.#owner.instance,
       ...this.#owner.situation(),
-      asked: this.#isAsked,
+      asked: this.isAsked,
       invited: this.#token !== undefined,
       tags: tagsFor(this.#owner.secrets()),
       former: tagsFor(this.#owner.formerSecrets().slice(0, formerMost)),
@@ -306,9 +311,18 @@ export class Link {
 
   #receiveUp(type: number, payload: Uint8Array): void {
     if (type < FrameType.Core) return this.close("bad-frame", `a frame of type ${type} does not belong here`);
-    if (type === FrameType.Ping) this.socket.send(encodeFrame(FrameType.Pong, payload.slice(0, 8)));
+    if (type === FrameType.Ping) this.#pinged(payload);
     else if (type === FrameType.Pong) this.#pong();
     else this.#owner.frame(this, type, payload);
+  }
+
+  #pinged(payload: Uint8Array): void {
+    if (this.#pings.take(1, this.#owner.clock.monotonic())) {
+      this.socket.send(encodeFrame(FrameType.Pong, payload.slice(0, 8)));
+      return;
+    }
+    this.#pingsDropped += 1;
+    if (this.#pingsDropped > peerLinkLimits.pingsDroppedMost) this.close("misbehaved");
   }
 
   #beat(): void {

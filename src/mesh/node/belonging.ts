@@ -162,6 +162,8 @@ export class Belonging {
 
   /** Before we ask to be let in. */
   mayJoin(link: Link): LinkCode | undefined {
+    // Nor is whoever lets in by invite only to be fetched away by a stranger, with all that was written for the invited.
+    if (this.inviteOnly && !link.isAsked) return "not-invited";
     // Somebody we have just let in has nothing but our word yet: first they get the log.
     if (this.#isHostingGuest) return "busy";
     const { situation, rank } = this.situation();

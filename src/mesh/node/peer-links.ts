@@ -6,8 +6,11 @@
  * side sends on the newest and takes frames from all, until the decision arrives. So both can never close each other's
  * choice, and a link that is dead without our knowing never keeps a living one out.
  *
+ * A peer that should decide and does not has a few links at most; the oldest goes.
+ *
  * A direct link is better than a relayed one, whichever is newer: both sides send on it, and the relayed one is closed.
  */
+import { peerLinkLimits } from "../../protocol/limits.peer.ts";
 import type { PeerId } from "../core/api.ts";
 import type { Link } from "../link/link.ts";
 
@@ -53,6 +56,9 @@ export class PeerLinks {
     // A restarted process has forgotten its old links, so nobody else will close them.
     const close = older.filter((one) => (weDecide && !isBetter(one)) || one.instance !== link.instance);
     if (weDecide && older.some(isBetter)) close.push(link);
+    // Who should decide and does not may not have one after the other.
+    const left = older.filter((one) => !close.includes(one) && one !== before);
+    close.push(...left.slice(0, Math.max(0, left.length + 2 - peerLinkLimits.perPeerMost)));
     this.#links.set(peerId, [...older.filter((one) => !close.includes(one)), link]);
     return { change: this.primary(peerId) === before ? "none" : "replaced", close };
   }
