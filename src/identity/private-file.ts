@@ -12,8 +12,9 @@ import {
   openSync,
   readFileSync,
   unlinkSync,
-  writeSync,
+  writeFileSync,
 } from "node:fs";
+import { dirname } from "node:path";
 
 /** How messages speak of one kind of file, and which error carries them. */
 export interface PrivateFileKind {
@@ -66,9 +67,11 @@ export function createPrivateFile(path: string, text: string): boolean {
   const temporary = `${path}.${randomUUID()}.new`;
   const descriptor = openSync(temporary, "wx", 0o600);
   try {
-    writeSync(descriptor, text);
+    // Not `writeSync`: a disk that fills up takes the first bytes, and only then says no.
+    writeFileSync(descriptor, text);
     fsyncSync(descriptor);
     linkSync(temporary, path);
+    syncFolder(dirname(path));
     return true;
   } catch (error) {
     if (codeOf(error) === "EEXIST") return false;
@@ -76,6 +79,17 @@ export function createPrivateFile(path: string, text: string): boolean {
   } finally {
     closeSync(descriptor);
     unlinkSync(temporary);
+  }
+}
+
+/** Makes names that were given in a folder survive a power cut, where the system can do that. */
+export function syncFolder(path: string): void {
+  if (process.platform === "win32") return;
+  const descriptor = openSync(path, "r");
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -149,6 +149,8 @@ export const dialLimits = {
   backoffMostMs: 60_000,
   /** Attempts at once, so that a mesh of fifty does not open fifty sockets in one instant. */
   concurrent: 8,
+  /** The same of one peer, who may announce addresses at which nobody ever answers. */
+  concurrentPerPeer: 3,
   /** The peer with the larger key lets the other one dial first for this long. */
   courtesyMs: 5_000,
   /** Between two addresses of one peer that are tried side by side (RFC 8305 says 250; a VPN may need longer). */

@@ -71,6 +71,8 @@ export const peerNodeLimits = {
   interfacesAgeMs: 1_000,
   /** Things written before the mesh's log is here; beyond it the person is told to wait. */
   draftsMost: 1_000,
+  /** From a disk that refused them to the next attempt: each reads the log anew. */
+  draftsPauseMs: 10_000,
   /** Strangers turned away, remembered for `/why`. */
   turnedAwayRemembered: 50,
 } as const;

@@ -323,7 +323,9 @@ describe("on a link that is up", () => {
 
   test("a flood of pings is not answered for long, and ended", async () => {
     const raw = await admitted();
-    const many = Buffer.concat(Array.from({ length: 2_000 }, () => encodeFrame(FrameType.Ping, new Uint8Array(8))));
+    const many = Buffer.concat(
+      Array.from({ length: 2_000 }, () => encodeFrame(FrameType.Ping, new Uint8Array(8))),
+    );
     raw.socket.send(many);
     await ended(raw, "misbehaved");
     expect(raw.frames.filter(({ type }) => type === FrameType.Pong).length).toBeLessThan(100);

@@ -179,6 +179,24 @@ describe("known peers", () => {
     expect(all.pinOf({ host: "192.0.2.1", port: 5 })).toBe(peer(2));
   });
 
+  test("are as they were when the disk takes only a part of them", () => {
+    const path = join(cleanup.directory(), "known-peers.json");
+    const known = new KnownPeers(path);
+    for (let number = 1; number <= 20; number += 1) known.meet(peer(number), "invite", number);
+    const before = readFileSync(path, "utf8");
+    // A limit of the system stands for a disk that fills up: it takes the first bytes, and says no to the rest.
+    const write = `
+      import { writeJsonFile } from ${JSON.stringify(join(import.meta.dir, "../../src/mesh/pairing/json-file.ts"))};
+      try { writeJsonFile(process.env.FILE, "x".repeat(100_000)); } catch (error) { console.log(error.name); }`;
+    const child = Bun.spawnSync(
+      ["/bin/sh", "-c", `trap "" XFSZ; ulimit -f 16; exec "$0" -e "$1"`, process.execPath, write],
+      { env: { ...process.env, FILE: path } },
+    );
+    expect(child.stdout.toString()).toBe("StateFileError\n");
+    expect(readFileSync(path, "utf8")).toBe(before);
+    expect(new KnownPeers(path).get(peer(20))?.learned).toBe("invite");
+  });
+
   test("refuse a damaged file and leave it as it is", () => {
     const path = join(cleanup.directory(), "known-peers.json");
     for (const damaged of [

@@ -259,7 +259,7 @@ export class Belonging {
       return;
     }
     if (!this.#announced) this.#introduce();
-    this.#drafts.flush(this.core);
+    this.#drafts.flush(this.core, this.#options.clock.monotonic());
   }
 
   /** Who let us in moved on before we had the log, and nobody else has it: back to a mesh of our own. */

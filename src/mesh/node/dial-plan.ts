@@ -46,7 +46,6 @@ interface State {
 /** Failures that repeating cannot mend. */
 const hopeless: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "own-key",
-  "changed-key",
   "removed",
   "invite-used",
   "invite-expired",
@@ -55,6 +54,8 @@ const hopeless: ReadonlySet<FailureCode> = new Set<FailureCode>([
 /** Failures that only people mend, in their own time. */
 const slow: ReadonlySet<FailureCode> = new Set<FailureCode>([
   "version",
+  // Whoever stood in between may be gone again; people are told of it once.
+  "changed-key",
   "different-mesh",
   "not-invited",
   "full",
@@ -95,7 +96,7 @@ export class DialPlan {
     for (const state of [...this.#states.values()].sort((a, b) => a.failures - b.failures)) {
       const { expected } = state.target;
       if (free <= 0 || state.dialling || state.nextAt > now) continue;
-      if (expected !== undefined && (isLinked(expected) || this.#justStarted(expected, now))) continue;
+      if (expected !== undefined && !this.#mayDial(expected, now, isLinked)) continue;
       state.dialling = true;
       if (expected !== undefined) this.#peerStartedAt.set(expected, now);
       chosen.push(state.target);
@@ -171,6 +172,15 @@ export class DialPlan {
     return (from === "member" || from === "told") && expected !== undefined && expected < this.#self
       ? dialLimits.courtesyMs
       : 0;
+  }
+
+  /** Nobody is dialled who is here, or at too many addresses at once: who announces ever new ones must not hold up others. */
+  #mayDial(peerId: PeerId, now: number, isLinked: (peerId: PeerId) => boolean): boolean {
+    if (isLinked(peerId) || this.#justStarted(peerId, now)) return false;
+    let dialling = 0;
+    for (const state of this.#states.values())
+      if (state.dialling && state.target.expected === peerId) dialling += 1;
+    return dialling < dialLimits.concurrentPerPeer;
   }
 
   #justStarted(peerId: PeerId, now: number): boolean {

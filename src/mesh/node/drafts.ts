@@ -26,6 +26,8 @@ const nobody: WrittenHandler = () => {};
 /** See the head of this file. */
 export class Drafts {
   #waiting: PendingDraft[];
+  /** The disk has refused: when to try again, monotonic ms. */
+  #pausedUntil = Number.NEGATIVE_INFINITY;
   /** Who asked to hear of what was written in this mesh, by hash. */
   readonly #written = new Map<EntryHash, WrittenHandler>();
 
@@ -57,12 +59,16 @@ export class Drafts {
     return { ok: true, hash: undefined, queued: true };
   }
 
-  /** The log is here: writes what waits. */
-  flush(core: MeshCoreApi): void {
-    while (this.#waiting[0] !== undefined) {
+  /** The log is here: writes what waits. @param now monotonic ms */
+  flush(core: MeshCoreApi, now: number): void {
+    while (this.#waiting[0] !== undefined && now >= this.#pausedUntil) {
       const { draft, written } = this.#waiting[0];
       const published = core.publish(draft);
       if (!published.ok && published.code === "no-previous") return;
+      if (!published.ok && published.code === "store-failed") {
+        this.#pausedUntil = now + peerNodeLimits.draftsPauseMs;
+        return;
+      }
       // What the core does not take now it will never take; it was checked when it was written.
       this.#waiting.shift();
       if (published.ok) this.#note(published.hash, written);

@@ -5,7 +5,9 @@
  * the old content or the new one. A file that does not fit its schema is refused and left alone: it may hold pins, and
  * starting without them would trust strangers silently.
  */
-import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
+import { syncFolder } from "../../identity/private-file.ts";
+import { dirname } from "node:path";
 import type { z } from "zod";
 
 /** The file cannot be used; the message says why and what to do. */
@@ -43,12 +45,14 @@ export function writeJsonFile(path: string, value: unknown): void {
   try {
     const descriptor = openSync(temporary, "wx", 0o600);
     try {
-      writeSync(descriptor, `${JSON.stringify(value, undefined, 2)}\n`);
+      // Not `writeSync`: a disk that fills up takes the first bytes, and only then says no.
+      writeFileSync(descriptor, `${JSON.stringify(value, undefined, 2)}\n`);
       fsyncSync(descriptor);
     } finally {
       closeSync(descriptor);
     }
     renameSync(temporary, path);
+    syncFolder(dirname(path));
   } catch (error) {
     removeQuietly(temporary);
     throw new StateFileError(`cannot write ${path} (${codeOf(error)}): check the disk and the folder`);

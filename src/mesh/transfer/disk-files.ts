@@ -48,7 +48,13 @@ export class DiskFiles implements FileStore {
     return explained(path, async () => {
       await mkdir(this.#folder, { recursive: true });
       const flags = constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW;
-      const handle = await open(path, flags, 0o666);
+      let handle = await open(path, flags, 0o666);
+      if ((await handle.stat().catch(closing(handle))).nlink > 1) {
+        // It got its name in a run that was killed before this one was taken away: it is somebody's file now.
+        await handle.close();
+        await rm(path, { force: true });
+        handle = await open(path, flags, 0o666);
+      }
       const have = await partSize(handle, size).catch(closing(handle));
       const { bavail, bsize } = await statfs(this.#folder);
       if (size - have > bavail * bsize) {

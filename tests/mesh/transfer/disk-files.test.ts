@@ -1,6 +1,7 @@
 // Files on a real disk: what is there is never overwritten or followed, and every failure has a sentence.
 import { afterAll, expect, test } from "bun:test";
 import {
+  linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -61,6 +62,17 @@ test("a part that is a symbolic link is not followed", async () => {
   expect(opened).rejects.toMatchObject({ name: "FileStoreError", code: "disk" });
   await opened.catch(() => {});
   expect(readFileSync(join(root, "target"), "utf8")).toBe("mine");
+});
+
+test("a part that got its name already, when the program was killed, is not the file that has that name", async () => {
+  const downloads = folder();
+  mkdirSync(downloads, { recursive: true });
+  writeFileSync(join(downloads, "a.txt"), "received, and written on by its owner");
+  linkSync(join(downloads, "a.txt"), join(downloads, `a.txt.${key}.part`));
+  const part = await new DiskFiles(downloads).openPart("a.txt", key, 8);
+  await part.write(0, bytesOf("received"));
+  expect(await part.finish("a.txt")).toBe(join(downloads, "a (2).txt"));
+  expect(readFileSync(join(downloads, "a.txt"), "utf8")).toBe("received, and written on by its owner");
 });
 
 test("a part that is longer than the file is begun anew, and a discarded one is gone", async () => {
