@@ -2,7 +2,7 @@
  * What people are called on the screen, and whom a typed name means.
  *
  * A nick is a wish, not an identity: anybody may take any. So a name whose key nobody has checked carries a `?`, two
- * members with one nick are told apart by the head of their IDs (`bob~p46h5`), and a typed name that could mean two
+ * members with one nick are told apart by the head of their IDs (`bob~p46h5`, longer where heads are alike), and a typed name that could mean two
  * people is refused instead of guessed.
  */
 import { formatPeerId, parsePeerId } from "../../identity/peer-id.ts";
@@ -12,9 +12,20 @@ import type { PeerId } from "../core/api.ts";
 import type { PeerView } from "../node/views.ts";
 import type { PeerWords } from "./words.ts";
 
-/** The head of an ID that tells namesakes apart: the first group. */
-function idHead(peerId: PeerId): string {
-  return formatPeerId(peerId).split("-")[1] ?? "";
+type Named = Pick<PeerView, "nick" | "nickShared" | "peerId" | "headSymbols">;
+
+/** The head of an ID that tells namesakes apart: as a rule the first group. */
+function idHead({ peerId, headSymbols }: Pick<Named, "peerId" | "headSymbols">): string {
+  return symbolsOf(peerId).slice(0, headSymbols);
+}
+
+function symbolsOf(peerId: PeerId): string {
+  return formatPeerId(peerId).split("-").slice(1).join("");
+}
+
+/** What somebody is called of whom nothing is known but the key. */
+export function nameless(peerId: PeerId): string {
+  return `~${idHead({ peerId, headSymbols: 5 })}`;
 }
 
 /** True when somebody has compared words with this key, or an invite pinned it. */
@@ -23,10 +34,10 @@ export function isTrusted(peer: Pick<PeerView, "known" | "presence">): boolean {
 }
 
 /** The name without the mark. Holds no control characters. */
-export function plainName(peer: Pick<PeerView, "nick" | "nickShared" | "peerId">): string {
-  if (peer.nick === undefined) return `~${idHead(peer.peerId)}`;
+export function plainName(peer: Named): string {
+  if (peer.nick === undefined) return `~${idHead(peer)}`;
   const nick = sanitizeLine(peer.nick);
-  return peer.nickShared ? `${nick}~${idHead(peer.peerId)}` : nick;
+  return peer.nickShared ? `${nick}~${idHead(peer)}` : nick;
 }
 
 /** The name as shown, with `?` while the key is not checked. */
@@ -54,11 +65,12 @@ export function findPeer(
     (peer) => nick === "" || (peer.nick !== undefined && nameKey(peer.nick) === nameKey(nick)),
   );
   const found = named.filter(
-    ({ peerId }) => head === undefined || idHead(peerId).startsWith(head.toLowerCase()),
+    ({ peerId }) =>
+      head === undefined || symbolsOf(peerId).startsWith(head.toLowerCase().replaceAll("-", "")),
   );
   const [first, second] = found;
   if (first === undefined) return { problem: words.nobodyCalled(sanitizeLine(name)) };
   if (second === undefined) return first;
-  const choices = found.map((peer) => `${plainName(peer).split("~")[0]}~${idHead(peer.peerId)}`);
+  const choices = found.map((peer) => `${plainName(peer).split("~")[0]}~${idHead(peer)}`);
   return { problem: words.severalCalled(sanitizeLine(name), choices) };
 }

@@ -173,8 +173,10 @@ export interface Member {
   readonly peerId: PeerId;
   /** Undefined until the member announced one. Not unique: `nickShared` warns. */
   readonly nick: string | undefined;
-  /** Another active member uses the same name. */
+  /** Another active member uses the same name; of somebody removed: anybody else does. */
   readonly nickShared: boolean;
+  /** Symbols of the peer ID, from the first one of the key on, that tell it from all others of this name or without one. */
+  readonly headSymbols: number;
   readonly role: "founder" | "admin" | "member";
   /** Removed for good; such a key never comes back. */
   readonly removedBy: PeerId | undefined;

@@ -5,6 +5,10 @@ import type { PeerLink } from "./link.ts";
 import type { MemberRecord, Membership } from "./membership.ts";
 import type { Timelines } from "./timelines.ts";
 
+const prefix = "rt1";
+/** Symbols in a group of an ID. */
+const headGroup = 5;
+
 /** What a roster is made of. */
 export interface RosterParts {
   /** This device's key, hex. */
@@ -17,21 +21,50 @@ export interface RosterParts {
 /** All members, removed ones too, in the order in which they were admitted. */
 export function describeMembers(parts: RosterParts): Member[] {
   const { membership, timelines } = parts;
-  const bearers = new Map<string, number>();
-  for (const key of membership.active()) {
+  const byName = new Map<string, MemberRecord[]>();
+  for (const [key, record] of membership.records) {
     const name = nameKey(timelines.nick(key) ?? "");
-    bearers.set(name, (bearers.get(name) ?? 0) + 1);
+    const others = byName.get(name);
+    if (others === undefined) byName.set(name, [record]);
+    else others.push(record);
   }
-  const isShared = (nick: string | undefined) => nick !== undefined && (bearers.get(nameKey(nick)) ?? 0) > 1;
-  return [...membership.records].map(([key, record]) => describe(parts, key, record, isShared));
+  const heads = new Map<MemberRecord, Head>();
+  for (const namesakes of byName.values()) findHeads(namesakes, heads);
+  return [...membership.records].map(([key, record]) => describe(parts, key, record, heads.get(record)));
 }
 
-function describe(
-  parts: RosterParts,
-  key: string,
-  record: MemberRecord,
-  isShared: (nick: string | undefined) => boolean,
-): Member {
+/** How somebody is told from others of the same name. */
+interface Head {
+  readonly isShared: boolean;
+  readonly symbols: number;
+}
+
+/**
+ * Of those who are here, one alone may have a name unmarked; what somebody removed wrote must not be taken for theirs. A few
+ * symbols of an ID can be had by trying keys, so a head has as many as it takes, in groups as IDs are written in.
+ */
+function findHeads(namesakes: readonly MemberRecord[], heads: Map<MemberRecord, Head>): void {
+  const active = namesakes.filter(({ removedAt }) => removedAt === undefined).length;
+  const sorted = namesakes.toSorted((a, b) => (a.author.peerId < b.author.peerId ? -1 : 1));
+  let before = 0;
+  for (const [index, record] of sorted.entries()) {
+    const after = alike(record, sorted[index + 1]);
+    const symbols = headGroup * (Math.floor(Math.max(before, after) / headGroup) + 1);
+    const isShared = record.removedAt === undefined ? active > 1 : namesakes.length > 1;
+    heads.set(record, { isShared, symbols });
+    before = after;
+  }
+}
+
+/** Symbols at the start of two IDs that are the same. */
+function alike(a: MemberRecord, b: MemberRecord | undefined): number {
+  const [one, other] = [a.author.peerId, b?.author.peerId ?? ""];
+  let at = prefix.length;
+  while (at < other.length && one[at] === other[at]) at += 1;
+  return at - prefix.length;
+}
+
+function describe(parts: RosterParts, key: string, record: MemberRecord, head: Head | undefined): Member {
   const nick = parts.timelines.nick(key);
   const via: PeerId[] = [];
   for (const link of parts.links.values())
@@ -42,7 +75,8 @@ function describe(
   return {
     peerId: record.author.peerId,
     nick,
-    nickShared: record.removedAt === undefined && isShared(nick),
+    nickShared: nick !== undefined && head?.isShared === true,
+    headSymbols: head?.symbols ?? headGroup,
     role: record.role,
     removedBy: record.removedBy,
     admittedBy: record.admittedBy,

@@ -1,6 +1,6 @@
 /** Whom a peer can send files to: those it has a link with. */
 import { isPeerId } from "../../identity/peer-id.ts";
-import { findPeer, plainName } from "../../mesh/console/names.ts";
+import { findPeer, nameless, plainName } from "../../mesh/console/names.ts";
 import type { MeshNode } from "../../mesh/node/node.ts";
 import type { Words } from "../../tui/language/words.ts";
 import type { FileParties } from "../files/commands.ts";
@@ -10,7 +10,7 @@ export function fileParties(node: MeshNode, words: Words): FileParties {
   const nameOf = (peer: string): string => {
     const known = node.peers().find(({ peerId }) => peerId === peer);
     if (known !== undefined) return plainName(known);
-    return isPeerId(peer) ? plainName({ peerId: peer, nick: undefined, nickShared: false }) : "?";
+    return isPeerId(peer) ? nameless(peer) : "?";
   };
   return {
     exchange: node.transfers.exchange,

@@ -8,7 +8,7 @@
  */
 import type { RoomView } from "../../client/rooms.ts";
 import type { Words } from "../../tui/language/words.ts";
-import { findPeer, isTrusted, plainName } from "../../mesh/console/names.ts";
+import { findPeer, isTrusted, nameless, plainName } from "../../mesh/console/names.ts";
 import type { EntryHash, PeerId, Place, TimelineItem } from "../../mesh/core/api.ts";
 import type { MeshNode } from "../../mesh/node/node.ts";
 import type { PeerView } from "../../mesh/node/views.ts";
@@ -96,7 +96,7 @@ export class MeshRooms {
   nameOf(peerId: PeerId): string {
     const peer = this.peer(peerId);
     if (peerId === this.#node.self && peer?.nick === undefined) return this.#ownNick;
-    return plainName(peer ?? { peerId, nick: undefined, nickShared: false });
+    return peer === undefined ? nameless(peerId) : plainName(peer);
   }
 
   /** Names of those who are here, by their keys. */
@@ -188,6 +188,7 @@ export class MeshRooms {
     const unverified = author !== undefined && isTrusted(author) ? {} : { unverified: true as const };
     const action = item.kind === "action" ? { action: true as const } : {};
     const forked = item.forked ? { forked: true } : {};
+    const late = item.afterRemoval ? { afterRemoval: true } : {};
     const message = {
       type: "message" as const,
       room: this.roomOf(item.place),
@@ -198,9 +199,11 @@ export class MeshRooms {
       text: item.text,
       ...unverified,
       ...action,
-      // More than the protocol's fields: what proves who spoke, and that somebody else may hold that key too.
+      // More than the protocol's fields: what proves who spoke, that somebody else may hold that key too, and that its
+      // owner had been removed by then.
       peer: item.author,
       ...forked,
+      ...late,
     };
     return [message];
   }
