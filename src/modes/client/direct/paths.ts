@@ -20,12 +20,10 @@ import type { Answer, SendExtras } from "../../../tui/backend.ts";
 import type { Pair, PairPath } from "./pair.ts";
 import type { DirectParts } from "./parts.ts";
 import { beginAnew, cardFor, pathKey, reasonOf, type Partner } from "./partner.ts";
+import { openPair, relayId } from "./open-pair.ts";
 import { Partners } from "./partners.ts";
 import type { PathsOptions } from "./options.ts";
 import { PathTeller } from "./teller.ts";
-
-/** How errors of relayed frames are known from others. */
-const relayId = "relay:";
 
 /** See above. */
 export class DirectPaths {
@@ -126,7 +124,7 @@ export class DirectPaths {
       return;
     }
     const partner = known ?? this.#add(said.nick);
-    this.#name(partner, said.nick);
+    if (!this.#name(partner, said.nick)) return;
     if (partner.pair !== said.pair) {
       // A program that was started again has forgotten that it agreed, and so has the person perhaps.
       if (partner.pair !== undefined && said.key === undefined) partner.weAgree = false;
@@ -167,10 +165,19 @@ export class DirectPaths {
     if (partner !== undefined) this.#name(partner, to);
   }
 
-  #name(partner: Partner, nick: string): void {
-    const before = partner.nick;
+  /** @returns false if that name is remembered as somebody else's: they are not shown under it, nor written to */
+  #name(partner: Partner, nick: string): boolean {
+    const { nick: before, key } = partner;
+    if (before === nick) return true;
     partner.nick = nick;
-    if (partner.path !== undefined && before !== nick) this.#teller.renamed(partner, before);
+    const parts = this.#parts;
+    const known = parts?.device.known.vouchedFor(this.#options.cluster(), nameKey(nick));
+    if (parts !== undefined && key !== undefined && known !== undefined && known !== key) {
+      this.#refuse(partner, () => this.#teller.keyChanged(partner, parts.formatPeerId, known, key));
+      return false;
+    }
+    if (partner.path !== undefined) this.#teller.renamed(partner, before);
+    return true;
   }
 
   /** The server is there again. @param resumed as the same session */
@@ -231,38 +238,11 @@ export class DirectPaths {
     if (said.addresses === undefined || !partner.isMet || isStale) this.#introduce(partner);
   }
 
-  #open(
-    partner: Partner,
-    { device, pace, files, Pair: PairClass }: DirectParts,
-    key: PeerId,
-  ): Pair | undefined {
-    const { session, clock, isHidden, nextSeq, emit, transfer } = this.#options;
+  #open(partner: Partner, parts: DirectParts, key: PeerId): Pair | undefined {
     this.#teller.state(partner, "agreed");
-    partner.lostAt = clock.monotonic();
+    partner.lostAt = this.#options.clock.monotonic();
     try {
-      return new PairClass(
-        {
-          device,
-          partner: key,
-          clock,
-          pace,
-          files,
-          isHidden,
-          ownNick: () => session.nick,
-          nick: () => partner.nick,
-          canRelay: () => session.online && partner.pass !== undefined,
-          relay: ({ stream, ...frame }) => {
-            const { pass } = partner;
-            if (pass === undefined) return false;
-            return session.relay({ id: `${relayId}${stream}`, pass, stream, ...frame });
-          },
-          nextSeq,
-          emit,
-          moved: (path) => this.#moved(partner, path),
-          transfer: (pair, view) => transfer(pair, partner.nick, view),
-        },
-        partner.shown,
-      );
+      return openPair(this.#options, parts, partner, key, (path) => this.#moved(partner, path));
     } catch (error) {
       this.#refuse(partner, () => this.#teller.failed(partner, reasonOf(error)));
       return undefined;
@@ -298,7 +278,7 @@ export class DirectPaths {
           if (partner.pair === undefined) partner.pair = answer.message.pair;
           else beginAnew(partner, answer.message.pair);
         }
-        partner.nick = answer.message.nick;
+        this.#name(partner, answer.message.nick);
       }
       if (!answer.ok && answer.code === "not-introduced") {
         // The nick is somebody else's now, or one of us has another session: the key first, as with anybody.
