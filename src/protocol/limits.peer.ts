@@ -109,6 +109,10 @@ export const directLimits = {
   quietMs: 3_000,
   /** A message the other does not have after this makes one doubt the link: it is probed. */
   doubtMs: 3_000,
+  /** What was delivered is as a rule among this many. */
+  nearMost: 64,
+  /** What two have said, in memory: a hundred thousand messages. Beyond it the path is full, whoever filled it. */
+  logBytes: 32 * MiB,
   /** Messages shown, remembered so that a log that comes again is not shown again. */
   shownMost: 10_000,
   /** Messages of a direct path between two that the server numbers. */

@@ -9,6 +9,7 @@ import type { RelayFrame } from "../../src/mesh/relay/stream.ts";
 import type { Interfaces } from "../../src/mesh/node/addresses.ts";
 import { DiskFiles } from "../../src/mesh/transfer/disk-files.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
+import { directLimits } from "../../src/protocol/limits.peer.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import { Proxy } from "../mesh-link/proxy.ts";
 import { Cleanup, until } from "../mesh-link/support.ts";
@@ -29,6 +30,7 @@ interface Half {
   readonly pair: Pair;
   readonly texts: string[];
   readonly paths: (string | undefined)[];
+  readonly told: string[];
 }
 
 /** What the server between them does. */
@@ -45,6 +47,7 @@ async function halves(server: Server, isHidden: boolean): Promise<[Half, Half]> 
   const make = (device: Device, partner: Device, other: number): Half => {
     const texts: string[] = [];
     const paths: (string | undefined)[] = [];
+    const told: string[] = [];
     let seq = 0;
     const relay = (frame: RelayFrame): boolean => {
       server.frames += 1;
@@ -67,6 +70,7 @@ async function halves(server: Server, isHidden: boolean): Promise<[Half, Half]> 
       nextSeq: () => (seq += 1),
       emit: (event: ClientEvent) => {
         if (event.kind === "received" && event.message.type === "message") texts.push(event.message.text);
+        if (event.kind === "told") told.push(...event.lines);
       },
       moved: (path: PairPath | undefined) => void paths.push(path?.kind),
       transfer: () => {},
@@ -77,7 +81,7 @@ async function halves(server: Server, isHidden: boolean): Promise<[Half, Half]> 
       timer.stop();
       await pair.stop("over");
     });
-    return { pair, texts, paths };
+    return { pair, texts, paths, told };
   };
   made.push(make(devices[0], devices[1], 1), make(devices[1], devices[0], 0));
   const [ana, bob] = made;
@@ -139,4 +143,22 @@ test("messages wait while there is no way at all, and come once, in order, when 
   expect(bob.texts).toEqual(Array.from({ length: 40 }, (_, n) => `waiting ${n + 1}`));
   await until(() => ana.texts.length === 40, "that all are delivered");
   expect([ana, bob].some(({ pair }) => pair.why().relay !== undefined)).toBe(true);
+});
+
+test("who is sent more than the memory for a path may take says so once, and takes no more of it", async () => {
+  const server = { isThere: true, lose: 0, frames: 0 };
+  const [ana, bob] = await halves(server, false);
+  ana.pair.reach([{ host: "127.0.0.1", port: portOf(bob) }]);
+  await until(() => ana.pair.isLinked && bob.pair.isLinked, "the direct path");
+  const most = Math.ceil(directLimits.logBytes / 8_000);
+  let refused: unknown;
+  for (let n = 0; n <= most && refused === undefined; n += 1) {
+    count += 1;
+    const taken = ana.pair.send(`id-${count}`, `${n} ${"x".repeat(8_000)}`);
+    if (!taken.ok) refused = taken.code;
+    if (n % 50 === 0) await Bun.sleep(0);
+  }
+  expect(refused).toBe("store-failed");
+  await until(() => ana.told.length > 0, "ana is told");
+  expect(ana.told).toEqual([expect.stringContaining("no longer fits")]);
 });

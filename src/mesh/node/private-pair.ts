@@ -12,6 +12,7 @@ import type { Acquaintances, KnownPeers } from "../pairing/known-peers.ts";
 import type { TransferRecord } from "../transfer/records.ts";
 import { MemoryStore } from "../store/memory.ts";
 import { coreOver, type DiskMeshOptions } from "./disk-meshes.ts";
+import { directLimits } from "../../protocol/limits.peer.ts";
 import type { KnownMesh, MeshHome } from "./home.ts";
 import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
 
@@ -84,7 +85,7 @@ export class MemoryMeshes implements MeshOpener {
   }
 
   open(meshId: Uint8Array, listener: MeshListener): OpenedMesh {
-    const store = new MemoryStore();
+    const store = new MemoryStore(directLimits.logBytes);
     const core = coreOver(store, this.#options, meshId, listener);
     const notes = {
       read: (key: string) => store.note(key),

@@ -78,6 +78,10 @@ export class Pair {
   /** Entries that were shown. */
   readonly #shown: Set<EntryHash>;
   #doubtedAt = 0;
+  /** The last lines, while it is looked at which of ours were delivered. */
+  #lines: ReadonlyMap<EntryHash, TimelineItem> | undefined;
+  /** It was told that nothing more can be taken. */
+  #isFull = false;
   #stopped = false;
 
   /** @param shown what earlier paths to this person have shown; added to
@@ -256,8 +260,13 @@ export class Pair {
       case "transfer":
         this.#options.transfer(this, event.transfer);
         return;
+      case "store-failed":
+        if (!this.#isFull) this.#options.emit({ kind: "told", lines: [event.message], warning: true });
+        this.#isFull = true;
+        return;
       case "holdings":
         this.#sends.look(this.#room, this.#options.clock.now());
+        this.#lines = undefined;
         break;
       default:
     }
@@ -271,9 +280,25 @@ export class Pair {
   }
 
   #delivered(id: string, hash: EntryHash): number {
-    const lines = this.#node.core.timeline({ room: pairRoom }, directLimits.shownMost);
-    const item = lines.findLast((line) => line.hash === hash);
-    return item === undefined || this.#shown.has(hash) ? 0 : this.#show(item, id);
+    if (this.#shown.has(hash)) return 0;
+    const item = this.#lineOf(hash);
+    return item === undefined ? 0 : this.#show(item, id);
+  }
+
+  /**
+   * A line that was written here. Each line among which it is looked for is read from the log, so first those are taken
+   * that can hardly be too few, and once for all that are delivered at a time.
+   */
+  #lineOf(hash: EntryHash): TimelineItem | undefined {
+    for (const limit of [2 * this.#sends.pending + directLimits.nearMost, directLimits.shownMost]) {
+      if (this.#lines === undefined || !this.#lines.has(hash)) {
+        const lines = this.#node.core.timeline({ room: pairRoom }, Math.min(limit, directLimits.shownMost));
+        this.#lines = new Map(lines.map((line) => [line.hash, line]));
+      }
+      const line = this.#lines.get(hash);
+      if (line !== undefined) return line;
+    }
+    return undefined;
   }
 
   #show({ author, hash, kind, text, at }: TimelineItem, id: string): number {
