@@ -19,6 +19,7 @@ const malKey = peerIdOf(new Uint8Array(32).fill(2));
 async function ann() {
   const parts = await openParts(cleanup.directory(), cleanup.directory());
   const events: ClientEvent[] = [];
+  const server = { scopes: ["here", "at chat.example:5000"] };
   const session = {
     nick: "ann",
     online: true,
@@ -36,7 +37,7 @@ async function ann() {
     words: english,
     isHidden: true,
     load: () => Promise.resolve(parts),
-    cluster: () => "here",
+    scopes: () => server.scopes,
     nextSeq: () => 1,
     emit: (event) => events.push(event),
     transfer() {},
@@ -54,7 +55,7 @@ async function ann() {
     await until(() => paths.find(nick)?.pair !== undefined, "the server's answer");
     paths.introduced({ type: "introduction", pair: `pair-${nick}`, nick, key, pass: "pass" });
   };
-  return { paths, parts, states, meet };
+  return { paths, parts, states, meet, server };
 }
 
 test("one who takes the name of somebody whose key is known is not shown under it", async () => {
@@ -78,4 +79,21 @@ test("nor when the name comes with an introduction; another name of their own th
   paths.introduced({ type: "introduction", pair: "pair-mal", nick: "bob", key: malKey, pass: "pass" });
   expect(states().at(-1)).toBe("bob key-changed");
   expect(paths.find("bob")).toBeUndefined();
+});
+
+test("a server that calls itself otherwise is still the server at that address", async () => {
+  const { paths, states, meet, server } = await ann();
+  await meet("bob", bobKey);
+  expect(paths.find("bob")?.path).toBeDefined();
+  paths.off(paths.find("bob")!);
+  server.scopes = ["elsewhere", "at chat.example:5000"];
+  await meet("bob", malKey);
+  expect(states().at(-1)).toBe("bob key-changed");
+  // Another address of the same cluster is no other server either.
+  server.scopes = ["here", "at other.example:5000"];
+  await meet("bob", malKey);
+  expect(states().at(-1)).toBe("bob key-changed");
+  expect(await paths.forget("bob")).toBe(true);
+  await meet("bob", malKey);
+  expect(paths.find("bob")?.path).toBeDefined();
 });

@@ -47,6 +47,7 @@ export class DirectBackend implements ChatBackend, ChatSession {
   readonly #fileTeller: FileTeller;
   readonly #listeners = new Set<ClientListener>();
   #cluster = "";
+  #address = "";
   #ending: Promise<void> | undefined;
   /** Number of the last message of the inbox that was shown, and of those between it and the next. */
   #inboxSeq = 0;
@@ -63,7 +64,7 @@ export class DirectBackend implements ChatBackend, ChatSession {
       words,
       isHidden: mode === "relay",
       load,
-      cluster: () => this.#cluster,
+      scopes: () => [this.#cluster, `at ${this.#address}`],
       nextSeq: () => this.#nextSeq(),
       emit,
       transfer: (pair, nick, view) => {
@@ -229,6 +230,7 @@ export class DirectBackend implements ChatBackend, ChatSession {
 
   #hear(event: ClientEvent): void {
     if (event.kind === "connection" && event.connection.state === "online") {
+      this.#address = event.connection.address;
       this.#paths.online(event.connection.resumed);
     }
     if (event.kind !== "received") {

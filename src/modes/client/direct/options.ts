@@ -16,7 +16,8 @@ export interface PathsOptions {
   readonly isHidden: boolean;
   /** May fail: with IdentityError, StateFileError. */
   readonly load: () => Promise<DirectParts>;
-  readonly cluster: () => string;
+  /** Where names are remembered: the cluster, as it calls itself, and where we reach it, which it cannot choose. */
+  readonly scopes: () => readonly string[];
   readonly nextSeq: () => number;
   readonly emit: ClientListener;
   /** A file to or from somebody goes on, or ends. */

@@ -104,7 +104,8 @@ export class DirectPaths {
   /** Forgets the key remembered for a name. @returns false if there was none */
   async forget(nick: string): Promise<boolean> {
     const { device } = await this.#load();
-    return device.known.forgetName(this.#options.cluster(), nameKey(nick));
+    const forgotten = this.#options.scopes().map((scope) => device.known.forgetName(scope, nameKey(nick)));
+    return forgotten.includes(true);
   }
 
   /** Writes to somebody over their path; undefined when the server is the way to them. */
@@ -165,14 +166,21 @@ export class DirectPaths {
     if (partner !== undefined) this.#name(partner, to);
   }
 
+  /** The key that is remembered for a name, if it is another one. */
+  #otherKey(nick: string, key: PeerId): PeerId | undefined {
+    const known = this.#parts?.device.known;
+    const remembered = this.#options.scopes().map((scope) => known?.vouchedFor(scope, nameKey(nick)));
+    return remembered.find((one) => one !== undefined && one !== key);
+  }
+
   /** @returns false if that name is remembered as somebody else's: they are not shown under it, nor written to */
   #name(partner: Partner, nick: string): boolean {
     const { nick: before, key } = partner;
     if (before === nick) return true;
     partner.nick = nick;
     const parts = this.#parts;
-    const known = parts?.device.known.vouchedFor(this.#options.cluster(), nameKey(nick));
-    if (parts !== undefined && key !== undefined && known !== undefined && known !== key) {
+    const known = key === undefined ? undefined : this.#otherKey(nick, key);
+    if (parts !== undefined && key !== undefined && known !== undefined) {
       this.#refuse(partner, () => this.#teller.keyChanged(partner, parts.formatPeerId, known, key));
       return false;
     }
@@ -214,14 +222,14 @@ export class DirectPaths {
     const parts = this.#parts;
     if (parts?.isPeerId(key) !== true) return;
     const { known, identity } = parts.device;
-    const { cluster, clock } = this.#options;
+    const { scopes, clock } = this.#options;
     if (key === identity.peerId) return this.#refuse(partner, () => this.#teller.ownKey(partner));
-    const before = partner.key ?? known.vouchedFor(cluster(), nameKey(partner.nick));
-    if (before !== undefined && before !== key) {
+    const before = partner.key === key ? undefined : (partner.key ?? this.#otherKey(partner.nick, key));
+    if (before !== undefined) {
       return this.#refuse(partner, () => this.#teller.keyChanged(partner, parts.formatPeerId, before, key));
     }
     try {
-      known.vouch(cluster(), nameKey(partner.nick), key, clock.now());
+      for (const scope of scopes()) known.vouch(scope, nameKey(partner.nick), key, clock.now());
     } catch (error) {
       if (!(error instanceof StateFileError)) throw error;
       return this.#refuse(partner, () => this.#teller.failed(partner, reasonOf(error)));
