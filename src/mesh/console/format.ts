@@ -73,6 +73,19 @@ export function eventLines(event: NodeEvent, look: Look, words: PeerWords): stri
   }
 }
 
+/** What a person should not overlook. */
+export function isWarning(event: NodeEvent): boolean {
+  const warnings: readonly NodeEvent["type"][] = [
+    "dial-failed",
+    "key-changed",
+    "forked",
+    "clock-skew",
+    "store-failed",
+    "lan-failed",
+  ];
+  return warnings.includes(event.type) || (event.type === "admitted" && event.learned === "first-use");
+}
+
 function admittedLines(peerId: PeerId, invited: boolean, look: Look, words: PeerWords): string[] {
   const name = nameOf(peerId, look);
   if (invited) return [words.invited(name)];

@@ -302,6 +302,8 @@ export interface MeshCoreApi {
    * @throws StoreError
    */
   timeline(place: Place, limit: number, before?: number): readonly TimelineItem[];
+  /** Lines of a place; none of them is read for it. */
+  count(place: Place): number;
   /** Who holds an entry; undefined when this device does not. */
   holding(hash: EntryHash): Holding | undefined;
   /** Secrets this device knows, the current one first. */

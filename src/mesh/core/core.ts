@@ -188,6 +188,10 @@ export class MeshCore implements api.MeshCoreApi {
     return this.#state.timelines.slice(place, limit, before);
   }
 
+  count(place: api.Place): number {
+    return this.#state.timelines.count(place);
+  }
+
   holding(hash: api.EntryHash): api.Holding | undefined {
     return this.#state.holding(hash);
   }
@@ -207,13 +211,12 @@ export class MeshCore implements api.MeshCoreApi {
   #receive(peerId: PeerId, bytes: Uint8Array): void {
     const link = this.#linksById.get(peerId);
     if (link === undefined) return;
-    if (bytes.length > syncLimits.frameBytes) {
-      const detail = `${bytes.length} bytes, at most ${syncLimits.frameBytes} are allowed`;
-      return this.#fault(peerId, "frame-too-large", detail);
-    }
+    if (bytes.length > syncLimits.frameBytes)
+      return this.#fault(peerId, "frame-too-large", `it has ${bytes.length} bytes`);
     const isExpected = this.#sync.isExpected(link, pageOf(bytes));
     const flood = isExpected ? undefined : link.flood(bytes.length, this.#options.clock.monotonic());
-    if (flood !== undefined) return this.#dropped(link, flood.code, flood.detail);
+    if (flood !== undefined)
+      return this.#fault(peerId, link.meter.drop() ? "flood" : flood.code, flood.detail);
     let frame: Frame | undefined;
     try {
       frame = this.#codec.frame(bytes);
@@ -277,7 +280,7 @@ export class MeshCore implements api.MeshCoreApi {
     const now = this.#options.clock.monotonic();
     if (now < this.#refusedUntil) return;
     if (!isExpected && !link.meter.entries.take(entries.length, now))
-      return this.#dropped(link, "flood-entries", tooManyEntries);
+      return this.#fault(link.author.peerId, link.meter.drop() ? "flood" : "flood-entries", tooManyEntries);
     link.meter.dropped = 0;
     const batch: Batch = { accepted: [], complaints: [] };
     const verdicts = entries.map((bytes) => this.#state.log.offer(bytes, link.key, batch));
@@ -385,10 +388,6 @@ export class MeshCore implements api.MeshCoreApi {
       // Whatever filled the disk, asking for the same entries at once would only refuse them again.
       link.startOver(this.#state.log.graph.author(link.key), now + syncLimits.antiEntropyMs);
     }
-  }
-
-  #dropped(link: PeerLink, code: ReasonCode, detail: string): void {
-    this.#fault(link.author.peerId, link.meter.drop() ? "flood" : code, detail);
   }
 
   #fault(peerId: PeerId, code: ReasonCode, detail: string): void {

@@ -128,7 +128,7 @@ export class Timelines {
 
   /** See `MeshCoreApi.timeline`. */
   slice(place: Place, limit: number, before?: number): TimelineItem[] {
-    const timeline = "room" in place ? this.#rooms.get(nameKey(place.room)) : this.#direct.get(place.direct);
+    const timeline = this.#at(place);
     if (timeline === undefined) return [];
     const end = Math.min(before ?? timeline.nodes.length, timeline.nodes.length);
     const items: TimelineItem[] = [];
@@ -137,6 +137,15 @@ export class Timelines {
       if (item !== undefined) items.push(item);
     }
     return items;
+  }
+
+  /** Lines of a place. */
+  count(place: Place): number {
+    return this.#at(place)?.nodes.length ?? 0;
+  }
+
+  #at(place: Place): Timeline | undefined {
+    return "room" in place ? this.#rooms.get(nameKey(place.room)) : this.#direct.get(place.direct);
   }
 
   #noteDirect(

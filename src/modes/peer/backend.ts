@@ -10,10 +10,11 @@ import type { AnswerHandler } from "../../client/answers.ts";
 import type { ClientEvent, ClientListener, ConnectionState, Failure } from "../../client/events.ts";
 import type { Taken } from "../../client/sender.ts";
 import type { PlainRequest } from "../../client/session.ts";
-import { eventLines, failureWords } from "../../mesh/console/format.ts";
+import { eventLines, failureWords, isWarning } from "../../mesh/console/format.ts";
 import { eventObjects } from "../../mesh/console/json.ts";
 import { plainName } from "../../mesh/console/names.ts";
 import type { PeerId, TimelineItem } from "../../mesh/core/api.ts";
+import { StoreError } from "../../mesh/core/store-error.ts";
 import type { NodeEvent } from "../../mesh/node/events.ts";
 import type { MeshNode } from "../../mesh/node/node.ts";
 import type { PeerView } from "../../mesh/node/views.ts";
@@ -159,9 +160,19 @@ export class MeshBackend implements ChatBackend, ChatSession {
 
   join(name: string, history: number = clientLimits.historyDefault): RoomView {
     const room = parseRoom(name);
-    const joined = this.#rooms.join(room, history);
+    const joined = this.#joined(room, history);
     if (joined !== undefined) queueMicrotask(() => this.#receive(joined));
     return this.#rooms.open.get(room) ?? this.join(room, history);
+  }
+
+  #joined(room: string, history: number): ServerMessage | undefined {
+    try {
+      return this.#rooms.join(room, history);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      this.#emit({ kind: "told", lines: [error.message], warning: true });
+      return this.#rooms.join(room, 0);
+    }
   }
 
   leave(name: string): boolean {
@@ -379,20 +390,8 @@ export class MeshBackend implements ChatBackend, ChatSession {
       return answerRequest({ node: this.#node, rooms: this.#rooms }, request, id);
     } catch (error) {
       if (error instanceof ProtocolError) return { ok: false, code: error.code, message: error.message };
+      if (error instanceof StoreError) return { ok: false, code: "store-failed", message: error.message };
       throw error;
     }
   }
-}
-
-/** What a person should not overlook. */
-function isWarning(event: NodeEvent): boolean {
-  const warnings: readonly NodeEvent["type"][] = [
-    "dial-failed",
-    "key-changed",
-    "forked",
-    "clock-skew",
-    "store-failed",
-    "lan-failed",
-  ];
-  return warnings.includes(event.type) || (event.type === "admitted" && event.learned === "first-use");
 }

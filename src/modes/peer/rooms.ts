@@ -126,18 +126,15 @@ export class MeshRooms {
 
   /** Lines in a place. */
   count(place: Place): number {
-    if ("room" in place) {
-      return this.#node.core.rooms().find(({ room }) => room === place.room)?.messages ?? 0;
-    }
-    return this.#node.core.timeline(place, Number.MAX_SAFE_INTEGER).length;
+    return this.#node.core.count(place);
   }
 
-  /** Opens a room, with the last `history` lines; undefined when it is open already. */
+  /** Opens a room, with the last `history` lines; undefined when it is open already. @throws StoreError and opens nothing */
   join(name: string, history: number): Joined | undefined {
     if (this.open.has(name)) return undefined;
     const room = new MeshRoom(this, name);
-    this.open.set(name, room);
     const items = history === 0 ? [] : this.#node.core.timeline({ room: name }, history);
+    this.open.set(name, room);
     room.seq = this.count({ room: name });
     const messages = this.page(items, room.seq);
     const members = [...this.present.values()].slice(0, clientLimits.membersListed);
