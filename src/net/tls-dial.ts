@@ -4,12 +4,13 @@
  * `Bun.connect` cannot be cancelled and reports trouble in four places (the promise, `connectError`, the handshake
  * callback, `close`); here exactly one of `opened` and `failed` is called, whatever happens first, and an attempt that
  * was given up is closed as soon as it can be. The client's `ok` flag is false for every self-signed certificate, so
- * it says nothing: what counts is that the handshake finished and a certificate is there.
+ * it says nothing: what counts is that the handshake finished and a certificate is there. It may be there although the
+ * handshake failed, with nothing to prove that it is theirs.
  */
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { peerLinkLimits } from "../protocol/limits.peer.ts";
-import { failureOf, type TlsFailure } from "./tls-failure.ts";
+import { failureOf, isFinished, type TlsFailure } from "./tls-failure.ts";
 import { TlsSocket } from "./tls-socket.ts";
 
 /** PEM texts that present this side. */
@@ -82,7 +83,7 @@ class Attempt {
         handshake: (raw, _ok, error) => {
           if (this.#settled) return;
           const certificate: Uint8Array | undefined = raw.getPeerCertificate()?.raw;
-          if (certificate === undefined) {
+          if (certificate === undefined || !isFinished(error)) {
             this.#fail(failureOf(error ?? new Error("the other side showed no certificate")));
             return;
           }

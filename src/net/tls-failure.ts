@@ -58,6 +58,19 @@ export function failureOf(error: unknown): TlsFailure {
   return { code: byErrno[code] ?? "tls-failed", detail: code === "" ? message : `${code}: ${message}` };
 }
 
+/** The codes of X.509 (openssl-verify(1)), as Bun gives them. */
+const aboutCertificate =
+  /^(UNABLE_TO_|CERT_|CRL_|ERROR_IN_|DEPTH_ZERO_|SELF_SIGNED_|INVALID_|PATH_LENGTH_|HOSTNAME_|ERR_TLS_CERT_)/;
+
+/**
+ * What a client's handshake callback was given says no more than that nobody vouches for the certificate; the handshake
+ * itself is finished. Without that, the certificate that a socket shows proves nothing: it is there as soon as it came,
+ * before the other side has proved that it holds the key, and stays there when it does not.
+ */
+export function isFinished(error: Error | null): boolean {
+  return error === null || ("code" in error && aboutCertificate.test(String(error.code)));
+}
+
 /** First byte of every TLS connection: a handshake record (RFC 8446, 5.1). */
 export const tlsFirstByte = 0x16;
 

@@ -159,7 +159,8 @@ class Door {
       data: visit,
       tls: { ...identity, requestCert: true, rejectUnauthorized: false, minVersion: tls13 },
       socket: {
-        handshake: (raw: Socket<Visit>, _ok: boolean, error: Error | null) => this.#shaken(visit, raw, error),
+        handshake: (raw: Socket<Visit>, ok: boolean, error: Error | null) =>
+          this.#shaken(visit, raw, ok, error),
         data: (_raw: Socket<Visit>, chunk: Buffer) => visit.socket?.handleData(chunk),
         drain: () => visit.socket?.handleDrain(),
         end: (raw: Socket<Visit>) => {
@@ -179,14 +180,14 @@ class Door {
     [, visit.live] = plain.upgradeTLS<Visit>(upgrade);
   }
 
-  #shaken(visit: Visit, raw: Socket<Visit>, error: Error | null): void {
+  /** @param ok the handshake is finished; without that a certificate may be there, and nobody has proved to hold its key */
+  #shaken(visit: Visit, raw: Socket<Visit>, ok: boolean, error: Error | null): void {
     if (visit.phase !== "handshake") return;
     const certificate: Uint8Array | undefined = raw.getPeerCertificate()?.raw;
-    if (certificate === undefined) {
-      // A handshake that finished without a certificate is reported as good, with this error or none.
-      const finished = error === null || error.message.includes("unable to get issuer certificate");
+    if (certificate === undefined || !ok) {
+      // A handshake that finished without a certificate is reported as good.
       const failure: TlsFailure = { code: "no-certificate", detail: "they showed no certificate" };
-      this.#refuse(visit, finished ? failure : failureOf(error));
+      this.#refuse(visit, ok ? failure : failureOf(error));
       raw.terminate();
       return;
     }

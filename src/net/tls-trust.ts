@@ -8,6 +8,7 @@
 import type { Connection, ConnectionHandlers } from "./connection.ts";
 import type { Endpoint } from "./listener.ts";
 import { isIP } from "node:net";
+import { isFinished } from "./tls-failure.ts";
 
 /** Whom to believe. */
 export interface TlsTrust {
@@ -58,7 +59,7 @@ export class Handshake implements ConnectionHandlers {
   handshake(ok: boolean, error: Error | null): void {
     const { pin } = this.#trust;
     const certificate = this.#connection.socket.getPeerCertificate()?.fingerprint256;
-    if (certificate === undefined || (!ok && error === null)) {
+    if (certificate === undefined || (!ok && error === null) || !isFinished(error)) {
       this.#refuse(...explain(error));
     } else if (pin !== undefined) {
       const shown = parsePin(certificate) ?? "";

@@ -1,10 +1,15 @@
 // The TLS layer under peer links, and every undocumented behaviour of Bun's that it leans on.
 import { afterEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { peerIdOfCertificate } from "../../src/identity/certificate.ts";
 import { failureOf, strangerOf } from "../../src/net/tls-failure.ts";
-import { Cleanup, connected, dial, Port, Recorder, until } from "./support.ts";
+import { spoilt as spoiltWay } from "../support/spoilt.ts";
+import { Cleanup, connected, dial, Port, Recorder, until, type Person } from "./support.ts";
 
 const cleanup = new Cleanup();
+const spoilt = (to: number, whose: "dialler" | "listener", record: number) =>
+  spoiltWay((close) => cleanup.add(close), to, whose, record);
 afterEach(() => cleanup.run());
 
 /** A plain TCP connection: sends `bytes`, gathers the answer until the other side closes. */
@@ -41,6 +46,45 @@ async function openssl(port: number, ...args: string[]): Promise<string> {
   await client.exited;
   return out + err;
 }
+
+/** A person's certificate and key as files, for OpenSSL. */
+function filesOf({ cert, key }: Person): string[] {
+  const folder = cleanup.directory();
+  writeFileSync(join(folder, "cert.pem"), cert);
+  writeFileSync(join(folder, "key.pem"), key);
+  return ["-cert", join(folder, "cert.pem"), "-key", join(folder, "key.pem")];
+}
+
+describe("a certificate without the proof that its key is held", () => {
+  test("is nobody's, shown by who dials", async () => {
+    const port = new Port(cleanup, await cleanup.person());
+    const way = await spoilt(port.port, "dialler", 3);
+    await openssl(way, "-tls1_3", ...filesOf(await cleanup.person()));
+    await until(() => port.refusals.length + port.accepted.length > 0, "the end of it");
+    expect(port.accepted).toHaveLength(0);
+    expect(port.refusals.map(({ code }) => code)).toEqual(["tls-failed"]);
+  });
+
+  test("is nobody's, shown by who is dialled", async () => {
+    const free = new Port(cleanup, await cleanup.person());
+    free.listener.stop();
+    const args = ["-accept", `127.0.0.1:${free.port}`, "-tls1_3", "-verify", "1", "-quiet"];
+    const server = Bun.spawn(["openssl", "s_server", ...args, ...filesOf(await cleanup.person())], {
+      stdio: ["pipe", "ignore", "ignore"],
+    });
+    cleanup.add(() => server.kill());
+    const me = await cleanup.person();
+    const attempt = async (to: number): Promise<string> => {
+      const made = await dial(cleanup, me, to);
+      if (!(made instanceof Recorder)) return made.code;
+      // It serves one after the other.
+      made.socket.destroy({ code: "ours", detail: "it is there" });
+      return "opened";
+    };
+    while ((await attempt(free.port)) !== "opened") await Bun.sleep(20);
+    expect(await attempt(await spoilt(free.port, "listener", 5))).toBe("tls-failed");
+  });
+});
 
 describe("a connection", () => {
   test("shows each side the other's key, equal keying material, and both addresses", async () => {

@@ -1,8 +1,13 @@
 /** Whom a client believes. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import { X509Certificate } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { dial, DialError } from "../../src/net/dial.ts";
 import { parsePin, type TlsTrust } from "../../src/net/tls-trust.ts";
 import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
+import { spoilt } from "../support/spoilt.ts";
 import { Recorder, settingsOf, until } from "./helpers.ts";
 
 let authority: Authority;
@@ -88,4 +93,48 @@ test("a fingerprint is read with colons or without, in either case", () => {
   for (const wrong of ["", "zz", good.fingerprint.slice(1), `${good.fingerprint}0`]) {
     expect(parsePin(wrong)).toBeUndefined();
   }
+});
+
+test("the pinned certificate, shown by somebody who does not hold its key, is not believed", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "rtchat-trust-"));
+  const files = [join(folder, "cert.pem"), join(folder, "key.pem")] as const;
+  writeFileSync(files[0], good.cert);
+  writeFileSync(files[1], good.key);
+  const closers: (() => void)[] = [() => rmSync(folder, { recursive: true })];
+  const free = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
+  free.stop(true);
+  const args = [
+    "-accept",
+    `127.0.0.1:${free.port}`,
+    "-tls1_3",
+    "-quiet",
+    "-cert",
+    files[0],
+    "-key",
+    files[1],
+  ];
+  const server = Bun.spawn(["openssl", "s_server", ...args], { stdio: ["pipe", "ignore", "ignore"] });
+  closers.push(() => server.kill());
+  const pin = new X509Certificate(good.cert).fingerprint256.replaceAll(":", "").toLowerCase();
+  const opened = async (port: number): Promise<string> => {
+    try {
+      const to = { host: "localhost", port };
+      const connection = await dial({
+        to,
+        settings: settingsOf(),
+        opened: new Recorder().take,
+        tls: { pin },
+      });
+      connection.terminate();
+      return "believed";
+    } catch (error) {
+      if (!(error instanceof DialError)) throw error;
+      return error.code;
+    }
+  };
+  while ((await opened(free.port)) !== "believed") await Bun.sleep(20);
+  expect(await opened(await spoilt((close) => closers.push(close), free.port, "listener", 4))).toBe(
+    "TLS_FAILED",
+  );
+  for (const close of closers) close();
 });
