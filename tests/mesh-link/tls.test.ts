@@ -1,9 +1,12 @@
 // The TLS layer under peer links, and every undocumented behaviour of Bun's that it leans on.
 import { afterEach, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
+import { connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { peerIdOfCertificate } from "../../src/identity/certificate.ts";
 import { failureOf, strangerOf } from "../../src/net/tls-failure.ts";
+import { tlsInPipe } from "../../src/net/tls-pipe.ts";
+import { systemClock } from "../../src/protocol/clock.ts";
 import { spoilt as spoiltWay } from "../support/spoilt.ts";
 import { Cleanup, connected, dial, Port, Recorder, until, type Person } from "./support.ts";
 
@@ -55,6 +58,18 @@ function filesOf({ cert, key }: Person): string[] {
   return ["-cert", join(folder, "cert.pem"), "-key", join(folder, "key.pem")];
 }
 
+/** OpenSSL as a peer that is dialled, on this port as soon as it has started. */
+async function opensslServer(): Promise<number> {
+  const free = new Port(cleanup, await cleanup.person());
+  free.listener.stop();
+  const args = ["-accept", `127.0.0.1:${free.port}`, "-tls1_3", "-verify", "1", "-quiet"];
+  const server = Bun.spawn(["openssl", "s_server", ...args, ...filesOf(await cleanup.person())], {
+    stdio: ["pipe", "ignore", "ignore"],
+  });
+  cleanup.add(() => server.kill());
+  return free.port;
+}
+
 describe("a certificate without the proof that its key is held", () => {
   test("is nobody's, shown by who dials", async () => {
     const port = new Port(cleanup, await cleanup.person());
@@ -66,13 +81,7 @@ describe("a certificate without the proof that its key is held", () => {
   });
 
   test("is nobody's, shown by who is dialled", async () => {
-    const free = new Port(cleanup, await cleanup.person());
-    free.listener.stop();
-    const args = ["-accept", `127.0.0.1:${free.port}`, "-tls1_3", "-verify", "1", "-quiet"];
-    const server = Bun.spawn(["openssl", "s_server", ...args, ...filesOf(await cleanup.person())], {
-      stdio: ["pipe", "ignore", "ignore"],
-    });
-    cleanup.add(() => server.kill());
+    const port = await opensslServer();
     const me = await cleanup.person();
     const attempt = async (to: number): Promise<string> => {
       const made = await dial(cleanup, me, to);
@@ -81,8 +90,48 @@ describe("a certificate without the proof that its key is held", () => {
       made.socket.destroy({ code: "ours", detail: "it is there" });
       return "opened";
     };
-    while ((await attempt(free.port)) !== "opened") await Bun.sleep(20);
-    expect(await attempt(await spoilt(free.port, "listener", 5))).toBe("tls-failed");
+    while ((await attempt(port)) !== "opened") await Bun.sleep(20);
+    expect(await attempt(await spoilt(port, "listener", 5))).toBe("tls-failed");
+  });
+});
+
+describe("a certificate without that proof in a relay's pipe", () => {
+  /** What comes of TLS in a pipe. */
+  const outcome = async (open: () => Socket, dials: boolean): Promise<string> => {
+    const identity = await cleanup.person();
+    return new Promise((resolve) => {
+      tlsInPipe({
+        pipe: open(),
+        dials,
+        identity,
+        clock: systemClock,
+        name: "relay",
+        opened: (socket) => {
+          socket.destroy({ code: "ours", detail: "it is there" });
+          resolve("opened");
+        },
+        failed: ({ code }) => resolve(code),
+      });
+    });
+  };
+
+  test("is nobody's, shown by who begins", async () => {
+    const came = Promise.withResolvers<Socket>();
+    const server = createServer((socket) => came.resolve(socket));
+    cleanup.add(() => void server.close());
+    await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+    const way = await spoilt(Number(Object(server.address()).port), "dialler", 3);
+    const client = openssl(way, "-tls1_3", ...filesOf(await cleanup.person()));
+    const socket = await came.promise;
+    expect(await outcome(() => socket, false)).toBe("tls-failed");
+    await client;
+  });
+
+  test("is nobody's, shown by who is dialled", async () => {
+    const port = await opensslServer();
+    const way = await spoilt(port, "listener", 5);
+    while ((await outcome(() => connect(port, "127.0.0.1"), true)) !== "opened") await Bun.sleep(20);
+    expect(await outcome(() => connect(way, "127.0.0.1"), true)).toBe("tls-failed");
   });
 });
 
