@@ -44,7 +44,7 @@ export const logLimits = {
    * after it the next own entry waits for a sync. Much longer than between lines of a program that writes many.
    */
   settleMs: 1_000,
-  /** Chains and branches in the whole mesh, so that a list of them fits one frame. */
+  /** Chains and branches in the whole mesh, of those that are not their author's first; as many fit one frame. */
   tipsMost: 2_048,
 } as const;
 

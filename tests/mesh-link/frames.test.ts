@@ -123,3 +123,27 @@ test("a Hello with every field at its longest fits a stranger's frame", () => {
   expect(helloSchema.parse(hello)).toEqual(hello);
   expect(Buffer.byteLength(JSON.stringify(hello))).toBeLessThan(peerLinkLimits.strangerFrameBytes);
 });
+
+test("a frame that comes in crumbs keeps no more in memory than its bytes", () => {
+  const came: Uint8Array[] = [];
+  const reader = new FrameReader((_type, payload) => came.push(payload), 1 << 20);
+  const frame = encodeFrame(16, Buffer.from("crumb".repeat(10_000)));
+  const chunks: WeakRef<Uint8Array>[] = [];
+  const push = (from: number, to: number): void => {
+    for (let at = from; at < to; at += 1) {
+      const chunk = Uint8Array.of(frame[at] ?? 0);
+      chunks.push(new WeakRef(chunk));
+      reader.push(chunk);
+    }
+  };
+  push(0, frame.length - 1);
+  // Weak references are strong until the job that made them is over.
+  return new Promise<void>((done) => setTimeout(done, 1)).then(() => {
+    Bun.gc(true);
+    expect(chunks.filter((one) => one.deref() !== undefined).length).toBeLessThan(1_000);
+    expect(reader.length).toBe(frame.length - 1);
+    push(frame.length - 1, frame.length);
+    expect(Buffer.concat(came).toString()).toBe("crumb".repeat(10_000));
+    expect(reader.length).toBe(0);
+  });
+});

@@ -127,6 +127,14 @@ describe("who starts more chains than a log may have", () => {
     lab.advance(3 * syncLimits.antiEntropyMs);
     expect([...ann.closed, ...bob.closed, ...cleo.closed]).toEqual([]);
     expect(cleo.core.order()).toEqual(ann.core.order());
+    // Who comes now has a chain all the same, although there are too many.
+    const dora = lab.device("dora");
+    must(cleo.core.admit(dora.core.self));
+    lab.link(cleo, dora);
+    lab.advance(3 * syncLimits.antiEntropyMs);
+    say(dora, "let me speak too");
+    lab.settle();
+    expect(lines(ann)).toContain("let me speak too");
   });
 });
 

@@ -165,8 +165,9 @@ export class Log {
     const goesOn = previous !== undefined && lastOf(previous.segment) === previous;
     if (!goesOn && !this.waiting.isMissed(entry.hash)) {
       const own = this.graph.author(entry.author).segments.length;
-      if (own >= logLimits.tipsPerAuthor || this.graph.tips.size >= logLimits.tipsMost)
-        return "too-many-chains";
+      // An author's first is always taken: one who starts too many must not keep others from joining.
+      const isFull = this.graph.tips.size >= logLimits.tipsMost && own > 0;
+      if (isFull || own >= logLimits.tipsPerAuthor) return "too-many-chains";
     }
     return undefined;
   }

@@ -32,6 +32,8 @@ export const FrameType = {
 } as const;
 
 const headerBytes = 5;
+/** Pieces of one frame that are kept as they came. A frame of the largest size is two or three as a rule. */
+const piecesMost = 64;
 
 /** One frame ready to be written. */
 export function encodeFrame(type: number, payload: Uint8Array): Uint8Array {
@@ -59,6 +61,8 @@ export class FrameReader {
   readonly #frame: (type: number, payload: Uint8Array) => void;
   #pieces: Uint8Array[] = [];
   #length = 0;
+  /** The unfinished frame, once it has come in many pieces: each of those costs far more than its bytes. */
+  #whole: Uint8Array | undefined;
   #stopped = false;
 
   /** @param frame called for each whole frame; the payload may be kept. It may change `limit`, or call {@link stop} */
@@ -79,6 +83,7 @@ export class FrameReader {
   stop(): void {
     this.#stopped = true;
     this.#pieces = [];
+    this.#whole = undefined;
     this.#length = 0;
   }
 
@@ -88,18 +93,44 @@ export class FrameReader {
    */
   push(chunk: Uint8Array): void {
     if (this.#stopped) return;
-    this.#pieces.push(chunk);
-    this.#length += chunk.length;
+    const rest = this.#whole === undefined ? chunk : this.#fill(this.#whole, chunk);
+    if (rest === undefined || rest.length === 0 || this.#stopped) return;
+    this.#pieces.push(rest);
+    this.#length += rest.length;
     while (!this.#stopped && this.#length >= headerBytes) {
       const bytes = this.#peekLength();
       if (bytes === 0 || bytes > this.limit) {
         this.stop();
         throw new FrameTooLong(bytes, this.limit);
       }
-      if (this.#length < 4 + bytes) return;
+      if (this.#length < 4 + bytes) return this.#gather(4 + bytes);
       const frame = this.#take(4 + bytes);
       this.#frame(frame[4] ?? 0, frame.subarray(headerBytes));
     }
+  }
+
+  /** Puts what has come of a frame of this length where the rest of it will go, if it has come in many pieces. */
+  #gather(bytes: number): void {
+    if (this.#pieces.length < piecesMost) return;
+    this.#whole = new Uint8Array(bytes);
+    let at = 0;
+    for (const piece of this.#pieces) {
+      this.#whole.set(piece, at);
+      at += piece.length;
+    }
+    this.#pieces = [];
+  }
+
+  /** Goes on with a gathered frame. @returns what comes after its end; undefined when that is not reached */
+  #fill(whole: Uint8Array, chunk: Uint8Array): Uint8Array | undefined {
+    const taken = chunk.subarray(0, whole.length - this.#length);
+    whole.set(taken, this.#length);
+    this.#length += taken.length;
+    if (this.#length < whole.length) return undefined;
+    this.#whole = undefined;
+    this.#length = 0;
+    this.#frame(whole[4] ?? 0, whole.subarray(headerBytes));
+    return chunk.subarray(taken.length);
   }
 
   #peekLength(): number {
