@@ -138,6 +138,35 @@ describe("who starts more chains than a log may have", () => {
   });
 });
 
+describe("who gives one more chain than may be to each of two", () => {
+  test("does not make them disbelieve each other", () => {
+    const chains = Array.from({ length: logLimits.tipsPerAuthor + 1 }, (_, i) =>
+      lab.forge(mal.signer, {
+        chain: i.toString(16).padStart(16, "0"),
+        clock: (startMs + lab.now) * 1000 + i,
+        parents: [admissionOf(mal)],
+      }),
+    );
+    for (const [device, taken] of [
+      [ann, chains.slice(1)],
+      [bob, chains.slice(0, -1)],
+    ] as const) {
+      lab.link(device, mal);
+      push(device, taken);
+      lab.unlink(device, mal);
+    }
+    lab.link(ann, bob);
+    lab.advance(3 * syncLimits.antiEntropyMs);
+    expect([...codes(ann), ...codes(bob)]).not.toContain("empty-promise");
+    lab.unlink(ann, bob);
+    for (let i = 0; i < 5; i += 1) say(ann, `line ${i}`);
+    lab.link(ann, bob);
+    lab.settle();
+    expect(lines(bob).filter((line) => line.startsWith("line"))).toHaveLength(5);
+    expect(ann.closed.concat(bob.closed)).toEqual([]);
+  });
+});
+
 describe("who asks for pages", () => {
   test("of one chain a thousand times over in one request keeps nobody busy", () => {
     lab.link(ann, mal);
@@ -161,6 +190,7 @@ describe("who claims to have what there is not", () => {
       random: { unit: () => 0, bytes: (length) => new Uint8Array(length) },
       graph: () => graph,
       isWaiting: () => false,
+      isMissed: () => false,
       bytesOf: () => undefined,
       now: () => startMs,
       monotonic: () => 0,

@@ -77,6 +77,7 @@ export class MeshCore implements api.MeshCoreApi {
       random,
       now,
       isWaiting: () => this.#state.log.waiting.size > 0,
+      isMissed: (hash) => this.#state.log.waiting.isMissed(hash),
       bytesOf: (hash) => store.get(hash)?.bytes,
       fault: (link, code, detail) => this.#fault(link.author.peerId, code, detail),
       holdsMore: () => {

@@ -98,7 +98,7 @@ export class PeerLink {
   readonly neighbours = new Set<PeerLink>();
   /** Tips the peer claims and we lack. */
   readonly missing = new Map<EntryHash, Tip>();
-  /** Chains of which the peer has entries that are held back for their clock, and until when (monotonic ms). */
+  /** Chains not to be asked for, held back for their clock or one too many here, and until when (monotonic ms). */
   readonly heldBack = new Map<string, number>();
   /** Entries on the way to a missing tip that pages have shown us, where the usual locator named none near enough. */
   readonly onPath = new Map<EntryHash, Set<Node>>();

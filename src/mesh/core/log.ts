@@ -45,7 +45,9 @@ export type Verdict =
   | { readonly status: "accepted" | "refused" }
   | { readonly status: "known"; readonly node: Node }
   | { readonly status: "waiting"; readonly entry: Entry; readonly missing: EntryHash }
-  | { readonly status: "held"; readonly entry: Entry };
+  | { readonly status: "held"; readonly entry: Entry }
+  /** Of a chain too many: refused, but whoever brought it may have taken it, where another one was too many. */
+  | { readonly status: "excess"; readonly entry: Entry };
 
 const accepted = { status: "accepted" } as const;
 const refused = { status: "refused" } as const;
@@ -140,7 +142,7 @@ export class Log {
     if (fault !== undefined) {
       const detail = `entry ${short(entry.hash)} by ${short(entry.author)}`;
       batch.complaints.push({ origin, code: fault, detail });
-      return refused;
+      return fault === "too-many-chains" ? { status: "excess", entry } : refused;
     }
     batch.accepted.push(this.#add(arrival, basis));
     return accepted;

@@ -36,6 +36,8 @@ export interface SyncHost {
   graph(): Graph;
   /** Some entries wait for what they build on. */
   isWaiting(): boolean;
+  /** Some entry waits for this one. */
+  isMissed(hash: EntryHash): boolean;
   /** Bytes of an entry in the log. */
   bytesOf(hash: EntryHash): Uint8Array | undefined;
   /** Wall clock, ms. */
@@ -199,6 +201,7 @@ export class Sync {
     for (const verdict of verdicts) {
       if (verdict.status === "accepted") progress = true;
       else if (verdict.status === "held") progress = this.#holdBack(link, verdict.entry) || progress;
+      else if (verdict.status === "excess") progress = this.#passOver(link, verdict.entry) || progress;
     }
     if (progress) link.emptyPages = 0;
     else this.#distrust(link);
@@ -329,15 +332,26 @@ export class Sync {
 
   /** Not to be asked for before its clock is near enough. True when that is news. */
   #holdBack(link: PeerLink, entry: Entry): boolean {
-    const chain = chainOf(entry);
-    const now = this.#host.monotonic();
-    const isNew = (link.heldBack.get(chain) ?? 0) <= now;
-    // The first that is held, of a page that has more of its chain.
-    if (!isNew) return false;
-    if (link.heldBack.size >= logLimits.tipsMost) link.heldBack.clear();
     const early = Math.ceil(entry.clock / 1000) - logLimits.clockAheadMs - this.#host.now();
-    link.heldBack.set(chain, now + Math.min(Math.max(early, syncLimits.gapMs), syncLimits.disbeliefMs));
+    return this.#hold(
+      link,
+      chainOf(entry),
+      Math.min(Math.max(early, syncLimits.gapMs), syncLimits.disbeliefMs),
+    );
+  }
+
+  #hold(link: PeerLink, chain: string, ms: number): boolean {
+    const now = this.#host.monotonic();
+    // The first that is held, of a page that has more of its chain.
+    if ((link.heldBack.get(chain) ?? 0) > now) return false;
+    if (link.heldBack.size >= logLimits.tipsMost) link.heldBack.clear();
+    link.heldBack.set(chain, now + ms);
     return true;
+  }
+
+  /** Not to be asked for in a while, unless something waits for it: then it is taken the next time. */
+  #passOver(link: PeerLink, entry: Entry): boolean {
+    return this.#host.isMissed(entry.hash) || this.#hold(link, chainOf(entry), syncLimits.antiEntropyMs);
   }
 
   #distrust(link: PeerLink): void {
