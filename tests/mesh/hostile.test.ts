@@ -330,3 +330,22 @@ describe("a disk that is full", () => {
     expect(lines(cleo)).toEqual(["said meanwhile"]);
   });
 });
+
+describe("who forks again and again", () => {
+  test("is told of now and then, and not each time", () => {
+    lab.link(ann, mal);
+    const base = lab.forge(mal.signer, { parents: [admissionOf(mal)] });
+    const branches = Array.from({ length: 50 }, (_, i) =>
+      lab.forge(mal.signer, {
+        sequence: 2,
+        previous: base.hash,
+        clock: base.clock + 1,
+        body: Buffer.from(`${i}`),
+      }),
+    );
+    push(ann, [base, ...branches]);
+    expect(lines(ann)).toHaveLength(51);
+    expect(ann.forks.length).toBeGreaterThan(1);
+    expect(ann.forks.length).toBeLessThan(8);
+  });
+});

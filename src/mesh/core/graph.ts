@@ -23,8 +23,8 @@ export interface Author {
   readonly bytes: Uint8Array;
   readonly peerId: PeerId;
   readonly segments: Segment[];
-  /** Has signed two entries under one number. */
-  forked: boolean;
+  /** How often it has signed another entry under a number. */
+  forks: number;
   /** What this author is known to hold: the last position a segment. */
   readonly holds: Map<Segment, number>;
 }
@@ -106,7 +106,7 @@ export class Graph {
     let author = this.authors.get(key);
     if (author === undefined) {
       const bytes = fromHex(key);
-      author = { key, bytes, peerId: peerIdOf(bytes), segments: [], forked: false, holds: new Map() };
+      author = { key, bytes, peerId: peerIdOf(bytes), segments: [], forks: 0, holds: new Map() };
       this.authors.set(key, author);
     }
     return author;
@@ -141,7 +141,7 @@ export class Graph {
     let segment = previous?.segment;
     if (segment === undefined || lastOf(segment) !== previous) {
       const author = this.author(entry.author);
-      author.forked ||= this.isFork(entry, basis);
+      if (this.isFork(entry, basis)) author.forks += 1;
       segment = { author, chain: entry.chain, start: entry.sequence, base: previous, nodes: [] };
       author.segments.push(segment);
       this.tips.add(segment);

@@ -23,7 +23,7 @@ import { Waiting, type Arrival } from "./waiting.ts";
 /** An entry that was taken. */
 export interface Accepted extends Arrival {
   readonly node: Node;
-  /** The author signed another entry under the same number. */
+  /** The author signed another entry under the same number, for the 1st, 2nd, 4th, … time: who cheats is not told of each time. */
   readonly fork: boolean;
 }
 
@@ -110,7 +110,9 @@ export class Log {
     const fork = this.graph.isFork(entry, basis);
     if (body.kind === "admit") this.admissions.set(entry.hash, body.member);
     if (body.kind === "found") this.admissions.set(entry.hash, entry.author);
-    return { ...arrival, node: this.graph.add(entry, basis), fork };
+    const node = this.graph.add(entry, basis);
+    const { forks } = node.segment.author;
+    return { ...arrival, node, fork: fork && (forks & (forks - 1)) === 0 };
   }
 
   #releaseWaiting(hash: EntryHash, batch: Batch): void {

@@ -81,7 +81,7 @@ function describe(parts: RosterParts, key: string, record: MemberRecord, head: H
     removedBy: record.removedBy,
     admittedBy: record.admittedBy,
     addresses: parts.timelines.addresses(key),
-    forked: record.author.forked,
+    forked: record.author.forks > 0,
     presence,
     via: presence === "via" ? via : [],
   };

@@ -209,7 +209,7 @@ export class Timelines {
       place,
       text,
       at: Math.min(Math.floor(entry.clock / 1000), receivedAt),
-      forked: author.forked,
+      forked: author.forks > 0,
       afterRemoval: entry.clock > (this.#host.removedAt(author.key) ?? Number.POSITIVE_INFINITY),
     };
   }
