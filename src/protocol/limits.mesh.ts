@@ -131,6 +131,13 @@ export const floodLimits = {
   pagesPerSecond: 100,
   /** Pages in one burst. */
   pagesBurst: 200,
+  /**
+   * Entries that say who belongs are gone through from the first, and everybody is described anew, whenever one comes:
+   * so many of them cost as much as taking one other entry, or as asking for a page. In a mesh that has what it may have
+   * that is nothing; who admits ten thousand keys may do so twice a second and no more.
+   */
+  governingPerEntry: 40,
+  governingPerPage: 400,
   /** Frames dropped for flooding, before the link is closed. */
   droppedFramesMost: 10_000,
   /** So long after a link ended its peer's use of all this is remembered: more than any of it takes to refill. */

@@ -89,6 +89,22 @@ describe("who admits more than a mesh may have", () => {
     expect(ann.core.order().length - before).toBeLessThan(membershipLimits.members);
   });
 
+  test("is taken less of the more there is: each makes the others go through all of them", () => {
+    lab.link(ann, bob);
+    ann.core.linkUp(mal.core.self, () => true);
+    const { entries } = admitMany(2_400);
+    push(ann, entries.slice(0, 2_000));
+    lab.now += 60_000;
+    expect(ann.core.members()).toHaveLength(2_003);
+    const before = ann.core.order().length;
+    for (const { bytes } of entries.slice(2_000)) ann.core.receive(mal.core.self, encodeEntries(0, [bytes]));
+    expect(ann.core.order().length - before).toBeLessThan(50);
+    expect(codes(ann)).toContain("flood-entries");
+    say(bob, "and bob");
+    lab.deliver();
+    expect(lines(ann)).toContain("and bob");
+  });
+
   test("cuts nobody off by the many links of their keys", () => {
     lab.link(ann, mal);
     lab.link(ann, bob);

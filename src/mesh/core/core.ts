@@ -289,6 +289,7 @@ export class MeshCore implements api.MeshCoreApi {
     for (const { origin, code, detail } of batch.complaints) {
       if (origin !== undefined) this.#fault(this.#state.log.graph.author(origin).peerId, code, detail);
     }
+    link.meter.charge(batch.accepted, this.#state.membership);
     if (!isSaved) this.#refusedUntil = now + syncLimits.antiEntropyMs;
     if (this.#links.get(link.key) !== link || !isSaved) return;
     if (isExpected) this.#sync.onPage(link, verdicts);
@@ -385,10 +386,9 @@ export class MeshCore implements api.MeshCoreApi {
     }
     this.#sync.abandon();
     const now = this.#options.clock.monotonic();
-    for (const link of this.#links.values()) {
-      // Whatever filled the disk, asking for the same entries at once would only refuse them again.
+    // Whatever filled the disk, asking for the same entries at once would only refuse them again.
+    for (const link of this.#links.values())
       link.startOver(this.#state.log.graph.author(link.key), now + syncLimits.antiEntropyMs);
-    }
   }
 
   #fault(peerId: PeerId, code: ReasonCode, detail: string): void {

@@ -6,7 +6,9 @@
  */
 import { floodLimits, syncLimits } from "../../protocol/limits.mesh.ts";
 import type { EntryHash, ReasonCode, SendFrame } from "./api.ts";
+import type { Body } from "./bodies.ts";
 import type { Frame, Tip } from "./frames.ts";
+import { isMembership } from "./membership.ts";
 import type { Author, Node, Segment } from "./graph.ts";
 
 /** A token bucket: `perSecond` sustained, `burst` at once. */
@@ -32,6 +34,11 @@ export class Bucket {
     if (this.#tokens < count) return false;
     this.#tokens -= count;
     return true;
+  }
+
+  /** Takes tokens for something that has cost more than could be known before, also such as are not there yet. */
+  spend(count: number): void {
+    this.#tokens = Math.max(-this.#burst, this.#tokens - count);
   }
 }
 
@@ -62,6 +69,13 @@ export class Meter {
     this.bytes = new Bucket(floodLimits.bytesPerSecond, floodLimits.bytesBurst, now);
     this.asks = new Bucket(floodLimits.pagesAskedPerSecond, floodLimits.pagesAskedBurst, now);
     this.pages = new Bucket(floodLimits.pagesPerSecond, floodLimits.pagesBurst, now);
+  }
+
+  /** Entries were taken: when some say who belongs, all that do had to be gone through. */
+  charge(accepted: readonly { readonly body: Body }[], { size }: { readonly size: number }): void {
+    if (!accepted.some(({ body }) => isMembership(body))) return;
+    this.entries.spend(size / floodLimits.governingPerEntry);
+    this.asks.spend(size / floodLimits.governingPerPage);
   }
 
   /** A frame is dropped. True when there were too many in a row. */

@@ -74,6 +74,11 @@ export class Membership {
     this.#open = open;
   }
 
+  /** Entries that say who belongs. */
+  get size(): number {
+    return this.#events.length;
+  }
+
   /** Takes note of an entry that is in the log; true when it can change who belongs. */
   note(node: Node, body: Body): boolean {
     if (!isMembership(body)) return false;
@@ -254,7 +259,8 @@ export function secretCheck(secret: Uint8Array): string {
 
 const membershipKinds: ReadonlySet<string> = new Set(["found", "admit", "appoint", "remove", "grant"]);
 
-function isMembership(body: Body): body is MembershipBody {
+/** True for what can change who belongs. */
+export function isMembership(body: Body): body is MembershipBody {
   return membershipKinds.has(body.kind);
 }
 
