@@ -1,7 +1,7 @@
 /** Whose a name is on a direct path: the server's word for it counts as little later as at the first time. */
 import { afterEach, expect, test } from "bun:test";
 import type { ClientEvent } from "../../src/client/events.ts";
-import type { Session } from "../../src/client/session.ts";
+import type { PathsOptions } from "../../src/modes/client/direct/options.ts";
 import { openParts } from "../../src/modes/client/direct/parts.ts";
 import { DirectPaths } from "../../src/modes/client/direct/paths.ts";
 import { peerIdOf } from "../../src/identity/peer-id.ts";
@@ -20,17 +20,16 @@ async function ann() {
   const parts = await openParts(cleanup.directory(), cleanup.directory());
   const events: ClientEvent[] = [];
   const server = { scopes: ["here", "at chat.example:5000"] };
-  const session = {
+  const session: PathsOptions["session"] = {
     nick: "ann",
     online: true,
-    request: (request: { to?: string }, done?: (answer: object) => void) => {
-      queueMicrotask(() =>
-        done?.({ ok: true, message: { type: "introduce", nick: request.to, pair: `pair-${request.to}` } }),
-      );
+    request: (request, done) => {
+      const nick = "to" in request ? request.to : "";
+      queueMicrotask(() => done?.({ ok: true, message: { type: "introduce", nick, pair: `pair-${nick}` } }));
       return { ok: true, id: "1" };
     },
     relay: () => false,
-  } as unknown as Session;
+  };
   const paths = new DirectPaths({
     session,
     clock: systemClock,

@@ -2,13 +2,12 @@
  * Named reasons: why something was refused, held back or closed.
  *
  * One table for code, `/why` and PROTOCOL.md (a test keeps the two equal). `fate` says what happens to the thing that
- * was refused and to the link it came over: `answer` is told to the caller only, `ignore` drops it silently because
- * honest peers do it too, `hold` keeps it for later, `drop` drops it and counts a fault, `close` also ends the link,
- * because no honest peer of this version can do it.
+ * was refused and to the link it came over: `answer` is told to the caller only, `hold` keeps it for later, `drop` drops it
+ * and counts a fault, `close` also ends the link, because no honest peer of this version can do it.
  */
 
 /** What becomes of the refused thing and of its link. */
-export type Fate = "answer" | "ignore" | "hold" | "drop" | "close";
+export type Fate = "answer" | "hold" | "drop" | "close";
 
 /** Every reason. */
 export const reasons = {

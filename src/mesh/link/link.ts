@@ -123,10 +123,6 @@ export class Link {
     return this.#theirInstance;
   }
 
-  get isUp(): boolean {
-    return this.#state === "up";
-  }
-
   /** Of the last ping, ms; undefined before the first answer. */
   get roundTripMs(): number | undefined {
     return this.#roundTripMs;

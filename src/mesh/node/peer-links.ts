@@ -32,16 +32,6 @@ export class PeerLinks {
     return links?.findLast(({ socket }) => !socket.relayed) ?? links?.at(-1);
   }
 
-  /** Peers with a link. */
-  peers(): readonly PeerId[] {
-    return [...this.#links.keys()];
-  }
-
-  /** Every up link. */
-  all(): readonly Link[] {
-    return [...this.#links.values()].flat();
-  }
-
   /** A link came up. Returns links to close, because it replaces them. */
   add(peerId: PeerId, link: Link): { change: LinkChange; close: readonly Link[] } {
     const older = this.#links.get(peerId) ?? [];

@@ -9,7 +9,7 @@ import type { DirectParts } from "./parts.ts";
 
 /** See above. */
 export interface PathsOptions {
-  readonly session: Session;
+  readonly session: Pick<Session, "nick" | "online" | "request" | "relay">;
   readonly clock: Clock;
   readonly words: Words;
   /** Only the relay: this machine's addresses are told to nobody. */
