@@ -23,6 +23,7 @@ import { IssuedInvites } from "../pairing/issued-invites.ts";
 import type { LearnedBy } from "../pairing/known-peers.ts";
 import { Drafts, type Written, type WrittenHandler } from "./drafts.ts";
 import type { NodeEvent } from "./events.ts";
+import { guarded } from "./guarded.ts";
 import type { MeshHome } from "./home.ts";
 import type { MeshOpener, OpenedMesh } from "./open-mesh.ts";
 
@@ -63,6 +64,8 @@ export class Belonging {
   #named = false;
   #former: readonly Uint8Array[] = [];
   #isMakeshift = false;
+  /** Some of what waits is kept on disk: until it is in the log, so that a kill loses none of it. */
+  #isKept = false;
   #joinedOnFirstUse = false;
   /** When to stop waiting for a log that nobody may have any more, monotonic ms. */
   #giveUpAt = Infinity;
@@ -74,7 +77,8 @@ export class Belonging {
     this.#options = options;
     this.inviteOnly = options.inviteOnly;
     this.#mesh = this.#enter();
-    this.#drafts = new Drafts(options.home.takeUnsent());
+    this.#drafts = new Drafts(options.home.unsent(this.core.meshId));
+    this.#isKept = this.#drafts.unsent.length > 0;
   }
 
   get core(): MeshCoreApi {
@@ -82,7 +86,12 @@ export class Belonging {
   }
 
   close(): void {
-    this.#options.home.keepUnsent(this.#drafts.unsent);
+    const { home, invite } = this.#options;
+    // Who invited could not be reached: what was written meanwhile is for them, and the makeshift goes.
+    if (this.#isMakeshift && invite !== undefined) {
+      this.#drafts.carry(this.core);
+      home.keepUnsent(invite.meshId, [...home.unsent(invite.meshId), ...this.#drafts.unsent]);
+    } else home.keepUnsent(this.core.meshId, this.#drafts.unsent);
     this.#mesh.close();
     if (this.#isMakeshift) this.#options.opener.discard(this.core.meshId);
   }
@@ -191,9 +200,12 @@ export class Belonging {
     const left = this.secrets();
     const wasAlone = this.situation().situation === "alone";
     // First what can fail; nothing has changed if it does.
+    const unsent = home.unsent(id);
     const next = opener.open(id, this.#listen());
     home.enter({ id, secret: new Uint8Array(Buffer.from(admission.secret, "base64url")) }, clock.now());
     this.#drafts.carry(own.core);
+    this.#drafts.precede(unsent);
+    this.#isKept = unsent.length > 0;
     this.#mesh = next;
     own.close();
     if (!wasAlone) this.#former = [...left, ...this.#former].slice(0, formerMost);
@@ -260,6 +272,16 @@ export class Belonging {
     }
     if (!this.#announced) this.#introduce();
     this.#drafts.flush(this.core, this.#options.clock.monotonic());
+    if (this.#isKept && this.#drafts.unsent.length === 0) this.#forgetKept();
+  }
+
+  /** All that was kept is in the log. */
+  #forgetKept(): void {
+    this.#isKept = false;
+    guarded(
+      () => this.#options.home.keepUnsent(this.core.meshId, []),
+      (message) => this.#options.event({ type: "store-failed", message }),
+    );
   }
 
   /** Who let us in moved on before we had the log, and nobody else has it: back to a mesh of our own. */

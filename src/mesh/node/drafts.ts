@@ -23,6 +23,10 @@ interface PendingDraft {
 
 const nobody: WrittenHandler = () => {};
 
+function asPending(drafts: readonly Draft[]): PendingDraft[] {
+  return drafts.map((draft) => ({ draft, written: nobody }));
+}
+
 /** See the head of this file. */
 export class Drafts {
   #waiting: PendingDraft[];
@@ -33,7 +37,12 @@ export class Drafts {
 
   /** @param unsent what an earlier run could not write */
   constructor(unsent: readonly Draft[]) {
-    this.#waiting = unsent.map((draft) => ({ draft, written: nobody }));
+    this.#waiting = asPending(unsent);
+  }
+
+  /** What an earlier run wrote for the mesh that was joined now: it comes first. */
+  precede(unsent: readonly Draft[]): void {
+    this.#waiting = [...asPending(unsent), ...this.#waiting].slice(-peerNodeLimits.draftsMost);
   }
 
   /** What still waits, to be kept for the next run. Names and addresses are announced anew anyway. */

@@ -6,7 +6,7 @@
  *   DATA/peer/meshes.json        the meshes it belongs to, and which of them is current
  *   DATA/peer/<mesh>.sqlite      one log a mesh; beside it, while it is open, what SQLite needs and its tail
  *   DATA/peer/transfers.json     files that are not through yet, and the last ones received
- *   DATA/peer/unsent.json        what was written and could not be put into a log before the end
+ *   DATA/peer/unsent.json        what was written and could not be put into its mesh's log before the end
  *   DATA/peer/lock.sqlite        held open and locked while a peer runs
  *
  * Two processes with one key would sign different entries under the same number, which every other peer must take for
@@ -31,13 +31,14 @@ const meshesSchema = z.object({
 });
 const peerId = z.custom<PeerId>((value) => typeof value === "string" && isPeerId(value), "not a peer ID");
 /** What people write; names and addresses are announced anew anyway. */
-const unsentSchema: z.ZodType<readonly Draft[]> = z.array(
+const draftsSchema: z.ZodType<readonly Draft[]> = z.array(
   z.discriminatedUnion("kind", [
     z.object({ kind: z.enum(["chat", "action", "topic"]), room: z.string(), text: z.string() }),
     z.object({ kind: z.literal("direct"), to: peerId, text: z.string() }),
     z.object({ kind: z.literal("profile"), nick: z.string() }),
   ]),
 );
+const unsentSchema = z.object({ version: z.literal(1), meshes: z.record(key, draftsSchema) });
 type MeshRow = z.infer<typeof meshesSchema>["meshes"][number];
 
 /** A mesh this device belongs to. */
@@ -60,8 +61,10 @@ export interface MeshHome {
   mesh(id: Uint8Array): KnownMesh | undefined;
   enter(mesh: KnownMesh, now: number): void;
   leave(id: Uint8Array): void;
-  keepUnsent(drafts: readonly Draft[]): void;
-  takeUnsent(): readonly Draft[];
+  /** Keeps what waits for a mesh's log, in the place of what was kept for it. */
+  keepUnsent(id: Uint8Array, drafts: readonly Draft[]): void;
+  /** What is kept for a mesh. */
+  unsent(id: Uint8Array): readonly Draft[];
   transfers(): readonly TransferRecord[];
   keepTransfers(records: readonly TransferRecord[]): void;
 }
@@ -121,18 +124,26 @@ export class PeerHome implements MeshHome {
     this.#write();
   }
 
-  /** Keeps what could not be written into a log yet; nothing when the list is empty. @throws StateFileError */
-  keepUnsent(drafts: readonly Draft[]): void {
-    const path = join(this.directory, "unsent.json");
-    if (drafts.length === 0) rmSync(path, { force: true });
-    else writeJsonFile(path, drafts);
+  /** Keeps what could not be written into a mesh's log yet, for that mesh and no other. @throws StateFileError */
+  keepUnsent(id: Uint8Array, drafts: readonly Draft[]): void {
+    const { [encode(id)]: before, ...others } = this.#unsent();
+    if (before === undefined && drafts.length === 0) return;
+    const meshes = drafts.length === 0 ? others : { ...others, [encode(id)]: drafts };
+    if (Object.keys(meshes).length === 0) rmSync(this.#unsentPath, { force: true });
+    else writeJsonFile(this.#unsentPath, { version: 1, meshes });
   }
 
-  /** What {@link keepUnsent} kept, once. @throws StateFileError */
-  takeUnsent(): readonly Draft[] {
-    const drafts = readJsonFile(join(this.directory, "unsent.json"), unsentSchema) ?? [];
-    this.keepUnsent([]);
-    return drafts;
+  /** What {@link keepUnsent} kept. @throws StateFileError */
+  unsent(id: Uint8Array): readonly Draft[] {
+    return this.#unsent()[encode(id)] ?? [];
+  }
+
+  #unsent(): Readonly<Record<string, readonly Draft[]>> {
+    return readJsonFile(this.#unsentPath, unsentSchema)?.meshes ?? {};
+  }
+
+  get #unsentPath(): string {
+    return join(this.directory, "unsent.json");
   }
 
   /** Files that were on their way when {@link keepTransfers} was called last. @throws StateFileError */

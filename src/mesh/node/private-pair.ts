@@ -64,7 +64,7 @@ export class MemoryHome implements MeshHome {
   /** Nothing is kept: whoever ends with something unsent was told so. */
   keepUnsent(): void {}
 
-  takeUnsent(): readonly Draft[] {
+  unsent(): readonly Draft[] {
     return [];
   }
 
