@@ -87,6 +87,10 @@ export const syncLimits = {
   stepsMost: 16_384,
   /** Tips that one peer claims and we lack, remembered: of those that a log may hold too many of, some frames full. */
   missingMost: 8_192,
+  /** A page that comes within this is prompt: peers who answer so are asked in turn. */
+  promptMs: 1_000,
+  /** So many times as long as a page was late its sender is not asked while others can be: a quarter of the time at most. */
+  restFactor: 3,
   /** Between two rounds of anti-entropy on one link. */
   antiEntropyMs: 30_000,
   /** A round starts up to this much earlier, by chance, so that fifty peers do not speak at once. */

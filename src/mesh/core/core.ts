@@ -119,7 +119,7 @@ export class MeshCore implements api.MeshCoreApi {
     if (standing === "unknown") return refusal("not-a-member", `${peerId} is not a member of this mesh`);
     this.linkDown(peerId);
     const meter = this.#meters.take(key, this.#options.clock.monotonic());
-    const link = new PeerLink(this.#state.log.graph.author(key), send, meter, this.#links.values());
+    const link = new PeerLink(this.#state.log.graph.author(key), send, meter);
     this.#links.set(key, link);
     this.#linksById.set(peerId, link);
     this.#spread.linksChanged();

@@ -60,6 +60,8 @@ export class Meter {
   dropped = 0;
   skewTold = 0;
   skewToldAt = Number.NEGATIVE_INFINITY;
+  /** Others are asked for pages first until then, monotonic ms: the last one of this peer took its time. */
+  restsUntil = Number.NEGATIVE_INFINITY;
   /** When its link ended, monotonic ms; undefined while there is one. */
   idleSince: number | undefined;
 
@@ -135,20 +137,15 @@ export class PeerLink {
   /** When the peer last brought something new, monotonic ms. */
   broughtAt = Number.NEGATIVE_INFINITY;
   emptyPages = 0;
-  /** How long it was waited for pages of this peer, ms. */
-  waitedMs = 0;
   /** The request that could not be answered because the link was behind; only the last, as nobody asks twice at once. */
   owed: Extract<Frame, { type: "want" }> | undefined;
   /** The link did not take a frame and has not drained since. */
   behind = false;
 
-  /** @param others links that are here already */
-  constructor(author: Author, send: SendFrame, meter: Meter, others: Iterable<PeerLink> = []) {
+  constructor(author: Author, send: SendFrame, meter: Meter) {
     this.author = author;
     this.#send = send;
     this.meter = meter;
-    // As if it had been here as long as they: who comes anew is not asked before all others each time.
-    for (const { waitedMs } of others) this.waitedMs = Math.max(this.waitedMs, waitedMs);
   }
 
   get key(): string {

@@ -92,7 +92,9 @@ export class Sync {
   #pullEnds(): void {
     if (this.#pull === undefined) return;
     const { link, askedAt } = this.#pull;
-    link.waitedMs += this.#host.monotonic() - askedAt;
+    const now = this.#host.monotonic();
+    const late = now - askedAt - syncLimits.promptMs;
+    if (late > 0) link.meter.restsUntil = now + late * syncLimits.restFactor;
     this.#pull = undefined;
   }
 
@@ -220,13 +222,19 @@ export class Sync {
     for (const link of links.values()) this.#compareIfDue(link);
   }
 
-  /** First those for whom it was waited least, so that one who answers as late as it may takes a share of the time only. */
+  /**
+   * In turn, because a log comes together from many: asking first whoever answers fastest left some with holes for minutes
+   * (tests/mesh/sim). Only who was late comes after the others for a while, so that one who answers as late as it may takes
+   * a share of the time.
+   */
   #askInTurn(): boolean {
     const links = [...this.#host.links.values()];
     const start = links.findIndex((link) => link.key === this.#lastAsked) + 1;
     const inTurn = [...links.slice(start), ...links.slice(0, start)];
-    inTurn.sort((a, b) => a.waitedMs - b.waitedMs);
-    return inTurn.some((link) => this.#askOf(link));
+    const now = this.#host.monotonic();
+    const restMs = ({ meter }: PeerLink) => Math.max(meter.restsUntil - now, 0);
+    inTurn.sort((a, b) => restMs(a) - restMs(b));
+    return inTurn.some((link) => this.#askOf(link, now));
   }
 
   /** A digest brings two together who have a reason to differ; at most once a second, and not while a page may do it. */
@@ -254,8 +262,7 @@ export class Sync {
     link.owed = link.send(encodeEntries(frame.page, entries)) ? undefined : frame;
   }
 
-  #askOf(link: PeerLink): boolean {
-    const now = this.#host.monotonic();
+  #askOf(link: PeerLink, now: number): boolean {
     if (link.missing.size === 0 || link.behind || now < link.pausedUntil) return false;
     this.#settle(link);
     const tips = [...link.missing.values()]
