@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { toHex } from "../../src/mesh/core/bytes.ts";
-import { entryKinds, type Entry } from "../../src/mesh/core/entry.ts";
+import { entryKinds, hashOf, type Entry } from "../../src/mesh/core/entry.ts";
 import {
   decodeFrame,
   encodeDigest,
@@ -184,6 +184,25 @@ describe("who gives one more chain than may be to each of two", () => {
 });
 
 describe("who asks for pages", () => {
+  test("of two parts of one chain gets both, and not what lies between them and is known", () => {
+    const pages: string[][] = [];
+    ann.core.linkUp(mal.core.self, (bytes) => {
+      const frame = decodeFrame(bytes);
+      if (frame?.type === "entries" && frame.page !== 0)
+        pages.push(frame.entries.map((entry) => hashOf(entry)));
+      return true;
+    });
+    for (let i = 0; i < 10; i += 1) say(ann, `line ${i}`);
+    const said = ann.core.order().slice(-10);
+    const wishes = [
+      { tip: said[9]!, locator: [said[7]!] },
+      { tip: said[2]!, locator: [said[0]!] },
+      { tip: said[3]!, locator: [said[1]!] },
+    ];
+    ann.core.receive(mal.core.self, encodeWant(1, wishes));
+    expect(pages).toEqual([[1, 2, 3, 8, 9].map((index) => said[index]!)]);
+  });
+
   test("of one chain a thousand times over in one request keeps nobody busy", () => {
     lab.link(ann, mal);
     for (let i = 0; i < 300; i += 1) say(ann, `line ${i}`);

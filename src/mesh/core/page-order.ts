@@ -15,12 +15,19 @@ interface Cursor {
   last: number;
 }
 
+/** Part of a segment: from one node of it to another, both included. */
+interface Part {
+  readonly first: number;
+  last: number;
+}
+
 /**
- * Nodes of the wished chains, merged into total order, without repetition: there is one cursor a segment, whatever is
- * wished. Wishes for which too many branches would have to be followed are left out; they are wished again.
+ * Nodes of the wished chains, merged into total order, without repetition: parts of a segment that overlap are one. What
+ * lies between two parts was not wished, because the other side has it: a page full of that would bring it no nearer.
+ * Wishes for which too many branches would have to be followed are left out; they are wished again.
  */
 export function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Node> {
-  const bySegment = new Map<readonly Node[], Cursor>();
+  const bySegment = new Map<readonly Node[], Part[]>();
   let steps = 0;
   for (const { tip, locator } of wishes) {
     const node = graph.nodes.get(tip);
@@ -30,15 +37,15 @@ export function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Nod
     const runs = runsAfter(node, known);
     steps += runs.steps;
     for (const { nodes, first, last } of runs.runs) {
-      const cursor = bySegment.get(nodes);
-      if (cursor === undefined) bySegment.set(nodes, { nodes, next: first, last });
-      else {
-        cursor.next = Math.min(cursor.next, first);
-        cursor.last = Math.max(cursor.last, last);
-      }
+      const parts = bySegment.get(nodes);
+      if (parts === undefined) bySegment.set(nodes, [{ first, last }]);
+      else parts.push({ first, last });
     }
   }
-  const waiting = [...bySegment.values()].sort(compareCursors);
+  const waiting: Cursor[] = [];
+  for (const [nodes, parts] of bySegment)
+    for (const { first, last } of united(parts)) waiting.push({ nodes, next: first, last });
+  waiting.sort(compareCursors);
   for (let first = waiting.shift(); first !== undefined; first = waiting.shift()) {
     const node = nextOf(first);
     if (node === undefined) continue;
@@ -46,6 +53,17 @@ export function* pageOrder(graph: Graph, wishes: readonly Wish[]): Generator<Nod
     first.next += 1;
     if (first.next <= first.last) waiting.splice(placeFor(waiting, first), 0, first);
   }
+}
+
+/** The same without overlaps. */
+function united(parts: Part[]): Part[] {
+  const apart: Part[] = [];
+  for (const part of parts.sort((a, b) => a.first - b.first)) {
+    const before = apart.at(-1);
+    if (before !== undefined && part.first <= before.last + 1) before.last = Math.max(before.last, part.last);
+    else apart.push({ ...part });
+  }
+  return apart;
 }
 
 function nextOf({ nodes, next }: Cursor): Node | undefined {
