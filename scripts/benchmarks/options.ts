@@ -14,7 +14,7 @@ runs, and our ratio beside each bar. Everything runs on this machine's loopback,
 
   --quick           2 runs of 1 s each after 1 s of warming up (the default), one where a run takes long; under 3
                     minutes, for a first look: the median of two is their mean, and JIT compilers have not settled
-  --full            5 runs of 3 s each after 20 s of warming up: about 25 minutes
+  --full            5 runs of 3 s each after 20 s of warming up: about 27 minutes
   --only LIST       only these scenarios, S1 to S11
   --against LIST    only these: ${targetNames.slice(0, 5).join(", ")},
                     ${targetNames.slice(5).join(", ")}
