@@ -223,9 +223,8 @@ export class Sync {
   }
 
   /**
-   * In turn, because a log comes together from many: asking first whoever answers fastest left some with holes for minutes
-   * (tests/mesh/sim). Only who was late comes after the others for a while, so that one who answers as late as it may takes
-   * a share of the time.
+   * In turn, so that a long log is asked of everybody who has it. Only who was late comes after the others for a while, so
+   * that one who answers as late as it may takes a share of the time.
    */
   #askInTurn(): boolean {
     const links = [...this.#host.links.values()];
