@@ -5,20 +5,10 @@ import type { Backend } from "../../src/balancer/backend.ts";
 import { Monitor, type TrunkEvents } from "../../src/balancer/monitor.ts";
 import { Pool } from "../../src/balancer/pool.ts";
 import type { TrunkEnd } from "../../src/edge/remote-trunk.ts";
-import type { HubReport } from "../../src/edge/trunk.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { hubReport } from "./report.ts";
 
-const report: HubReport = {
-  server: "s",
-  cluster: "c",
-  build: "1",
-  sessions: 0,
-  rooms: 0,
-  messages: 0,
-  backplane: "ok",
-  backplaneMs: 1,
-  draining: false,
-};
+const report = hubReport();
 const refused: TrunkEnd = { kind: "connect", message: "nobody listens there" };
 
 interface Played {

@@ -6,6 +6,7 @@ import { Pool } from "../../src/balancer/pool.ts";
 import type { HubReport } from "../../src/edge/trunk.ts";
 import { balancerLimits } from "../../src/protocol/limits.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { hubReport } from "./report.ts";
 
 function setUp(counts: readonly number[], rebalanceRate = 0) {
   const clock = new ManualClock();
@@ -126,17 +127,7 @@ describe("a drain", () => {
 });
 
 describe("a backend that cannot reach its log", () => {
-  const report = (backplane: HubReport["backplane"]): HubReport => ({
-    server: "s",
-    cluster: "c",
-    build: "1",
-    sessions: 0,
-    rooms: 0,
-    messages: 0,
-    backplane,
-    backplaneMs: 0,
-    draining: false,
-  });
+  const report = (backplane: HubReport["backplane"]) => hubReport({ backplane });
 
   test("is left, at a rate, and gets nobody, while others can reach theirs", () => {
     const { clock, pool, backends } = setUp([300, 0, 0]);

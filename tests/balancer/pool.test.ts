@@ -8,6 +8,7 @@ import { Pool } from "../../src/balancer/pool.ts";
 import type { HubReport } from "../../src/edge/trunk.ts";
 import { seededRandom } from "../../src/protocol/clock.ts";
 import { ManualClock } from "../support/manual-clock.ts";
+import { hubReport } from "./report.ts";
 
 const spec = (port: number, weight = 1): BackendSpec => ({ host: "127.0.0.1", port, weight });
 const result = (code: CheckCode): CheckResult => ({
@@ -16,20 +17,8 @@ const result = (code: CheckCode): CheckResult => ({
   detail: code === "L7OK" ? "" : `${code} happened`,
 });
 
-function reportOf(cluster: string, more: Partial<HubReport> = {}): HubReport {
-  return {
-    server: "s",
-    cluster,
-    build: "1",
-    sessions: 0,
-    rooms: 0,
-    messages: 0,
-    backplane: "ok",
-    backplaneMs: 1,
-    draining: false,
-    ...more,
-  };
-}
+const reportOf = (cluster: string, more: Partial<HubReport> = {}): HubReport =>
+  hubReport({ cluster, ...more });
 
 function setUp(options: Partial<PoolOptions> = {}) {
   const clock = new ManualClock();
