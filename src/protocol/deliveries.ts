@@ -33,6 +33,8 @@ const NEWLINE = 0x0a;
 const BRACE = 0x7d;
 const encoder = new TextEncoder();
 const HEAD = encoder.encode('{"type":"message","seq":');
+/** Most bytes of a line that are not its body: two numbers have 16 digits each at most. */
+const AROUND_MOST = HEAD.length + ',"at":,}\n'.length + 2 * 16;
 /** `,"at":…,` of the last line: those of one turn have it in common. */
 let lastAt = -1;
 let lastField = new Uint8Array(0);
@@ -46,6 +48,24 @@ export function encodeAt(at: number): Uint8Array {
   return lastField;
 }
 
+/** Writes what a line has between its head and its body, and behind that. @returns where the body begins */
+function writePlace(
+  into: Uint8Array,
+  headEnd: number,
+  { seq, at }: Pick<Placed, "seq" | "at">,
+  bodyBytes: number,
+): number {
+  const field = encodeAt(at);
+  const digits = headEnd + digitsOf(seq);
+  writeDigits(into, digits, seq);
+  // By hand: a call into the runtime costs more than twenty bytes do.
+  for (let from = 0; from < field.length; from += 1) into[digits + from] = field[from] ?? 0;
+  const start = digits + field.length;
+  into[start + bodyBytes] = BRACE;
+  into[start + bodyBytes + 1] = NEWLINE;
+  return start;
+}
+
 /** Entries as lines. */
 function encodeEntries(entries: readonly Placed[]): Uint8Array {
   let bytes = 0;
@@ -54,16 +74,12 @@ function encodeEntries(entries: readonly Placed[]): Uint8Array {
   }
   const lines = new Uint8Array(bytes);
   let end = 0;
-  for (const { seq, at, body } of entries) {
+  for (const entry of entries) {
+    const { body } = entry;
     lines.set(HEAD, end);
-    end += HEAD.length + digitsOf(seq);
-    writeDigits(lines, end, seq);
-    const field = encodeAt(at);
-    lines.set(field, end);
-    lines.set(body, end + field.length);
-    end += field.length + body.length + 2;
-    lines[end - 2] = BRACE;
-    lines[end - 1] = NEWLINE;
+    const start = writePlace(lines, end + HEAD.length, entry, body.length);
+    lines.set(body, start);
+    end = start + body.length + 2;
   }
   return lines;
 }
@@ -124,19 +140,13 @@ export class DeliveryWriter {
 
   /** An entry whose body is a part of a buffer, as a line. @returns what is valid until the next call */
   line(seq: number, at: number, body: Part): Part {
-    const field = encodeAt(at);
-    const digits = HEAD.length + digitsOf(seq);
-    const start = digits + field.length;
-    const length = start + body.length + 2;
-    if (length > this.#buffer.length) this.#grow(length);
+    const most = AROUND_MOST + body.length;
+    if (most > this.#buffer.length) this.#grow(most);
     const buffer = this.#buffer;
-    writeDigits(buffer, digits, seq);
-    // By hand: a call into the runtime costs more than twenty bytes do.
-    for (let from = 0; from < field.length; from += 1) buffer[digits + from] = field[from] ?? 0;
+    // The head stands at its beginning all the time.
+    const start = writePlace(buffer, HEAD.length, { seq, at }, body.length);
     body.buffer.copy(buffer, start, body.start, body.start + body.length);
-    buffer[length - 2] = BRACE;
-    buffer[length - 1] = NEWLINE;
-    this.#line.length = length;
+    this.#line.length = start + body.length + 2;
     return this.#line;
   }
 
