@@ -6,6 +6,7 @@
  * gets a fresh list only if the digests differ.
  */
 import type { Member } from "../backplane/backplane.ts";
+import { bisect } from "../protocol/bisect.ts";
 import { nameKey } from "../protocol/names.ts";
 import { isBot } from "./bots.ts";
 
@@ -146,15 +147,10 @@ export class Roster {
 
   /** Where a place is, or belongs. */
   #find(place: Place): number {
-    let low = 0;
-    let high = this.#sorted.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const other = this.#sorted[middle];
-      if (other !== undefined && compare(other, place) < 0) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    return bisect(0, this.#sorted.length, (index) => {
+      const other = this.#sorted[index];
+      return other !== undefined && compare(other, place) < 0;
+    });
   }
 }
 

@@ -12,6 +12,7 @@
  */
 import { hash as digest } from "node:crypto";
 import { peerIdOf } from "../../identity/peer-id.ts";
+import { bisect } from "../../protocol/bisect.ts";
 import type { EntryHash, PeerId } from "./api.ts";
 import { fromHex } from "./bytes.ts";
 import type { Entry } from "./entry.ts";
@@ -62,25 +63,22 @@ export function compareNodes(a: Node, b: Node): number {
 
 /** Where `node` belongs in a list sorted by {@link compareNodes}: the index of the first node after it. */
 export function insertionIndex(sorted: readonly Node[], node: Node): number {
+  const isBefore = (index: number): boolean => {
+    const other = sorted[index];
+    return other !== undefined && compareNodes(other, node) < 0;
+  };
   let high = sorted.length;
   let low = high;
   // What comes late is seldom late by much: steps back from the end, each twice as long, find where to search.
   for (let step = 1; low > 0; step *= 2) {
     low = Math.max(0, high - step);
-    const other = sorted[low];
-    if (other !== undefined && compareNodes(other, node) < 0) {
+    if (isBefore(low)) {
       low += 1;
       break;
     }
     high = low;
   }
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const other = sorted[middle];
-    if (other !== undefined && compareNodes(other, node) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return bisect(low, high, isBefore);
 }
 
 /** Last node of a segment; a segment is never empty. */

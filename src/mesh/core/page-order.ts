@@ -4,6 +4,7 @@
  * Whoever asks is not to be trusted: nothing keeps a peer from wishing the same chain a thousand times, or many branches
  * that share a long way. So the work is bounded by the log and by `stepsMost`, whatever is wished.
  */
+import { bisect } from "../../protocol/bisect.ts";
 import { syncLimits } from "../../protocol/limits.mesh.ts";
 import type { Wish } from "./frames.ts";
 import { compareNodes, runsAfter, type Graph, type Node } from "./graph.ts";
@@ -76,12 +77,8 @@ function compareCursors(a: Cursor, b: Cursor): number {
 }
 
 function placeFor(sorted: readonly Cursor[], cursor: Cursor): number {
-  let [low, high] = [0, sorted.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    const other = sorted[middle];
-    if (other !== undefined && compareCursors(other, cursor) < 0) low = middle + 1;
-    else high = middle;
-  }
-  return low;
+  return bisect(0, sorted.length, (index) => {
+    const other = sorted[index];
+    return other !== undefined && compareCursors(other, cursor) < 0;
+  });
 }

@@ -11,6 +11,7 @@
  * Invariant: messages are ascending by seq, each seq at most once; `first` ≤ every number < `end`.
  */
 import type { Gap } from "../../client/events.ts";
+import { bisect } from "../../protocol/bisect.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { itemOf, LogPage, messageOf } from "./log-page.ts";
@@ -48,13 +49,7 @@ export class RoomLog {
 
   /** Index of the page with this item; -1 if it is not kept. */
   #pageOf(number: number): number {
-    let [low, high] = [0, this.#pages.length];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#starts[middle] ?? 0) <= number) low = middle + 1;
-      else high = middle;
-    }
-    return low - 1;
+    return bisect(0, this.#pages.length, (index) => (this.#starts[index] ?? 0) <= number) - 1;
   }
 
   /** The items of a page, which stay unpacked for a while. */
