@@ -8,9 +8,8 @@ import { listenAdmin, type AdminServer } from "../admin/listen.ts";
 import { Balancer } from "../balancer/balancer.ts";
 import type { BackendSpec } from "../balancer/address.ts";
 import type { BalancerControl, BalancerView, Outcome } from "../balancer/view.ts";
-import { cannotListen, Failure } from "../cli/errors.ts";
+import { Failure } from "../cli/errors.ts";
 import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
-import { ListenError } from "../net/listener.ts";
 import { type Address, formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
@@ -19,6 +18,7 @@ import { type ClientTls, lastDay, readClientTls } from "./client-tls.ts";
 import { answerParent, workerPlace, workerVariable } from "./balancer/worker-door.ts";
 import { startWorkers } from "./balancer/workers.ts";
 import { balancerMode } from "./flags/balancer.ts";
+import { listenFailure, systemListenFailure } from "./ports.ts";
 
 export const start: StartMode = modeStarter(balancerMode, async (config, context) => {
   const place = context.environment[workerVariable];
@@ -96,11 +96,7 @@ async function open(at: Address, run: () => Promise<string>): Promise<string> {
   try {
     return await run();
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
-    throw (
-      cannotListen(formatAddress(at), "--port", error.code) ??
-      new Failure(error.message, "", { cause: error })
-    );
+    throw listenFailure(error, at, "--port");
   }
 }
 
@@ -113,8 +109,7 @@ function openAdmin(
   try {
     return listenAdmin(admin, { ...parts, clock: systemClock, hostNames: config.adminHost ?? [] });
   } catch (error) {
-    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
-    const known = cannotListen(formatAddress(admin), "--admin", code);
+    const known = systemListenFailure(error, admin, "--admin");
     if (known === undefined) throw error;
     throw new Failure(`admin endpoint: ${known.message}`, `${known.hint}, or use --no-admin`, {
       cause: error,

@@ -1,6 +1,6 @@
 /** `rtchat peer`: a node of the mesh under the same screens, lines and pipes as `rtchat client`. */
 import { randomBytes } from "node:crypto";
-import { cannotListen, Failure, UsageError } from "../cli/errors.ts";
+import { Failure, UsageError } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
 import { modeStarter, type ModeContext, type StartMode } from "../cli/run.ts";
 import { makeCredentials } from "../identity/certificate.ts";
@@ -21,6 +21,7 @@ import { loginNick, peerPort } from "./flags/common.ts";
 import { peerMode } from "./flags/peer.ts";
 import { MeshBackend } from "./peer/backend.ts";
 import { runScreens } from "./peer/screens.ts";
+import { systemListenFailure } from "./ports.ts";
 
 type PeerConfig = Config<typeof peerMode.flags>;
 
@@ -31,8 +32,7 @@ export const start: StartMode = modeStarter(peerMode, async (config, context) =>
     peer.node.start();
   } catch (error) {
     await peer.close();
-    const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
-    throw cannotListen(formatAddress(config.listen), "--listen", code) ?? error;
+    throw systemListenFailure(error, config.listen, "--listen") ?? error;
   }
   context.ready({
     listen: formatAddress({ host: config.listen.host, port: peer.node.port ?? 0 }),

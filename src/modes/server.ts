@@ -10,7 +10,7 @@ import { version } from "../../package.json";
 import type { Backplane } from "../backplane/backplane.ts";
 import { KeeperBackplane } from "../backplane/keeper/keeper.ts";
 import { MemoryBackplane, MemoryStore } from "../backplane/memory.ts";
-import { cannotListen, Failure, UsageError } from "../cli/errors.ts";
+import { Failure, UsageError } from "../cli/errors.ts";
 import type { Config } from "../cli/flag.ts";
 import { modeStarter, type StartMode } from "../cli/run.ts";
 import { Edge } from "../edge/edge.ts";
@@ -19,7 +19,6 @@ import type { TrunkLink } from "../edge/link.ts";
 import type { Router } from "../edge/router.ts";
 import { TrunkAcceptor } from "../edge/trunk-acceptor.ts";
 import { Hub } from "../hub/hub.ts";
-import { ListenError } from "../net/listener.ts";
 import { type Address, formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
@@ -27,7 +26,7 @@ import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
 import { ignoreHangUp, lastDay, readClientTls } from "./client-tls.ts";
 import { readClusterSecret } from "./secret.ts";
-import { requireFree } from "./up/ports.ts";
+import { listenFailure, requireFree } from "./ports.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
 
@@ -150,11 +149,7 @@ function listenOn(edge: Edge, at: Address): ReturnType<Edge["listen"]> {
   try {
     return edge.listen({ at });
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
-    throw (
-      cannotListen(formatAddress(at), "--port", error.code) ??
-      new Failure(error.message, "", { cause: error })
-    );
+    throw listenFailure(error, at, "--port");
   }
 }
 

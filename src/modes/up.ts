@@ -14,7 +14,7 @@ import { upMode } from "./flags/up.ts";
 import { childEnvironment, handOn, ownCommand, spawnChild } from "./up/child.ts";
 import { Cluster, type ClusterFacts, type ClusterPlan, type SpawnChild } from "./up/cluster.ts";
 import { labelLines } from "./up/log-lines.ts";
-import { nextFreePorts, requireFree } from "./up/ports.ts";
+import { nextFreePorts, requireFree } from "./ports.ts";
 import { Quiet } from "./up/quiet.ts";
 import { GaveUp } from "./up/supervisor.ts";
 import { plainWayIn, tlsWayIn } from "./up/way-in.ts";

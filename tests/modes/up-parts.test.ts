@@ -7,7 +7,7 @@ import { pathSchema } from "../../src/cli/schemas.ts";
 import { engineVariables } from "../../src/modes/engine.ts";
 import { childEnvironment, handOn, spawnChild } from "../../src/modes/up/child.ts";
 import { eachLogLine, labelLines } from "../../src/modes/up/log-lines.ts";
-import { isFree, nextFreePorts, requireFree } from "../../src/modes/up/ports.ts";
+import { isFree, nextFreePorts, requireFree } from "../../src/modes/ports.ts";
 import { Quiet } from "../../src/modes/up/quiet.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 

@@ -15,7 +15,7 @@ import type { ModeContext } from "../../cli/run.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import { childEnvironment, ownCommand, spawnChild } from "../up/child.ts";
 import { labelLines } from "../up/log-lines.ts";
-import { requireFree } from "../up/ports.ts";
+import { requireFree } from "../ports.ts";
 import { GaveUp, Supervised } from "../up/supervisor.ts";
 import type { BalancerConfig } from "./parts.ts";
 import { WorkerClient, workerVariable } from "./worker-door.ts";

@@ -1,7 +1,9 @@
-/** Free ports for the servers behind `rtchat up`, and early news of one that is taken. */
+/** Ports to listen on: free ones for the servers behind `rtchat up`, and what is said of one that cannot be had. */
 import { createServer } from "node:net";
-import { cannotListen, Failure } from "../../cli/errors.ts";
-import { type Address, formatAddress } from "../../protocol/address.ts";
+import { cannotListen, Failure } from "../cli/errors.ts";
+import { codeOf } from "../identity/private-file.ts";
+import { ListenError } from "../net/listener.ts";
+import { type Address, formatAddress } from "../protocol/address.ts";
 
 /** The system's code if nothing can listen there right now, else undefined. Another process may come a moment later. */
 function obstacle(address: Address): Promise<string | undefined> {
@@ -30,6 +32,17 @@ export async function requireFree(address: Address, flag: string): Promise<void>
   if (code === undefined) return;
   const at = formatAddress(address);
   throw cannotListen(at, flag, code) ?? new Failure(`cannot listen on ${at}: the system answers ${code}`);
+}
+
+/** What to throw for an error of `net/listener.ts`, as a person wants to hear it; any other error as it is. */
+export function listenFailure(error: unknown, at: Address, flag: string): unknown {
+  if (!(error instanceof ListenError)) return error;
+  return systemListenFailure(error, at, flag) ?? new Failure(error.message, "", { cause: error });
+}
+
+/** The same for whatever else has the system's code; undefined for codes nobody can act on. */
+export function systemListenFailure(error: unknown, at: Address, flag: string): Failure | undefined {
+  return cannotListen(formatAddress(at), flag, codeOf(error));
 }
 
 /**
