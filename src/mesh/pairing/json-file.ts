@@ -6,7 +6,7 @@
  * starting without them would trust strangers silently.
  */
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, unlinkSync, writeFileSync } from "node:fs";
-import { syncFolder } from "../../identity/private-file.ts";
+import { codeOf, syncFolder } from "../../identity/private-file.ts";
 import { dirname } from "node:path";
 import type { z } from "zod";
 
@@ -73,8 +73,4 @@ function removeQuietly(path: string): void {
   } catch {
     // It was never made, or is renamed already.
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }

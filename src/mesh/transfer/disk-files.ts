@@ -9,6 +9,7 @@
 import { constants } from "node:fs";
 import { link, mkdir, open, rename, rm, statfs, type FileHandle } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { codeOf } from "../../identity/private-file.ts";
 import { numberedName } from "./file-name.ts";
 import { FileStoreError, type FileStore, type PartFile, type SourceFile } from "./file-store.ts";
 
@@ -193,8 +194,4 @@ async function explained<Value>(path: string, run: () => Promise<Value>): Promis
     const kind = Object.entries(kinds).find(([known]) => known === code)?.[1] ?? "disk";
     throw new FileStoreError(kind, `${path} ${sentences[code] ?? `cannot be used (${code})`}`);
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : String(error);
 }
