@@ -7,6 +7,7 @@ import type { BackendView, DrainView, Snapshot } from "../../balancer/view.ts";
 import {
   formatBytes,
   formatCount,
+  formatCounted,
   formatDuration,
   formatMs,
   formatRate,
@@ -55,8 +56,7 @@ export function BackendRow({ backend, snapshot }: { backend: BackendView; snapsh
       <td class="cell-share" data-label="Chosen">
         <Bar value={share} label={`${Math.round(share * 100)} % of all choices`} />
         <span class="sub">
-          {formatCount(backend.selected)} {backend.selected === 1 ? "time" : "times"} · weight{" "}
-          {backend.weight}
+          {formatCounted(backend.selected, "time")} · weight {backend.weight}
           {backend.ramp < 1 && ` (starting slowly, ${Math.round(backend.ramp * 100)} %)`}
           {backend.failures > 0 && <span class="bad"> · {formatCount(backend.failures)} failed</span>}
         </span>

@@ -7,6 +7,11 @@ export function formatCount(value: number): string {
   return whole.format(Math.round(value));
 }
 
+/** `1 user`, `2 users`. */
+export function formatCounted(count: number, what: string): string {
+  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
+}
+
 /** A rate with one digit after the point while it is small: 0, 0.4, 9.5, 120. */
 export function formatRate(value: number): string {
   if (value === 0) return "0";

@@ -5,6 +5,7 @@
  */
 import {
   formatCount,
+  formatCounted,
   formatDuration,
   formatMs,
   formatRate,
@@ -67,11 +68,6 @@ export function renderStatus(snapshot: Snapshot, stream: Stream): string {
   return `${lines.join("\n")}\n`;
 }
 
-/** `1 user`, `2 users`. */
-function counted(count: number, what: string): string {
-  return `${formatCount(count)} ${what}${count === 1 ? "" : "s"}`;
-}
-
 /** What there is to say of a backend's share beside how often it was chosen; most have the same. */
 function shareNotes({ weight, failures }: BackendView): string {
   const notes = [
@@ -88,10 +84,10 @@ function headLines(snapshot: Snapshot, stream: Stream): string[] {
   const atDoor = refused.total + refused.address + refused.rate + refused.descriptors;
   const rate = snapshot.backends.reduce((sum, { messageRates }) => sum + (messageRates.at(-1) ?? 0), 0);
   const facts = [
-    `${counted(sessions.current, "user")} (most ${formatCount(sessions.max)})`,
+    `${formatCounted(sessions.current, "user")} (most ${formatCount(sessions.max)})`,
     `${formatRate(rate)} messages/s`,
-    counted(connections.current, "connection"),
-    counted(handovers.in, "hand-over"),
+    formatCounted(connections.current, "connection"),
+    formatCounted(handovers.in, "hand-over"),
     ...(sessions.held > 0 ? [`${formatCount(sessions.held)} waiting for a server`] : []),
     ...(sessions.refused > 0 ? [`${formatCount(sessions.refused)} given up`] : []),
     ...(atDoor > 0 ? [`${formatCount(atDoor)} refused at the door`] : []),
