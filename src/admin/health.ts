@@ -1,9 +1,9 @@
 /**
  * The balancer's health, as a load balancer's operator and a probe want it.
  *
- * pass: every listed backend takes sessions and can write its log. warn: some do. fail (HTTP 503): none does. A backend taken out on purpose
- * is a warning too: it is how one notices that it was forgotten. So is a certificate that should have been renewed: who has
- * pinned it, or comes without TLS, is still served.
+ * pass: every listed backend takes sessions and can write its log. warn: some do. fail (HTTP 503): none does. A backend
+ * taken out on purpose is a warning too: it is how one notices that it was forgotten. So is a certificate that should
+ * have been renewed: who has pinned it, or comes without TLS, is still served.
  */
 import type { BackendView, Snapshot } from "../balancer/view.ts";
 import { certificateReport } from "./certificate.ts";

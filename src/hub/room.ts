@@ -1,9 +1,9 @@
 /**
  * A room, or an inbox, that somebody here is in: how it stands, its newest messages, and who is to hear of it.
  *
- * What the backplane says is applied in the order said, and given to each edge that has members, once. So
- * every group of the room stands at `seq` at all times; whoever is brought to `seq` and put into a group in the same turn
- * has missed nothing and hears nothing twice.
+ * What the backplane says is applied in the order said, and given to each edge that has members, once. So every group
+ * of the room stands at `seq` at all times; whoever is brought to `seq` and put into a group in the same turn has
+ * missed nothing and hears nothing twice.
  *
  * When the backplane loses continuity the room is `resetting`: entries and members are taken in silence until the newest
  * history is at hand, then everybody gets a `joined` that says that something is missing, in groups of the new epoch.

@@ -1,9 +1,9 @@
 /**
  * Who is in a room: by session, in the order people read, and as one number.
  *
- * The digest is the exclusive or of a hash of each nick (and of who is away, and which is a program), so it does not depend
- * on the order in which they came and a change costs one hash. Two hubs that know the same members have the same digest; a session moved from one to the other
- * gets a fresh list only if the digests differ.
+ * The digest is the exclusive or of a hash of each nick (and of who is away, and which is a program), so it does not
+ * depend on the order in which they came and a change costs one hash. Two hubs that know the same members have the same
+ * digest; a session moved from one to the other gets a fresh list only if the digests differ.
  */
 import type { Member } from "../backplane/backplane.ts";
 import { bisect } from "../protocol/bisect.ts";

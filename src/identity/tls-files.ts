@@ -2,9 +2,10 @@
  * The certificate by which clients know a server or a balancer, from two files that an operator names.
  *
  * Certificates are renewed every few weeks by programs that just replace the files. So they are looked at again while
- * clients come, and when somebody asks until when the certificate is good: what has changed and is right serves from then on, what is wrong is logged once and changes nothing. Both
- * are read and compared with each other before they are used, because a key that does not fit would be noticed by every
- * client, and by nobody here. One that nobody renews is told too, once when its end is near and once when it has ended.
+ * clients come, and when somebody asks until when the certificate is good: what has changed and is right serves from
+ * then on, what is wrong is logged once and changes nothing. Both are read and compared with each other before they are
+ * used, because a key that does not fit would be noticed by every client, and by nobody here. One that nobody renews is
+ * told too, once when its end is near and once when it has ended.
  *
  * Invariant: `current` is a certificate and its own key.
  */

@@ -2,8 +2,8 @@
  * What people are called on the screen, and whom a typed name means.
  *
  * A nick is a wish, not an identity: anybody may take any. So a name whose key nobody has checked carries a `?`, two
- * members with one nick are told apart by the head of their IDs (`bob~p46h5`, longer where heads are alike), and a typed name that could mean two
- * people is refused instead of guessed.
+ * members with one nick are told apart by the head of their IDs (`bob~p46h5`, longer where heads are alike), and a
+ * typed name that could mean two people is refused instead of guessed.
  */
 import { formatPeerId, parsePeerId } from "../../identity/peer-id.ts";
 import { nameKey } from "../../protocol/names.ts";

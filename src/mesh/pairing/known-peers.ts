@@ -1,12 +1,13 @@
 /**
  * Known peers: whom this device has met, where, and how far it trusts the key. The peer's `known_hosts`.
  *
- * Three maps. By address: the key that answered there on the first contact by a bare address; another key there later is
- * refused, loudly, until a person forgets the old one. By name in a cluster of servers, and at the address where it is
- * reached (`at HOST:PORT` in the cluster's place), because a server that lies may call itself otherwise: the key that the
- * server vouched for when it first introduced the two; the same holds. By key: how it was learned (`first-use`: it simply answered; `invite`:
- * an invite pinned it; `member`: a member let it in; `server`: see above) and when its words were compared. Trust only rises:
- * nothing a peer does makes a key less verified, only forgetting it does.
+ * Three maps. By address: the key that answered there on the first contact by a bare address; another key there later
+ * is refused, loudly, until a person forgets the old one. By name in a cluster of servers, and at the address where it
+ * is reached (`at HOST:PORT` in the cluster's place), because a server that lies may call itself otherwise: the key
+ * that the server vouched for when it first introduced the two; the same holds. By key: how it was learned
+ * (`first-use`: it simply answered; `invite`: an invite pinned it; `member`: a member let it in; `server`: see above)
+ * and when its words were compared. Trust only rises: nothing a peer does makes a key less verified, only forgetting it
+ * does.
  *
  * Kept in one JSON file, written whole on each change; changes are rare and made by people. Several programs may run
  * with one file (a client and a peer), so each change begins by reading what the others have written.

@@ -3,10 +3,11 @@
  *
  *     echo "backup done" | rtchat client --nick bot && rm -r staging
  *
- * Lines are sent in order and read only as fast as they are acknowledged; lines that ask for nothing (empty ones, objects
- * that are refused) are read in turns with everything else, so that no flood keeps the run from ending. Without `follow` the run ends when stdin has
- * ended and everything has its outcome; with it, the run goes on printing what happens until it is stopped. With `json`
- * every event goes to stdout as one object of the protocol a line, and stdin may carry protocol objects.
+ * Lines are sent in order and read only as fast as they are acknowledged; lines that ask for nothing (empty ones,
+ * objects that are refused) are read in turns with everything else, so that no flood keeps the run from ending. Without
+ * `follow` the run ends when stdin has ended and everything has its outcome; with it, the run goes on printing what
+ * happens until it is stopped. With `json` every event goes to stdout as one object of the protocol a line, and stdin
+ * may carry protocol objects.
  *
  * The promise: the result is `ok` only if every message was acknowledged and every request answered. Whatever else
  * happens is told in one line on stderr.
