@@ -7,6 +7,7 @@
  * Invariant: parseAddress(formatAddress(a)) equals a, for every address this module returns.
  */
 import { isIP } from "node:net";
+import { plainIp } from "./ip.ts";
 import { quote } from "./names.ts";
 
 /** Where to listen or connect. `host` is an IP address without brackets or a DNS name in lower case. */
@@ -180,6 +181,6 @@ export function formatAddress(address: Address): string {
  * `127.0.0.1.example.org` is not loopback.
  */
 export function isLoopback(host: string): boolean {
-  const ip = host.toLowerCase().replace(/^::ffff:(?=\d+\.)/, "");
+  const ip = plainIp(host);
   return host === "localhost" || ip === "::1" || (isIP(ip) === 4 && ip.startsWith("127."));
 }

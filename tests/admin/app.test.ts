@@ -481,6 +481,20 @@ describe("with a token", () => {
     expect((await bearer(TOKEN)).status).toBe(200);
   });
 
+  test("wrong ones are counted by what one customer has of IPv6, and IPv4 by one spelling", async () => {
+    for (const [guesses, owner] of [
+      [(turn: number) => `2001:db8:1:2::${turn + 1}`, "2001:db8:1:2:ffff::1"],
+      [() => "::ffff:192.0.2.9", "192.0.2.9"],
+    ] as const) {
+      const { bearer } = setUp({ token: TOKEN });
+      for (let turn = 0; turn < 10; turn += 1) {
+        expect((await bearer("wrong", guesses(turn))).status).toBe(401);
+      }
+      expect((await bearer(TOKEN, owner)).status).toBe(429);
+      expect((await bearer(TOKEN, "2001:db8:1:3::1")).status).toBe(200);
+    }
+  });
+
   test("a browser signs in with a form, and out again", async () => {
     const { call } = setUp({ token: TOKEN });
     expect((await call("/")).headers.get("location")).toBe("/login");
