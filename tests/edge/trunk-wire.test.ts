@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import fc from "fast-check";
 import { FrameDecoder, FrameWriter, Op } from "../../src/protocol/frames.ts";
+import type { FrameReader } from "../../src/protocol/frames.ts";
 import {
   decodePong,
   decodeToEdge,
@@ -145,7 +146,8 @@ test("a pong carries its number and the hub's report", () => {
 
 test("reasons and codes of another build become the nearest that this one knows", () => {
   const heard: Call[] = [];
-  const hear = (writer: FrameWriter, decode: typeof decodeToEdge & typeof decodeToHub): void =>
+  type Decode = (reader: FrameReader, port: EdgePort & HubPort, beside: () => void) => void;
+  const hear = (writer: FrameWriter, decode: Decode): void =>
     new FrameDecoder().push(writer.take().slice(), (reader) => decode(reader, recorder(heard), () => {}));
   const writer = new FrameWriter();
   for (const code of ["bye", "replaced", "moonlight"]) {
