@@ -8,6 +8,7 @@
  */
 import { isIP } from "node:net";
 import { plainIp } from "./ip.ts";
+import { balancerLimits } from "./limits.ts";
 import { quote } from "./names.ts";
 
 /** Where to listen or connect. `host` is an IP address without brackets or a DNS name in lower case. */
@@ -143,9 +144,9 @@ export function parseWeightedList(text: string, defaults: AddressDefaults = {}):
     const star = part.lastIndexOf("*");
     const written = star === -1 ? "1" : part.slice(star + 1);
     const weight = /^\d{1,3}$/.test(written) ? Number(written) : 0;
-    if (weight < 1 || weight > 256) {
+    if (weight < 1 || weight > balancerLimits.weight) {
       throw new AddressError(
-        `${quote(written)} in ${quote(part)} is not a weight; write a number from 1 to 256`,
+        `${quote(written)} in ${quote(part)} is not a weight; write a number from 1 to ${balancerLimits.weight}`,
       );
     }
     const address = parseAddress(star === -1 ? part : part.slice(0, star), defaults);
