@@ -299,7 +299,10 @@ test("a hub takes an edge for gone at the second look in vain, and not while it 
   };
   expect([look(), look()]).toEqual([1, 1]);
   trunk.port?.lines(1, Buffer.from("here\n"));
-  await eventually(() => heard === 1, () => "the echo");
+  await eventually(
+    () => heard === 1,
+    () => "the echo",
+  );
   expect([look(), look(), look()]).toEqual([1, 1, 0]);
 });
 
