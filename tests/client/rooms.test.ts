@@ -130,6 +130,16 @@ describe("a set of rooms", () => {
     expect(written.map(({ type }) => type)).toEqual(["join", "join"]);
   });
 
+  test("takes the refusal of a join that was given up for no word about the next one", () => {
+    const { written, rooms } = setUp();
+    rooms.join("lobby", 0);
+    rooms.leave("lobby", "leave");
+    rooms.join("lobby", 0);
+    expect(written.map(({ type }) => type)).toEqual(["join", "leave", "join"]);
+    expect(rooms.failed({ type: "error", code: "too-many-rooms", message: "no", id: "id1" })).toBeFalse();
+    expect(rooms.has("lobby")).toBeTrue();
+  });
+
   test("of another session's inbox says that what was missed in the former one is lost", () => {
     const { events, rooms, setOnline } = setUp();
     rooms.welcomed(welcome("one", false));
