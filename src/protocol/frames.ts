@@ -9,6 +9,7 @@
  * Encoding appends to one growing buffer that is taken once a turn of the loop, so that a thousand frames cost one
  * write; decoding gives payloads as slices of what came in, and copies only a frame that spans chunks.
  */
+import { grown } from "./grown.ts";
 import { trunkLimits } from "./limits.ts";
 
 /** First bytes of every trunk: NUL, then `rt1`. */
@@ -94,10 +95,8 @@ export class FrameWriter {
   }
 
   #room(bytes: number): void {
-    if (this.#length + bytes <= this.#buffer.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.#buffer.length * 2, this.#length + bytes));
-    grown.set(this.#buffer.subarray(0, this.#length));
-    this.#buffer = grown;
+    const needed = this.#length + bytes;
+    if (needed > this.#buffer.length) this.#buffer = grown(this.#buffer, this.#length, needed);
   }
 
   /** Which frame was begun last: another number after each `begin` and `take`. */
@@ -378,10 +377,10 @@ export class FrameDecoder {
   #append(bytes: Uint8Array, total = 0): void {
     const needed = this.#heldLength + bytes.length;
     if (this.#held.length < needed) {
-      // Memory follows what has arrived, not what a length field promises.
-      const grown = new Uint8Array(Math.max(needed, Math.min(total, this.#held.length * 2 + 1_024)));
-      grown.set(this.#held.subarray(0, this.#heldLength));
-      this.#held = grown;
+      // Memory follows what has arrived, not what a length field promises. A plain array, see grown.ts.
+      const longer = new Uint8Array(Math.max(needed, Math.min(total, this.#held.length * 2 + 1_024)));
+      longer.set(this.#held.subarray(0, this.#heldLength));
+      this.#held = longer;
     }
     this.#held.set(bytes, this.#heldLength);
     this.#heldLength = needed;

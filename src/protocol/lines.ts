@@ -63,9 +63,10 @@ export class LineSplitter {
   #hold(bytes: Uint8Array): void {
     const held = this.#held + bytes.length;
     if (held > this.#block.length) {
-      const grown = new Uint8Array(Math.max(held, Math.min(this.#held * 2, this.#limit)));
-      grown.set(this.#block.subarray(0, this.#held));
-      this.#block = grown;
+      // A plain array, see grown.ts.
+      const longer = new Uint8Array(Math.max(held, Math.min(this.#held * 2, this.#limit)));
+      longer.set(this.#block.subarray(0, this.#held));
+      this.#block = longer;
     }
     this.#block.set(bytes, this.#held);
     this.#held = held;

@@ -68,10 +68,17 @@ describe("in the middle of moving entries", () => {
     const { store } = keeper;
     store.begin();
     for (const name of names) keeper.publish(name, "second", "x");
-    for (const name of names) {
-      const entry = { seq: 3, at: 9_999, body: part(bytes("again")) };
-      expect(store.append(keeper.room(name), part(bytes("first")), entry)).toEqual({ seq: 1, at: 1_000 });
-    }
+    const expectTimes = () => {
+      for (const name of names) {
+        const entry = { seq: 3, at: 9_999, body: part(bytes("again")) };
+        expect(store.append(keeper.room(name), part(bytes("first")), entry)).toEqual({ seq: 1, at: 1_000 });
+      }
+    };
+    expectTimes();
+    store.commit();
+    while (keeper.compactor.due) keeper.compactor.slice();
+    store.begin();
+    expectTimes();
     store.commit();
     store.db.close();
   });

@@ -9,7 +9,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { readBatch } from "../../src/backplane/keeper/journal.ts";
-import { KeyBlock, KeyWindow } from "../../src/backplane/keeper/key-window.ts";
+import { KeyWindow } from "../../src/backplane/keeper/key-window.ts";
+import type { KeyHash } from "../../src/backplane/keeper/key-window.ts";
 import { MarkExpiry } from "../../src/backplane/keeper/mark-expiry.ts";
 import { TermLost } from "../../src/backplane/keeper/problem.ts";
 import { LogReader } from "../../src/backplane/keeper/reader.ts";
@@ -286,6 +287,14 @@ describe("the log file's pages", () => {
 });
 
 describe("the key window", () => {
+  /** A row of the `keys` table, as a tail with these keys makes it. */
+  function keyRow(keys: readonly (KeyHash & { readonly seq: number })[]): Uint8Array {
+    const tail = new Tail();
+    for (const { high, low, seq } of keys)
+      tail.add(1, { seq, at: 0, body: part(new Uint8Array()) }, { high, low });
+    return tail.keys();
+  }
+
   test("finds the newest keys, forgets old ones, and takes back what was not committed", () => {
     const key = fc.record({ room: fc.integer({ min: 1, max: 3 }), text: fc.string({ maxLength: 8 }) });
     const act = fc.record({ key, takeBack: fc.boolean(), reload: fc.nat(30).map((n) => n === 0) });
@@ -317,13 +326,11 @@ describe("the key window", () => {
           if (known !== undefined) model.splice(model.indexOf(known), 1);
           model.push({ id, room, text: word, seq });
           if (!reload) continue;
-          const block = new KeyBlock();
-          for (const one of model.slice(-size)) {
-            const { high, low } = window.hash(one.room, part(bytes(one.text)));
-            block.add(high, low, one.seq);
-          }
+          const kept = model.slice(-size).map((one) => {
+            return { ...window.hash(one.room, part(bytes(one.text))), seq: one.seq };
+          });
           window = new KeyWindow(size, 12_345);
-          window.load(block.bytes);
+          window.load(keyRow(kept));
         }
       }),
       { numRuns: 300 },
@@ -354,11 +361,11 @@ describe("the key window", () => {
     const window = new KeyWindow(40, 1);
     const keyOf = (seq: number) => ({ high: Math.imul(seq, 0x9e3779b1), low: Math.imul(seq, 0x85ebca6b) });
     for (let seq = 0; seq < 5_000;) {
-      const block = new KeyBlock();
+      const row: (KeyHash & { seq: number })[] = [];
       for (const end = seq + 1 + (seq % 37); seq < end; seq += 1) {
-        block.add(keyOf(seq + 1).high, keyOf(seq + 1).low, seq + 1);
+        row.push({ ...keyOf(seq + 1), seq: seq + 1 });
       }
-      window.load(Uint8Array.from([0, ...block.bytes]).subarray(1));
+      window.load(Uint8Array.from([0, ...keyRow(row)]).subarray(1));
       for (let back = 0; back < Math.min(seq, 40); back += 1)
         expect(window.find(keyOf(seq - back))).toBe(seq - back);
       expect(window.find(keyOf(seq + 1))).toBe(0);

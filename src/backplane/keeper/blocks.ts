@@ -9,6 +9,7 @@
  * each, the oldest first, little-endian. How many come together depends on how many a round of moving finds of a room: a
  * busy room has long blocks, a quiet one single entries.
  */
+import { grown } from "../../protocol/grown.ts";
 import type { LogEntry } from "../backplane.ts";
 
 /** A row of the `entries` table, without its room. */
@@ -68,11 +69,7 @@ export class BlockWriter {
   /** Adds an entry whose body is a part of `source`. */
   add(at: number, source: Buffer, start: number, end: number): void {
     const needed = this.#length + ENTRY_HEAD + end - start;
-    if (needed > this.#buffer.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2));
-      grown.set(this.#buffer.subarray(0, this.#length));
-      this.#buffer = grown;
-    }
+    if (needed > this.#buffer.length) this.#buffer = grown(this.#buffer, this.#length, needed);
     const offset = this.#buffer.writeDoubleLE(at, this.#length);
     source.copy(this.#buffer, this.#buffer.writeUInt32LE(end - start, offset), start, end);
     this.#length = needed;

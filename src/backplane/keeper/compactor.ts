@@ -10,7 +10,7 @@ import type { Clock } from "../../protocol/clock.ts";
 import type { keeperLimits } from "../../protocol/limits.keeper.ts";
 import { BlockWriter, ENTRY_HEAD } from "./blocks.ts";
 import { Record } from "./journal.ts";
-import { KeyBlock } from "./key-window.ts";
+import { keysIn } from "./key-window.ts";
 import type { KeeperStore } from "./store.ts";
 import type { Places, Tail } from "./tail.ts";
 
@@ -184,7 +184,7 @@ export class Compactor {
         this.#statements.clearKeys.run(id);
         break;
       }
-      held += KeyBlock.keysIn(size);
+      held += keysIn(size);
     }
   }
 }

@@ -191,9 +191,9 @@ export class KeyWindow {
     if (key !== -1) this.#seqs[key / 2 + 1] = 0;
   }
 
-  /** Adds what {@link KeyBlock} wrote. */
+  /** Adds a row of the `keys` table: what the tail made of the keys of a round. */
   load(block: Uint8Array): void {
-    const end = KeyBlock.keysIn(block.length) * KEY_BYTES;
+    const end = keysIn(block.length) * KEY_BYTES;
     for (let from = 0; from < end;) {
       const first = (this.#newest + 1) & this.#numbers || 1;
       const start = first & this.#places;
@@ -217,27 +217,7 @@ export class KeyWindow {
   }
 }
 
-/** Collects hashes for one row of the `keys` table. */
-export class KeyBlock {
-  #bytes = Buffer.alloc(KEY_BYTES * 256);
-  #length = 0;
-
-  /** How many keys a stored block holds. */
-  static keysIn(blockBytes: number): number {
-    return Math.floor(blockBytes / KEY_BYTES);
-  }
-
-  add(high: number, low: number, seq: number): void {
-    if (this.#length === this.#bytes.length) {
-      this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#length)]);
-    }
-    this.#bytes.writeInt32LE(high, this.#length);
-    this.#bytes.writeInt32LE(low, this.#length + 4);
-    this.#bytes.writeDoubleLE(seq, this.#length + 8);
-    this.#length += KEY_BYTES;
-  }
-
-  get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length);
-  }
+/** How many keys a row of the `keys` table holds. */
+export function keysIn(blockBytes: number): number {
+  return Math.floor(blockBytes / KEY_BYTES);
 }

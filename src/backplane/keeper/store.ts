@@ -16,7 +16,7 @@ import { entryIn } from "./blocks.ts";
 import type { EntryRow } from "./blocks.ts";
 import { Record } from "./journal.ts";
 import { KeysAhead } from "./keys-ahead.ts";
-import { KeyBlock, KeyWindow } from "./key-window.ts";
+import { keysIn, KeyWindow } from "./key-window.ts";
 import { TermLost } from "./problem.ts";
 import type { Part } from "../../protocol/frames.ts";
 import { Tail } from "./tail.ts";
@@ -84,7 +84,7 @@ export class KeeperStore implements ClusterStore<StoredServer, Part, Part> {
     let held = 0;
     for (const { id, size } of sizes.iterate()) {
       from = id;
-      held += KeyBlock.keysIn(size);
+      held += keysIn(size);
       if (held >= window) break;
     }
     const blocks = this.db.query<{ block: Uint8Array }, [number]>(

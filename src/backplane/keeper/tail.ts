@@ -14,6 +14,7 @@ import type { EntryOf } from "../cluster.ts";
 import { Record, recordBytes, writeRecord } from "./journal.ts";
 import type { KeyHash } from "./key-window.ts";
 import type { Part } from "../../protocol/frames.ts";
+import { grown } from "../../protocol/grown.ts";
 
 /** A room's entries: the seq of the first, and where in the bytes each one's record is. */
 export interface Places {
@@ -52,11 +53,7 @@ export class Tail {
   #grow(by: number): number {
     const { length } = this;
     const needed = length + by;
-    if (needed > this.#bytes.length) {
-      const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#bytes.length * 2));
-      grown.set(this.#bytes.subarray(0, length));
-      this.#keep(grown);
-    }
+    if (needed > this.#bytes.length) this.#keep(grown(this.#bytes, length, needed));
     this.length = needed;
     return length;
   }
