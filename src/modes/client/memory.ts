@@ -3,8 +3,9 @@
  * read. Kept in `$XDG_STATE_HOME/rtchat/client.json`
  * (https://specifications.freedesktop.org/basedir-spec/latest/), readable by its owner only.
  *
- * Losing it costs a question and a line on the screen, so a file that cannot be read is as good as none, and one that
- * cannot be written is no reason to stop chatting.
+ * Losing it costs a question, a line on the screen, and the changing of what was written before, because the secret by
+ * which authorship is shown is here too. So a file that cannot be read is as good as none, but one that cannot be written
+ * is no reason to stop chatting.
  */
 import { createHash, createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -89,6 +90,8 @@ export class Memory {
 
   /** What makes this person the same one on another device: 32 bytes, made when they are first needed. */
   get secret(): Uint8Array {
+    // Another client may have made it since this one has read the file: what it wrote is this person's too.
+    this.#data.author ??= this.#read().author;
     this.#data.author ??= Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
     return Buffer.from(this.#data.author, "hex");
   }
