@@ -226,6 +226,17 @@ describe("ends", () => {
     expect(served.events).toEqual(["close closed"]);
   });
 
+  test("finish reads on where reading was paused: the peer's end is what it waits for", async () => {
+    const { bare, served } = await visited({ lingerMs: 600_000 });
+    served.open.pause();
+    bare.open.write(Buffer.alloc(10_000));
+    served.open.finish();
+    await until(() => bare.events.includes("end"), "the end came");
+    bare.open.end();
+    await until(() => served.events.length > 0, "closed");
+    expect(served.events).toEqual(["close closed"]);
+  });
+
   test("finish gives up on a peer that does not read, at its deadline", async () => {
     const { bare, served } = await visited({ lingerMs: 30 });
     bare.open.pause();
