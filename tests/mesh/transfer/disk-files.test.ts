@@ -83,7 +83,12 @@ test("a part that is longer than the file is begun anew, and a discarded one is 
   await first.close();
   const second = await files.openPart("a.txt", key, 3);
   expect(second.size).toBe(0);
-  await second.discard();
+  await second.write(0, bytesOf("ab"));
+  await second.close();
+  // Nothing is left of what was there before.
+  const third = await files.openPart("a.txt", key, 3);
+  expect(third.size).toBe(2);
+  await third.discard();
   expect(readdirSync(downloads)).toEqual([]);
 });
 

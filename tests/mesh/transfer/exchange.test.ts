@@ -3,7 +3,8 @@
 import { expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { encodeTransferFrame, type Offer } from "../../../src/mesh/transfer/frames.ts";
+import { FormatError } from "../../../src/mesh/core/bytes.ts";
+import { decodeTransferFrame, encodeTransferFrame, type Offer } from "../../../src/mesh/transfer/frames.ts";
 import { transferLimits } from "../../../src/protocol/limits.peer.ts";
 import { settle, Wire } from "./two-sides.ts";
 
@@ -213,6 +214,19 @@ test("a file that changed since it was offered is not sent", async () => {
   wire.a.restart();
   wire.a.disk.put("/a/report.pdf", pattern(900_000, 7), 2);
   wire.up();
+  await wire.quiet();
+  expect(wire.a.last).toMatchObject({ state: "stopped", stopped: { code: "changed", by: "us" } });
+  expect(wire.b.last).toMatchObject({ state: "stopped", stopped: { code: "changed", by: "them" } });
+  expect(wire.b.disk.parts.size).toBe(0);
+});
+
+test("a file that is cut short while it is sent is not what was offered", async () => {
+  const wire = new Wire();
+  await begin(wire, pattern(900_000));
+  wire.deliver(3);
+  await settle();
+  // As an editor may: the same file, opened before, ends earlier now.
+  wire.a.disk.put("/a/report.pdf", pattern(40_000));
   await wire.quiet();
   expect(wire.a.last).toMatchObject({ state: "stopped", stopped: { code: "changed", by: "us" } });
   expect(wire.b.last).toMatchObject({ state: "stopped", stopped: { code: "changed", by: "them" } });
@@ -444,6 +458,16 @@ test("a receiver that asks for what does not exist, or acknowledges what was not
     "acknowledged what was not sent of x",
     "acknowledged what was not sent of x",
   ]);
+});
+
+test("chunks of nothing or of too much, and a code that is no word, are bad frames", () => {
+  const frame = (type: number, payload: number) =>
+    Buffer.concat([Uint8Array.of(type), Buffer.from(id, "hex"), Buffer.alloc(payload)]);
+  const place = 12;
+  for (const good of [frame(3, place + 1), frame(3, place + transferLimits.chunkBytes), frame(6, 40)])
+    expect(() => decodeTransferFrame(good)).not.toThrow();
+  for (const bad of [frame(3, place), frame(3, place + transferLimits.chunkBytes + 1), frame(6, 41)])
+    expect(() => decodeTransferFrame(bad)).toThrow(FormatError);
 });
 
 test("whatever bytes come, they are read, passed over or refused by name", () => {
