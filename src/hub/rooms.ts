@@ -58,7 +58,7 @@ export class Rooms {
     entry.users -= 1;
     if (entry.users > 0) return;
     // One that is not subscribed yet cannot be unsubscribed yet.
-    if (lingers || entry.lost || room.state === "opening") this.#linger(entry);
+    if (lingers || entry.lost) this.#linger(entry);
     else this.#close(entry);
   }
 

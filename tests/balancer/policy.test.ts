@@ -90,6 +90,21 @@ describe("round robin", () => {
     expect(counts).toEqual({ a: 100, b: 10 });
   });
 
+  test("is exact from when a slow start has ended, however far it had got", () => {
+    for (let slow = 1; slow <= 40; slow += 1) {
+      const policy = new RoundRobin();
+      const at = (ramp: number) => [
+        candidate("a", { weight: 3 }),
+        candidate("b"),
+        candidate("c", { weight: 4, ramp }),
+      ];
+      for (let turn = 0; turn < slow; turn += 1) policy.choose(at(0.1 + turn / 50));
+      const chosen = Array.from({ length: 24 }, () => policy.choose(at(1))?.id);
+      for (let from = 0; from <= 16; from += 1)
+        expect([slow, count(chosen.slice(from, from + 8))]).toEqual([slow, { a: 3, b: 1, c: 4 }]);
+    }
+  });
+
   test("chooses nobody among none, or among weights of zero", () => {
     expect(new RoundRobin().choose([])).toBeUndefined();
     expect(new RoundRobin().choose([candidate("a", { weight: 0 })])).toBeUndefined();
