@@ -98,6 +98,20 @@ describe("a group", () => {
 });
 
 describe("a room's cache", () => {
+  test("is looked behind once, where retention has left nothing behind it", () => {
+    const world = new World({ roomCacheMessages: 10 });
+    const site = world.site();
+    const ana = world.person(site, "ana", "lobby");
+    for (let n = 1; n <= 30; n += 1) world.ask(ana, send("lobby", `m${n}`));
+    world.cluster.trim("lobby", 21);
+    const reads = historyReads(site, "lobby");
+    for (const nick of ["bob", "cid"]) {
+      const got = world.ask(world.person(site, nick), { type: "join", room: "lobby", history: 20 });
+      expect(texts(got)).toEqual(Array.from({ length: 10 }, (_, n) => `m${n + 21}`));
+    }
+    expect(historyReads(site, "lobby")).toBe(reads + 1);
+  });
+
   test("serves joins without reading the log, and the log what it does not hold", () => {
     const world = new World({ roomCacheMessages: 10 });
     const site = world.site();
