@@ -96,6 +96,33 @@ describe("a hand-over", () => {
     ]);
   });
 
+  test("brings the inbox back also where the edge says nothing of it", () => {
+    const world = new World();
+    const [first, second] = [world.site(), world.site()];
+    const ana = world.person(first, "ana", "lobby");
+    const bob = world.person(world.site(), "bob");
+    const handover = ana.handover();
+    first.edge.detach();
+    const groups = handover.groups.filter(({ name }) => name === "lobby");
+    expect(groups.length).toBe(1);
+    const moved = second.edge.resume({ ...handover, groups });
+    world.settle();
+    world.ask(bob, send("@ana", "psst"));
+    expect(texts(moved.heard())).toEqual(["psst"]);
+  });
+
+  test("leaves nothing to the server that is left: what is the session's is not given back there", () => {
+    const world = new World();
+    const [first, second] = [world.site(), world.site()];
+    const ana = world.person(first, "ana", "lobby");
+    second.edge.resume(ana.handover());
+    world.settle();
+    expect(ana.closed).toBe("replaced");
+    world.clock.advance(60_000);
+    world.settle();
+    expect(first.backplane.calls.filter((call) => call.startsWith("release"))).toEqual([]);
+  });
+
   test("leaves the rooms that the cluster has put the client into and the client never heard of", () => {
     const world = new World();
     const [first, second] = [world.site(), world.site()];
