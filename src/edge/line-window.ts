@@ -88,15 +88,17 @@ export class LineWindow {
    * The next lines to give to the hub, as far as the window goes; undefined if there are none. At least one line is
    * given when none is unfinished, however long it is.
    * @param most lines
+   * @param mostBytes but for a line that is longer
    */
-  take(most = Infinity): Uint8Array | undefined {
+  take(most = Infinity, mostBytes = Infinity): Uint8Array | undefined {
     const slice = this.#slices[this.#given];
     const count = this.#counts[this.#given];
     if (slice === undefined || count === undefined) return undefined;
     const lines = Math.min(most, this.#limits.unackedLines - (this.#givenLines - this.#done));
     const bytes = this.#limits.unackedBytes - this.#givenBytes;
     if (lines <= 0) return undefined;
-    if ((count > lines || slice.length > bytes) && !this.#cut(slice, count, lines, bytes)) return undefined;
+    const isWhole = count <= lines && slice.length <= bytes && slice.length <= mostBytes;
+    if (!isWhole && !this.#cut(slice, count, { lines, bytes, mostBytes })) return undefined;
     return this.#give();
   }
 
@@ -142,13 +144,21 @@ export class LineWindow {
     this.#given = 0;
   }
 
-  /** Cuts the next slice so that it fits the window. @returns false if not one line fits and others are unfinished */
-  #cut(slice: Uint8Array, count: number, lines: number, bytes: number): boolean {
+  /**
+   * Cuts the next slice so that it fits the window, and is no more than asked for.
+   * @returns false if not one line fits and others are unfinished
+   */
+  #cut(
+    slice: Uint8Array,
+    count: number,
+    { lines, bytes, mostBytes }: { lines: number; bytes: number; mostBytes: number },
+  ): boolean {
     let fits = 0;
     let end = 0;
     while (fits < lines && fits < count) {
       const next = slice.indexOf(NEWLINE, end) + 1;
       if (next > bytes && (fits > 0 || this.#givenLines > this.#done)) break;
+      if (next > mostBytes && fits > 0) break;
       end = next;
       fits += 1;
       if (end > bytes) break;

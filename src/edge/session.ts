@@ -326,7 +326,7 @@ export class Session implements ConnectionHandlers, Flushable, Continuable {
     const window = this.#window;
     while (link?.hub !== undefined && this.link === link && window.isWaiting && this.#hasTurn) {
       const before = window.given;
-      const lines = window.take(this.#turnLines);
+      const lines = window.take(this.#turnLines, this.#turnBytes);
       if (lines === undefined) break;
       const count = window.given - before;
       this.#turnLines -= count;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from "bun:test";
 import { TRUNK_MAGIC } from "../../src/protocol/frames.ts";
+import { currentTurn } from "../../src/net/turn.ts";
 import { edgeLimits } from "../../src/protocol/limits.ts";
 import { until, type Bare } from "../net/helpers.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -479,6 +480,22 @@ describe("flow control", () => {
     // The watch and the edge do not look at the same moment of a turn.
     expect(most).toBeLessThanOrEqual(2 * edgeLimits.turnLines);
     expect(flood.text).toBe(`begin\n${lines.join("\n")}\n`);
+  });
+
+  test("a client with long lines has a share of each turn too", async () => {
+    const hub = new FakeHub();
+    const { client } = start({}, [hub]);
+    const flood = await client("begin\n");
+    await until(() => hub.sessions.length === 1 && hub.last.received === 1);
+    const lines = Array.from({ length: 60 }, (_, index) => `${index} ${"x".repeat(8_000)}`);
+    const inTurn = new Map<number, number>();
+    hub.onLine = (session, line, number) => {
+      hub.say(session, line, number);
+      inTurn.set(currentTurn(), (inTurn.get(currentTurn()) ?? 0) + line.length + 1);
+    };
+    flood.open.write(`${lines.join("\n")}\n`);
+    await until(() => flood.text.length === "begin\n".length + lines.length + lines.join("").length);
+    expect(Math.max(...inTurn.values())).toBeLessThanOrEqual(edgeLimits.turnBytes + 8_010);
   });
 
   test("a trunk that is behind stops the reading of its clients and of nobody else's; pauses equal resumes", async () => {

@@ -91,6 +91,19 @@ describe("a window of lines", () => {
     expect(Buffer.from(window.take() ?? []).toString()).toBe("second\n");
   });
 
+  test("gives no more at once than is asked for, but a line in any case", () => {
+    const window = new LineWindow({ unackedLines: 8, unackedBytes: 1_000 });
+    window.add(Buffer.from("aaaa\nbbbb\ncccc\ndddd\neeee\n"));
+    const taken = [window.take(9, 10), window.take(9, 3), window.take(1, 100), window.take(9, 5)];
+    expect(taken.map((lines) => Buffer.from(lines ?? []).toString())).toEqual([
+      "aaaa\nbbbb\n",
+      "cccc\n",
+      "dddd\n",
+      "eeee\n",
+    ]);
+    expect(window.take(9, 5)).toBeUndefined();
+  });
+
   test("is not confused by a hub that finishes what it was not given, or goes back", () => {
     const window = new LineWindow({ unackedLines: 8, unackedBytes: 1_000 });
     window.add(Buffer.from("a\nb\nc\n"));
