@@ -1,50 +1,50 @@
 /** A room by itself and the map of all rooms: who waits for a position, and what becomes of a room that nobody needs. */
 import { describe, expect, test } from "bun:test";
-import type { RoomSubscriber, Snapshot } from "../../src/backplane/backplane.ts";
-import type { Core } from "../../src/hub/core.ts";
+import type { Backplane, Snapshot } from "../../src/backplane/backplane.ts";
+import { Core } from "../../src/hub/core.ts";
 import { defaultHubLimits } from "../../src/hub/options.ts";
-import { Rooms } from "../../src/hub/rooms.ts";
+import { requestHandlers } from "../../src/hub/requests/table.ts";
+import type { CacheBudget } from "../../src/hub/recent.ts";
+import type { Rooms } from "../../src/hub/rooms.ts";
 import type { Room } from "../../src/hub/room.ts";
 import { deliveriesOf } from "../../src/protocol/deliveries.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
-type Answer = (result: { readonly ok: true; readonly snapshot: Snapshot } | { readonly ok: false }) => void;
+type Answer = Parameters<Backplane["subscribe"]>[2];
 
 /** Rooms over a backplane that answers when it is told to. */
 class Site {
   readonly clock = new ManualClock();
-  readonly cacheBudget = { bytes: 0 };
   /** What was asked of the backplane. */
   readonly calls: string[] = [];
   readonly #answers: Answer[] = [];
   readonly limits: typeof defaultHubLimits;
   readonly rooms: Rooms;
+  readonly cacheBudget: CacheBudget;
 
   constructor(limits: Partial<typeof defaultHubLimits> = {}) {
     this.limits = { ...defaultHubLimits, ...limits };
-    const core = {
-      backplane: {
-        subscribe: (log: string, _: RoomSubscriber, done: Answer) => {
-          this.calls.push(`subscribe ${log}`);
-          this.#answers.push(done);
-        },
-        unsubscribe: (log: string) => void this.calls.push(`unsubscribe ${log}`),
-        history: () => {},
+    const backplane: Partial<Backplane> = {
+      subscribe: (log, _, done) => {
+        this.calls.push(`subscribe ${log}`);
+        this.#answers.push(done);
       },
-      clock: this.clock,
-      limits: this.limits,
-      cacheBudget: this.cacheBudget,
-      logger: silentLogger,
-      enterMissing: () => {},
+      unsubscribe: (log) => void this.calls.push(`unsubscribe ${log}`),
     };
-    const rooms = new Rooms({
-      ...core,
-      get rooms(): Rooms {
-        return rooms;
-      },
-    } as unknown as Core);
-    this.rooms = rooms;
+    const options = {
+      backplane: backplane as Backplane,
+      server: "s",
+      build: "b",
+      secret: new Uint8Array(32),
+      clock: this.clock,
+      random: Math.random,
+      logger: silentLogger,
+      limits,
+    };
+    const core = new Core(options, requestHandlers);
+    this.rooms = core.rooms;
+    this.cacheBudget = core.cacheBudget;
   }
 
   /** The backplane answers the oldest subscription. */

@@ -1,5 +1,6 @@
 /** Whom a client believes. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
+import type { PeerCertificate } from "node:tls";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -50,12 +51,16 @@ test("a handshake that did not come about is refused, whatever certificate was s
   const pin = "ab".repeat(32);
   const verdicts: string[] = [];
   let terminated = 0;
-  const connection = {
-    socket: { getPeerCertificate: () => ({ fingerprint256: pin }) },
+  const certificate: Partial<PeerCertificate> = { fingerprint256: pin };
+  const socket: Partial<Connection["socket"]> = {
+    getPeerCertificate: () => certificate as PeerCertificate,
+  };
+  const connection: Partial<Connection> = {
+    socket: socket as Connection["socket"],
     terminate: () => (terminated += 1),
   };
   const handshake = (trust: TlsTrust) =>
-    new Handshake(connection as unknown as Connection, trust, {
+    new Handshake(connection as Connection, trust, {
       open: () => verdicts.push("open"),
       refuse: (code) => verdicts.push(code),
     });
