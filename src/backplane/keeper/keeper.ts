@@ -113,14 +113,17 @@ export class KeeperBackplane implements Backplane {
     this.#candidate = new Candidate(this.#settings, this.#clock, this.#log, (inOffice) =>
       this.searcher.index(inOffice),
     );
-    this.#inbound = new Inbound(this.#calls, this.#reader, this.#log, {
-      taken: (session) => {
+    const told = {
+      taken: (session: string) => {
         this.#sessions.taken(session);
         this.#listener?.taken(session);
       },
-      told: (session, payload) => this.#listener?.told(session, payload),
-      status: (why) => this.#status(why),
-    });
+      told: (session: string, payload: string) => this.#listener?.told(session, payload),
+      status: (why: string) => this.#status(why),
+      pressure: () => this.#link.pause(),
+      relief: () => this.#link.resume(),
+    };
+    this.#inbound = new Inbound(this.#calls, this.#reader, this.#log, told, limits);
     this.#link = new KeeperLink(
       { file, reader: this.#reader, candidate: this.#candidate, clock: this.#clock, limits },
       {
