@@ -26,6 +26,7 @@ import type {
   Mark,
   Member,
   Publication,
+  RecordChange,
   RoomSubscriber,
   RoomSummary,
   Snapshot,
@@ -367,10 +368,8 @@ export class KeeperBackplane implements Backplane {
     this.#ask(done, (writer, number) => writer.begin(Op.Leave).u32(number).field(room).text(session).end());
   }
 
-  setRecord(room: string, key: string, value: string, done: Done<object>): void {
-    this.#ask(done, (writer, number) => {
-      writer.begin(Op.SetRecord).u32(number).field(room).field(key).text(value).end();
-    });
+  setRecord(change: RecordChange, done: Done<object>): void {
+    this.#ask(done, (writer, number) => writer.begin(Op.SetRecord).u32(number).json(change).end());
   }
 
   raiseMark(reader: string, { room, epoch, seq }: Mark, done: Done<object>): void {

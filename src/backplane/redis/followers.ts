@@ -5,17 +5,21 @@
  * unsubscribing of one channel go one after the other, whatever the hub does in between.
  */
 import type { Clock, Timer } from "../../protocol/clock.ts";
+import { backplaneLimits } from "../../protocol/limits.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type {
   Done,
   HistoryPage,
   HistoryQuery,
   LogEntry,
+  Mark,
   Member,
+  RecordChange,
   RoomSubscriber,
   Snapshot,
 } from "../backplane.ts";
 import { unavailable } from "../failures.ts";
+import { markLog } from "../marks.ts";
 import { RoomView } from "../room-view.ts";
 import { messageOf } from "./client.ts";
 import type { RedisStore, Reply } from "./client.ts";
@@ -116,8 +120,18 @@ export class Followers implements FollowerSource {
     for (const follower of this.#followers.values()) follower.catchUp();
   }
 
-  /** Runs a script that sets a record. Resolves when this server's subscriber has heard of it. */
-  async record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
+  /** Sets a record. Resolves when this server's subscriber has heard of it. */
+  setRecord({ room, key, value, once }: RecordChange): Promise<object> {
+    return this.#record("record", room, [key, value, once, String(backplaneLimits.recordChanges)]);
+  }
+
+  /** Raises a mark. Resolves likewise. */
+  raiseMark(reader: string, { room, epoch, seq }: Mark): Promise<object> {
+    const args = [room, epoch, ...[seq, backplaneLimits.marks, backplaneLimits.markMs].map(String)];
+    return this.#record("mark", markLog(reader), args);
+  }
+
+  async #record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
     const [epoch, v] = await this.#parts.scripts.room(script, room, args);
     await new Promise<void>((heard) => this.changed(room, String(epoch), Number(v), heard));
     return {};

@@ -4,7 +4,7 @@
  * Two kinds, by where their keys live in a Redis Cluster (the part of a key in braces decides):
  * - room scripts work on one room's keys: its log (a stream whose entry ids are the positions), the idempotency keys,
  *   members, records, and `meta`: epoch, last position and time, `v` (rises with each change of members or records),
- *   `node` (Cluster: who has confirmed the epoch, see below);
+ *   `changes` (what the last changes of records are called), `node` (Cluster: who has confirmed the epoch, see below);
  * - people scripts work on the one place for the whole cluster: nicks, sessions, grace, servers.
  *
  * Every room script begins with `enter_room`, which guards the epoch. The caller says the highest position that it has
@@ -19,6 +19,7 @@
 import { createHash } from "node:crypto";
 import { addressCopies } from "./address-script.ts";
 import { raiseMark } from "./mark-script.ts";
+import { setRecord } from "./record-script.ts";
 
 /** Keys of a room, in the order in which room scripts expect them. */
 export const roomParts = ["meta", "log", "keys", "members", "records", "copies"] as const;
@@ -218,11 +219,9 @@ if born == BORN then
 end
 return {epoch, v}`,
 
-  /** ARGV: key, value → epoch, v. */
+  /** ARGV: key, value, what the change is called, how many of those are kept → epoch, v. */
   record: `${room}
-redis.call('HSET', RECORDS, ARGV[6], ARGV[7])
-changed('r', cjson.encode({key = ARGV[6], value = ARGV[7]}))
-return {epoch, v}`,
+${setRecord}`,
 
   /** ARGV: room, epoch, seq, marks kept, ms kept. Raises how far a room was read → epoch, v. */
   mark: `${room}
@@ -254,6 +253,11 @@ if not record or record.server ~= ARGV[3] then return {'gone'} end
 record.away = ARGV[4] ~= '' and ARGV[4] or nil
 write(ARGV[2], record)
 return {'ok', record.born, record.nick, rooms_of(record)}`,
+
+  /** ARGV: session, server → ok | gone. */
+  here: `${people}
+local record = read(ARGV[2])
+return {record and record.server == ARGV[3] and 'ok' or 'gone'}`,
 
   /** ARGV: session, server, room → ok, born, nick, away | gone. */
   enter: `${people}
