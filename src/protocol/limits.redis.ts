@@ -21,6 +21,12 @@ export const redisLimits = {
   checkMs: 2_000,
   /** Behind by a message for this long, a room is brought up to date: the message may still be under way. */
   behindMs: 100,
+  /** Messages of one room that wait while it is brought up to date, and what each costs beside its bytes; further ones are
+   * dropped, and it is brought up to date once more. */
+  waitingBytes: 4 * 1_024 * 1_024,
+  waitingEventBytes: 128,
+  /** When that failed because the store is away for long: until the next attempt. */
+  catchUpRetryMs: 1_000,
   /** A subscription that did not bring this server's own sign of life for this long is dead, and made again. */
   deafMs: 4_000,
   /** Idempotency keys remembered a room, counted in its entries. About 120 bytes of Redis's memory each. */

@@ -125,7 +125,8 @@ export function peopleConformance(driver: string, promise: Declare): void {
       await b!.claim("s2", "ana");
       expect(await a!.owner("bea")).toBe("s1");
       a!.plane.release("s1");
-      await a!.owner("bea");
+      // A release has no answer.
+      while ((await a!.owner("bea")) !== undefined);
       await b!.claim("s3", "Bea");
       expect(await a!.owner("bea")).toBe("s3");
     });

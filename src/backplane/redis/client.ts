@@ -11,6 +11,9 @@ import type { Clock, Timer } from "../../protocol/clock.ts";
 import type { RedisAddress } from "./address.ts";
 import { scripts } from "./scripts.ts";
 import type { ScriptName } from "./scripts.ts";
+import { sayWhoTraces } from "./tracing.ts";
+
+sayWhoTraces();
 
 /** What a script is given: text and bytes as they are. */
 export type Argument = string | Uint8Array;
@@ -60,6 +63,8 @@ function shared(address: RedisAddress, times: Times) {
     pingInterval: Math.ceil(times.limits.commandMs / 3),
     maintNotifications: "disabled" as const,
     disableClientInfo: true,
+    // A timer a command for what waits to be written; here one look at all of them does it (`#look`).
+    commandOptions: { timeout: 0 },
   };
 }
 
@@ -300,7 +305,8 @@ export class RedisStore {
   }
 }
 
-const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const buffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 /** An error's words. */
 export function messageOf(error: unknown): string {

@@ -24,7 +24,7 @@ import { RoomView } from "../room-view.ts";
 import { messageOf } from "./client.ts";
 import type { RedisStore, Reply } from "./client.ts";
 import { Follower } from "./follower.ts";
-import type { FollowerSource, NumberedSnapshot } from "./follower.ts";
+import type { FollowerLimits, FollowerSource, NumberedSnapshot } from "./follower.ts";
 import { readAway } from "./people.ts";
 import type { Positions } from "./positions.ts";
 import { list } from "./room-scripts.ts";
@@ -38,9 +38,8 @@ export interface FollowersParts {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly limits: {
+  readonly limits: FollowerLimits & {
     readonly checkMs: number;
-    readonly behindMs: number;
     readonly pageEntries: number;
     readonly pageBytes: number;
   };
@@ -61,7 +60,7 @@ export class Followers implements FollowerSource {
   subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): void {
     this.unsubscribe(room);
     const { clock, log, limits } = this.#parts;
-    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits.behindMs);
+    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits);
     this.#followers.set(room, follower);
     void this.#begin(room, follower, done);
   }

@@ -12,6 +12,7 @@ import type { BackplaneFailure, Done, Publication, Snapshot } from "../backplane
 import { redisLimits } from "../../protocol/limits.redis.ts";
 import { unavailable } from "../failures.ts";
 import { messageOf } from "./client.ts";
+import type { Argument, Reply } from "./client.ts";
 import type { Positions } from "./positions.ts";
 import type { Scripts } from "./room-scripts.ts";
 
@@ -49,6 +50,9 @@ export interface PublisherSettings {
 }
 
 const DAY_MS = 24 * 3_600_000;
+/** Parts of a reply (scripts.ts): before the repeats, and of each of them. */
+const FIXED = 3;
+const REPEATED = 3;
 
 export class Publisher {
   readonly #scripts: Scripts;
@@ -145,9 +149,15 @@ export class Publisher {
   async #send(room: string, waiting: Item[]): Promise<void> {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, this.#fitting(waiting));
-      const results = await this.#batch(room, batch);
+      let told: readonly Reply[] | BackplaneFailure;
+      try {
+        told = await this.#scripts.room("publish", room, this.#argumentsOf(batch));
+      } catch (error) {
+        told = unavailable(messageOf(error));
+      }
       this.#underWay -= batch.length;
-      for (const [index, { done }] of batch.entries()) done(results(index));
+      if ("ok" in told) for (const { done } of batch) done(told);
+      else this.#tell(room, batch, told);
     }
     this.#rooms.delete(room);
   }
@@ -163,33 +173,32 @@ export class Publisher {
     return waiting.length;
   }
 
-  async #batch(
-    room: string,
-    batch: readonly Item[],
-  ): Promise<(index: number) => ({ readonly ok: true } & Logged) | BackplaneFailure> {
+  /** What the script is given: bodies in one piece, because each argument of its own costs the client a write. */
+  #argumentsOf(batch: readonly Item[]): Argument[] {
     const { keyWindowEntries, keepMessages, keepDays, now } = this.#settings;
     const oldest = keepDays === undefined ? 0 : now() - keepDays * DAY_MS;
-    const args = [keyWindowEntries, keepMessages ?? 0, oldest].map((number) => number.toFixed(0));
-    try {
-      const reply = await this.#scripts.room("publish", room, [
-        ...args,
-        ...batch.flatMap(({ key, body }) => [key, body]),
-      ]);
-      const epoch = String(reply[0]);
-      const number = (index: number): number => Number(reply[index]);
-      for (const index of batch.keys()) this.#positions.saw(room, epoch, number(1 + index * 3));
-      return (index) => {
-        const at = 1 + index * 3;
-        return {
-          ok: true,
-          position: { epoch, seq: number(at) },
-          at: number(at + 1),
-          duplicate: number(at + 2) === 1,
-        };
-      };
-    } catch (error) {
-      const failure = unavailable(messageOf(error));
-      return () => failure;
+    const args: Argument[] = [keyWindowEntries, keepMessages ?? 0, oldest].map((number) => number.toFixed(0));
+    args.push(batch.map(({ body }) => body.length).join(" "), Buffer.concat(batch.map(({ body }) => body)));
+    for (const { key } of batch) args.push(key);
+    return args;
+  }
+
+  /** Answers a batch, from the script's reply. */
+  #tell(room: string, batch: readonly Item[], reply: readonly Reply[]): void {
+    const epoch = String(reply[0]);
+    const at = Number(reply[2]);
+    let next = Number(reply[1]);
+    this.#positions.saw(room, epoch, next - 1 + batch.length - (reply.length - FIXED) / REPEATED);
+    let place = FIXED;
+    for (const [index, { done }] of batch.entries()) {
+      if (reply[place] === index + 1) {
+        const position = { epoch, seq: Number(reply[place + 1]) };
+        done({ ok: true, position, at: Number(reply[place + 2]), duplicate: true });
+        place += REPEATED;
+      } else {
+        done({ ok: true, position: { epoch, seq: next }, at, duplicate: false });
+        next += 1;
+      }
     }
   }
 

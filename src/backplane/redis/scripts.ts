@@ -13,12 +13,13 @@
  * served until the caller has made sure that all servers have compared their positions (comparison.ts): it is told
  * `moved` and the node, and comes again with the node's name. NODE is empty without a Cluster, `*` to compare only.
  *
- * Events are published inside the scripts. They begin with a letter, the epoch, and a number: `e` an entry (position,
- * time, then its body), `p` presence and `r` a record (v, then JSON), `x` a new epoch.
+ * Events are published inside the scripts. They begin with a letter, the epoch, and a number: `E` consecutive entries
+ * (position of the first, time, lengths, then their bodies), `p` presence and `r` a record (v, then JSON), `x` a new epoch.
  */
 import { createHash } from "node:crypto";
 import { addressCopies } from "./address-script.ts";
 import { raiseMark } from "./mark-script.ts";
+import { publishEntries } from "./publish-script.ts";
 import { setRecord } from "./record-script.ts";
 
 /** Keys of a room, in the order in which room scripts expect them. */
@@ -108,47 +109,13 @@ const bodies = {
   address: `${room}
 ${addressCopies}`,
 
-  /** ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), then key, body, … → epoch, (seq, at, duplicate)… */
+  /**
+   * ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), the bodies' lengths, all bodies, then the keys
+   * → epoch, first, at, then for each that was logged already its index from 1, its seq and at. All others are `first` and
+   * what follows, in their order.
+   */
   publish: `${room}
-local WINDOW, KEEP, OLDEST = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local time = redis.call('TIME')
-local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-local reply = {epoch}
-local before = seq
-local addressed = redis.call('EXISTS', COPIES) == 1
-for index = 9, #ARGV, 2 do
-  local known = redis.call('ZSCORE', KEYS_, ARGV[index])
-  if known then
-    local id = whole(tonumber(known)) .. '-0'
-    local entry = redis.call('XRANGE', LOG, id, id)[1]
-    reply[#reply + 1] = tonumber(known)
-    reply[#reply + 1] = entry and tonumber(entry[2][2]) or at
-    reply[#reply + 1] = 1
-  else
-    seq = seq + 1
-    at = math.max(clock, at)
-    redis.call('XADD', LOG, whole(seq) .. '-0', 'a', whole(at), 'b', ARGV[index + 1])
-    redis.call('ZADD', KEYS_, seq, ARGV[index])
-    if addressed then redis.call('HDEL', COPIES, ARGV[index]) end
-    redis.call('PUBLISH', CHANNEL, 'e' .. epoch .. ' ' .. whole(seq) .. ' ' .. whole(at) .. '\\n' .. ARGV[index + 1])
-    reply[#reply + 1] = seq
-    reply[#reply + 1] = at
-    reply[#reply + 1] = 0
-  end
-end
-if seq > before then
-  redis.call('HSET', META, 'seq', whole(seq), 'at', whole(at))
-  if seq > WINDOW then redis.call('ZREMRANGEBYSCORE', KEYS_, '-inf', seq - WINDOW) end
-  if KEEP > 0 then redis.call('XTRIM', LOG, 'MAXLEN', KEEP) end
-  if OLDEST > 0 then
-    -- As many as came, twice: so that it catches up, and never takes long.
-    for _, entry in ipairs(redis.call('XRANGE', LOG, '-', '+', 'COUNT', (seq - before) * 2)) do
-      if tonumber(entry[2][2]) >= OLDEST then break end
-      redis.call('XDEL', LOG, entry[1])
-    end
-  end
-end
-return reply`,
+${publishEntries}`,
 
   /** → epoch, seq, v. */
   check: `${room}

@@ -1,0 +1,72 @@
+/**
+ * What the script `publish` does (scripts.ts): logs a batch of entries, each once.
+ *
+ * Redis spends its time on calls from a script and on what they are given, hardly on what they do. So what a batch can
+ * have in common it has: one ZADD tells whether any key is known already and keeps the others, bodies come and go in one
+ * piece, and followers hear of all in one event. Only the entries of the stream are added one by one, because their ids
+ * are the positions.
+ *
+ * The first write is one that Redis refuses when its memory is full, before anything is done.
+ */
+export const publishEntries = `
+local WINDOW, KEEP, OLDEST = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local LENGTHS, BODIES, KEY = ARGV[9], ARGV[10], 10
+local before, count = seq, #ARGV - KEY
+local time = redis.call('TIME')
+local last = at
+at = math.max(time[1] * 1000 + math.floor(time[2] / 1000), last)
+-- Numbers become text once, and not at each call.
+local AT, add = whole(at), {}
+for index = 1, count do
+  add[index * 2 - 1] = whole(before + index)
+  add[index * 2] = ARGV[KEY + index]
+end
+local reply = {epoch, before + 1, at}
+local lengths, bodies, repeated = LENGTHS, BODIES, nil
+if redis.call('ZADD', KEYS_, 'NX', unpack(add)) < count then
+  -- Some are known, or twice in the batch: the others move up.
+  repeated, lengths, bodies = {}, {}, {}
+  local start, index = 1, 0
+  for length in string.gmatch(LENGTHS, '%d+') do
+    index = index + 1
+    local known = tonumber(redis.call('ZSCORE', KEYS_, ARGV[KEY + index]))
+    if known == before + index then
+      seq = seq + 1
+      if seq < known then redis.call('ZADD', KEYS_, seq, ARGV[KEY + index]) end
+      lengths[#lengths + 1] = length
+      bodies[#bodies + 1] = string.sub(BODIES, start, start + length - 1)
+    else
+      local id = whole(known)
+      local entry = known <= before and redis.call('XRANGE', LOG, id, id)[1]
+      repeated[index] = true
+      reply[#reply + 1] = index
+      reply[#reply + 1] = known
+      reply[#reply + 1] = entry and tonumber(entry[2][2]) or known > before and at or last
+    end
+    start = start + length
+  end
+  lengths, bodies, seq = table.concat(lengths, ' '), table.concat(bodies), before
+end
+local start = 1
+for length in string.gmatch(lengths, '%d+') do
+  seq = seq + 1
+  local stop = start + length
+  redis.call('XADD', LOG, add[(seq - before) * 2 - 1], 'a', AT, 'b', string.sub(bodies, start, stop - 1))
+  start = stop
+end
+if seq > before then
+  local head = 'E' .. epoch .. ' ' .. add[1] .. ' ' .. AT .. ' ' .. lengths
+  redis.call('PUBLISH', CHANNEL, head .. '\\n' .. bodies)
+  if redis.call('EXISTS', COPIES) == 1 then redis.call('HDEL', COPIES, unpack(ARGV, KEY + 1)) end
+  redis.call('HSET', META, 'seq', add[(seq - before) * 2 - 1], 'at', AT)
+  if seq > WINDOW then redis.call('ZREMRANGEBYSCORE', KEYS_, '-inf', seq - WINDOW) end
+  if KEEP > 0 then redis.call('XTRIM', LOG, 'MAXLEN', KEEP) end
+  if OLDEST > 0 then
+    -- As many as came, twice: so that it catches up, and never takes long.
+    for _, entry in ipairs(redis.call('XRANGE', LOG, '-', '+', 'COUNT', (seq - before) * 2)) do
+      if tonumber(entry[2][2]) >= OLDEST then break end
+      redis.call('XDEL', LOG, entry[1])
+    end
+  end
+end
+return reply`;
