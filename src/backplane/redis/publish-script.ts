@@ -6,7 +6,8 @@
  * piece, and followers hear of all in one event. Only the entries of the stream are added one by one, because their ids
  * are the positions.
  *
- * The first write is one that Redis refuses when its memory is full, before anything is done.
+ * Redis refuses a script that would grow a full memory at its first write, and no later one. What else may fail is adding
+ * to a log that is none: then the keys are taken back, because a key that is kept says that its entry is in the log.
  */
 export const publishEntries = `
 local WINDOW, KEEP, OLDEST = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -51,7 +52,13 @@ local start = 1
 for length in string.gmatch(lengths, '%d+') do
   seq = seq + 1
   local stop = start + length
-  redis.call('XADD', LOG, add[(seq - before) * 2 - 1], 'a', AT, 'b', string.sub(bodies, start, stop - 1))
+  local id = add[(seq - before) * 2 - 1]
+  local added = redis.pcall('XADD', LOG, id, 'a', AT, 'b', string.sub(bodies, start, stop - 1))
+  if type(added) == 'table' and added.err then
+    redis.call('ZREMRANGEBYSCORE', KEYS_, id, '+inf')
+    if seq - 1 > before then redis.call('HSET', META, 'seq', whole(seq - 1), 'at', AT) end
+    return added
+  end
   start = stop
 end
 if seq > before then
