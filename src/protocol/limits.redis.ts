@@ -34,7 +34,7 @@ export const redisLimits = {
   /** Direct messages of one inbox of which it is remembered where their copy goes, until they are logged: more than one
    * session may have under way; what is left is of sessions that ended in the middle. */
   copiesAddressed: 1_000,
-  /** Publishes of one room in one script: below a millisecond of Redis's time. */
+  /** Publishes in one script, of one room or several: below a millisecond of Redis's time. */
   batchEntries: 64,
   /** The same in bytes. */
   batchBytes: 256 * 1_024,

@@ -338,6 +338,32 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     client.destroy();
   }, 30_000);
 
+  test("cannot write one room's log: others that go along are logged, and the room when it can be", async () => {
+    const server = await redis();
+    const prefix = newPrefix();
+    const one = await join(server.port, prefix);
+    const client = await plainClient(server.port);
+    cleanups.push(() => client.destroy());
+    const rooms = ["a", "b", "c", "d"];
+    const follower = await one.follow("b");
+    const publish = (key: string) => rooms.map((room) => one.publish(room, key));
+    await Promise.all(publish("k1"));
+    const log = `${prefix}:0:{b}:log`;
+    await client.rename(log, `${log}-kept`);
+    await client.set(log, "no stream");
+    const [a, b, c, d] = publish("k2");
+    const told = await Promise.all([a, c, d]);
+    expect(told.map((logged) => logged?.position.seq)).toEqual([2, 2, 2]);
+    const more = publish("k3");
+    expect((await more[3])?.position.seq).toBe(3);
+    await client.rename(`${log}-kept`, log);
+    expect((await b)?.position.seq).toBe(2);
+    expect((await more[1])?.position.seq).toBe(3);
+    await follower.hears("entry k3");
+    expect(follower.texts).toEqual(["k1", "k2", "k3"]);
+    expect(follower.wrong).toEqual([]);
+  });
+
   test("stops in the middle of a direct message: it is completed for whom it was meant, not for who has the nick now", async () => {
     const server = await redis();
     const prefix = newPrefix();

@@ -1,5 +1,5 @@
 /**
- * What the script `publish` does (scripts.ts): logs a batch of entries, each once.
+ * What the script `publish` does (scripts.ts): logs a batch of entries of each of some rooms, each once.
  *
  * Redis spends its time on calls from a script and on what they are given, hardly on what they do. So what a batch can
  * have in common it has: one ZADD tells whether any key is known already and keeps the others, bodies come and go in one
@@ -7,15 +7,17 @@
  * are the positions.
  *
  * Redis refuses a script that would grow a full memory at its first write, and no later one. What else may fail is adding
- * to a log that is none: then the keys are taken back, because a key that is kept says that its entry is in the log.
+ * to a log that is none: then the keys are taken back, because a key that is kept says that its entry is in the log. What
+ * goes wrong in one room is told in its place, and concerns no other.
  */
 export const publishEntries = `
 local WINDOW, KEEP, OLDEST = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local LENGTHS, BODIES, KEY = ARGV[9], ARGV[10], 10
-local before, count = seq, #ARGV - KEY
 local time = redis.call('TIME')
-local last = at
-at = math.max(time[1] * 1000 + math.floor(time[2] / 1000), last)
+local clock = time[1] * 1000 + math.floor(time[2] / 1000)
+-- A batch of the room that was entered, whose keys are the arguments from KEY + 1 on.
+local publish = function(KEY, count, LENGTHS, BODIES)
+local before, last = seq, at
+at = math.max(clock, last)
 -- Numbers become text once, and not at each call.
 local AT, add = whole(at), {}
 for index = 1, count do
@@ -64,7 +66,7 @@ end
 if seq > before then
   local head = 'E' .. epoch .. ' ' .. add[1] .. ' ' .. AT .. ' ' .. lengths
   redis.call('PUBLISH', CHANNEL, head .. '\\n' .. bodies)
-  if redis.call('EXISTS', COPIES) == 1 then redis.call('HDEL', COPIES, unpack(ARGV, KEY + 1)) end
+  if redis.call('EXISTS', COPIES) == 1 then redis.call('HDEL', COPIES, unpack(ARGV, KEY + 1, KEY + count)) end
   redis.call('HSET', META, 'seq', add[(seq - before) * 2 - 1], 'at', AT)
   if seq > WINDOW then redis.call('ZREMRANGEBYSCORE', KEYS_, '-inf', seq - WINDOW) end
   if KEEP > 0 then redis.call('XTRIM', LOG, 'MAXLEN', KEEP) end
@@ -76,4 +78,21 @@ if seq > before then
     end
   end
 end
-return reply`;
+return reply
+end
+local replies, next = {}, 9
+for number = 1, #KEYS / 6 do
+  local place, count = next, tonumber(ARGV[next + 3])
+  next = next + 6 + count
+  local done, reply = pcall(function()
+    if number > 1 then
+      META, LOG, KEYS_, MEMBERS, RECORDS, COPIES = unpack(KEYS, number * 6 - 5, number * 6)
+      CHANNEL, SEEN_EPOCH, SEEN_SEQ = ARGV[place], ARGV[place + 1], tonumber(ARGV[place + 2])
+      enter_room()
+    end
+    return publish(place + 5, count, ARGV[place + 4], ARGV[place + 5])
+  end)
+  if not done and type(reply) ~= 'table' then reply = {err = tostring(reply)} end
+  replies[number] = reply
+end
+return replies`;

@@ -110,9 +110,10 @@ const bodies = {
 ${addressCopies}`,
 
   /**
-   * ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), the bodies' lengths, all bodies, then the keys
-   * → epoch, first, at, then for each that was logged already its index from 1, its seq and at. All others are `first` and
-   * what follows, in their order.
+   * ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), and for each room, whose keys follow each other: channel,
+   * epoch and position seen, how many entries, the bodies' lengths, all bodies, then the entries' keys
+   * → for each room an error, or epoch, first, at, then for each entry that was logged already its index from 1, its seq and
+   * at. All others are `first` and what follows, in their order.
    */
   publish: `${room}
 ${publishEntries}`,
