@@ -353,7 +353,7 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     await client.set(log, "no stream");
     const [a, b, c, d] = publish("k2");
     const told = await Promise.all([a, c, d]);
-    expect(told.map((logged) => logged?.position.seq)).toEqual([2, 2, 2]);
+    expect(told.map((found) => found?.position.seq)).toEqual([2, 2, 2]);
     const more = publish("k3");
     expect((await more[3])?.position.seq).toBe(3);
     await client.rename(`${log}-kept`, log);
