@@ -43,6 +43,8 @@ export const redisLimits = {
   /** Entries and bytes of one page while a room is brought up to date. */
   pageEntries: 200,
   pageBytes: 512 * 1_024,
+  /** Instances of which it is remembered that positions were compared with them: nodes of a Cluster, since their last failovers. */
+  comparisons: 1_024,
   /** Rooms whose highest position a server remembers, to find out if the store has lost some. */
   positions: 50_000,
 } as const;

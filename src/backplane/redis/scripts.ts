@@ -66,7 +66,8 @@ end
 local split = function(value) return string.match(value, '^(%d+):([^:]*)(.*)$') end
 local node = enter_room()
 if node then
-  return {'moved', node, string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')}
+  local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return {'moved', node, process .. '-' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')}
 end
 `;
 
