@@ -32,6 +32,8 @@ export interface Room<S> {
   lastAt: number;
   readonly members: Map<string, Session<S>>;
   readonly records: Map<string, string>;
+  /** What the last changes of records are called (see RecordChange.once), the oldest first. Replaced, not changed. */
+  changes: readonly string[];
   readonly subscribers: S[];
 }
 

@@ -17,11 +17,13 @@ import type {
   Mark,
   Member,
   PresenceEvent,
+  RecordChange,
   RoomSummary,
   Snapshot,
 } from "./backplane.ts";
 import type { Announcer, ClusterStore, EntryOf, PublicationOf, Room, Session } from "./cluster.ts";
 import { addOnce, removeFrom } from "./few.ts";
+import { CHANGES, readChanges } from "./changes.ts";
 import { markLog, oldestMark, raisedMark } from "./marks.ts";
 import { nickTaken, notHere, stale } from "./failures.ts";
 
@@ -121,14 +123,18 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   room(name: string): Room<S> {
     const known = this.#rooms.get(name);
     if (known !== undefined) return known;
-    const { id, last, lastAt, records } = this.#store.load(name);
+    const { id, last, lastAt, records: stored } = this.#store.load(name);
+    const records = new Map(stored);
+    const changes = readChanges(records.get(CHANGES));
+    records.delete(CHANGES);
     const room: Room<S> = {
       name,
       id,
       last,
       lastAt,
       members: new Map(),
-      records: new Map(records),
+      records,
+      changes,
       subscribers: [],
     };
     this.#rooms.set(name, room);
@@ -322,8 +328,19 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     this.#announce.presence(room, { kind: "leave", member: memberOf(session) });
   }
 
-  setRecord(name: string, key: string, value: string): void {
-    const room = this.room(name);
+  /** @returns why not */
+  setRecord(server: S, change: RecordChange): BackplaneFailure | undefined {
+    const { key, value, session, once } = change;
+    if (this.#sessions.get(session)?.server !== server) return notHere(session);
+    const room = this.room(change.room);
+    if (room.changes.includes(once)) return undefined;
+    room.changes = [...room.changes, once].slice(-backplaneLimits.recordChanges);
+    this.#store.putRecord(room, CHANGES, JSON.stringify(room.changes));
+    this.#putRecord(room, key, value);
+    return undefined;
+  }
+
+  #putRecord(room: Room<S>, key: string, value: string): void {
     this.#store.putRecord(room, key, value);
     room.records.set(key, value);
     this.#announce.record(room, key, value);
@@ -334,7 +351,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     const room = this.room(markLog(reader));
     const value = raisedMark(room.records.get(mark.room), mark, this.#options.now());
     if (value === undefined) return;
-    this.setRecord(room.name, mark.room, value);
+    this.#putRecord(room, mark.room, value);
     if (room.records.size <= backplaneLimits.marks) return;
     const oldest = oldestMark(room.records);
     if (oldest === undefined) return;

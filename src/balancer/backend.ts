@@ -49,7 +49,8 @@ export interface Drain {
   readonly cause: DrainCause;
   /** Wall clock, ms. */
   readonly startedAt: number;
-  /** Wall clock, ms: from then on everything left is moved at once. */
+  /** From then on everything left is moved at once: monotonic ms, which nobody sets, and wall clock, for people. */
+  readonly deadline: number;
   readonly deadlineAt: number;
   /** Sessions a second. */
   readonly rate: number;

@@ -229,6 +229,8 @@ export const backplaneLimits = {
   bodyBytes: 64 * KiB,
   /** Characters of a log's name, a session's name or an idempotency key: a session and the longest request id. */
   nameCharacters: 256,
+  /** Changes of a room's records of which a repeat is known: more than can be made of one room while a server is replaced. */
+  recordChanges: 16,
   /** Rooms of which it is kept how far one person has read: twice what a session may be in. */
   marks: 200,
   /** How long that is kept after the last time it changed: a long holiday, as for the session's token and more. */

@@ -6,7 +6,7 @@
  */
 import { DeliveryWriter } from "../../protocol/deliveries.ts";
 import type { FrameReader, Part } from "../../protocol/frames.ts";
-import type { BackplaneFailure } from "../backplane.ts";
+import type { BackplaneFailure, RecordChange } from "../backplane.ts";
 import { checkSizes } from "../failures.ts";
 import type { Announcer } from "../cluster.ts";
 import type { Announced, ClusterState } from "../state.ts";
@@ -195,8 +195,7 @@ function answer(state: KeeperState, peer: Peer, reader: FrameReader, number: num
       return;
     }
     case Op.SetRecord: {
-      state.setRecord(reader.field(), reader.field(), reader.text());
-      peer.answer(number, {});
+      settle(peer, number, state.setRecord(peer, reader.json() as RecordChange));
       return;
     }
     case Op.RaiseMark: {

@@ -10,7 +10,7 @@ import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backpla
 import type { Announced } from "../state.ts";
 
 /** Raised when frames change: servers of another version in the same directory are refused by name. */
-export const KEEPER_VERSION = 4;
+export const KEEPER_VERSION = 5;
 
 /** Operations, server to keeper below 32. */
 export const Op = {
@@ -32,7 +32,7 @@ export const Op = {
   Enter: 8,
   /** u32 number, field room, session. */
   Leave: 9,
-  /** u32 number, field room, field key, value. */
+  /** u32 number, JSON RecordChange. */
   SetRecord: 10,
   /** u32 number, u32 limit. */
   Rooms: 11,

@@ -5,22 +5,26 @@
  * unsubscribing of one channel go one after the other, whatever the hub does in between.
  */
 import type { Clock, Timer } from "../../protocol/clock.ts";
+import { backplaneLimits } from "../../protocol/limits.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type {
   Done,
   HistoryPage,
   HistoryQuery,
   LogEntry,
+  Mark,
   Member,
+  RecordChange,
   RoomSubscriber,
   Snapshot,
 } from "../backplane.ts";
 import { unavailable } from "../failures.ts";
+import { markLog } from "../marks.ts";
 import { RoomView } from "../room-view.ts";
 import { messageOf } from "./client.ts";
 import type { RedisStore, Reply } from "./client.ts";
 import { Follower } from "./follower.ts";
-import type { FollowerSource, NumberedSnapshot } from "./follower.ts";
+import type { FollowerLimits, FollowerSource, NumberedSnapshot } from "./follower.ts";
 import { readAway } from "./people.ts";
 import type { Positions } from "./positions.ts";
 import { list } from "./room-scripts.ts";
@@ -34,9 +38,8 @@ export interface FollowersParts {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly limits: {
+  readonly limits: FollowerLimits & {
     readonly checkMs: number;
-    readonly behindMs: number;
     readonly pageEntries: number;
     readonly pageBytes: number;
   };
@@ -57,7 +60,7 @@ export class Followers implements FollowerSource {
   subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): void {
     this.unsubscribe(room);
     const { clock, log, limits } = this.#parts;
-    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits.behindMs);
+    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits);
     this.#followers.set(room, follower);
     void this.#begin(room, follower, done);
   }
@@ -116,8 +119,18 @@ export class Followers implements FollowerSource {
     for (const follower of this.#followers.values()) follower.catchUp();
   }
 
-  /** Runs a script that sets a record. Resolves when this server's subscriber has heard of it. */
-  async record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
+  /** Sets a record. Resolves when this server's subscriber has heard of it. */
+  setRecord({ room, key, value, once }: RecordChange): Promise<object> {
+    return this.#record("record", room, [key, value, once, String(backplaneLimits.recordChanges)]);
+  }
+
+  /** Raises a mark. Resolves likewise. */
+  raiseMark(reader: string, { room, epoch, seq }: Mark): Promise<object> {
+    const args = [room, epoch, ...[seq, backplaneLimits.marks, backplaneLimits.markMs].map(String)];
+    return this.#record("mark", markLog(reader), args);
+  }
+
+  async #record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
     const [epoch, v] = await this.#parts.scripts.room(script, room, args);
     await new Promise<void>((heard) => this.changed(room, String(epoch), Number(v), heard));
     return {};

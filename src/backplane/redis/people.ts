@@ -141,6 +141,19 @@ export class People {
     });
   }
 
+  /**
+   * Does something elsewhere for a session that is here, which no script could look at together. In between it may be
+   * taken over, and the same be done there: what is done must be the same under the same name.
+   */
+  whileHere(session: string, done: Done<object>, act: () => Promise<object>): void {
+    this.#inTurn<object>(session, done, async () => {
+      const [state] = await this.#scripts.people("here", session, this.#server);
+      if (state !== "ok") return notHere(session);
+      await act();
+      return { ok: true };
+    });
+  }
+
   leave(room: string, session: string, done: Done<object>): void {
     this.#inTurn<object>(session, done, async () => {
       this.#own.get(session)?.rooms.delete(room);

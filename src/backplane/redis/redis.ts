@@ -24,12 +24,12 @@ import type {
   Mark,
   Member,
   Publication,
+  RecordChange,
   RoomSubscriber,
   RoomSummary,
   Snapshot,
 } from "../backplane.ts";
 import { checkPublication, unavailable } from "../failures.ts";
-import { markLog } from "../marks.ts";
 import type { RedisAddress } from "./address.ts";
 import { isFinal, messageOf, RedisStore } from "./client.ts";
 import { Comparison } from "./comparison.ts";
@@ -368,13 +368,13 @@ export class RedisBackplane implements Backplane {
     if (!this.#refuse(done)) this.#people.leave(room, session, done);
   }
 
-  setRecord(room: string, key: string, value: string, done: Done<object>): void {
-    this.#ask<object>(done, () => this.#followers.record("record", room, [key, value]));
+  setRecord(change: RecordChange, done: Done<object>): void {
+    if (this.#refuse(done)) return;
+    this.#people.whileHere(change.session, done, () => this.#followers.setRecord(change));
   }
 
-  raiseMark(reader: string, { room, epoch, seq }: Mark, done: Done<object>): void {
-    const args = [room, epoch, ...[seq, backplaneLimits.marks, backplaneLimits.markMs].map(String)];
-    this.#ask<object>(done, () => this.#followers.record("mark", markLog(reader), args));
+  raiseMark(reader: string, mark: Mark, done: Done<object>): void {
+    this.#ask<object>(done, () => this.#followers.raiseMark(reader, mark));
   }
 
   rooms(limit: number, done: Done<{ rooms: readonly RoomSummary[] }>): void {

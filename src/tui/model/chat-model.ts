@@ -194,7 +194,7 @@ export class ChatModel {
 
   /** Who is writing in a room now. */
   typing(room: RoomModel): string[] {
-    const now = this.#options.now();
+    const now = this.#options.clock.monotonic();
     return [...room.typing]
       .filter(([nick, until]) => until > now && !this.people.ignores(nick))
       .map(([nick]) => nick);
@@ -202,7 +202,7 @@ export class ChatModel {
 
   /** Says something in the room in front. */
   note(text: string, warning = false, room: RoomModel = this.active): void {
-    room.log.add({ kind: "note", text, at: this.#options.now(), warning });
+    room.log.add({ kind: "note", text, at: this.#options.clock.now(), warning });
     this.#options.changed();
   }
 
@@ -326,7 +326,7 @@ export class ChatModel {
         break;
       case "typing":
         if (nameKey(message.nick) === nameKey(this.me)) break;
-        this.#rooms.get(message.room)?.typing.set(message.nick, this.#options.now() + screenLimits.typingMs);
+        this.#rooms.get(message.room)?.types(message.nick, this.#options.clock.monotonic());
         break;
       case "notice":
         this.note(words.serverSays(message.message));

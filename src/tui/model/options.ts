@@ -1,4 +1,5 @@
 /** What a chat model is given, and what it tells. */
+import type { Clock } from "../../protocol/clock.ts";
 import type { ChatBackend } from "../backend.ts";
 import type { Words } from "../language/words.ts";
 
@@ -12,7 +13,7 @@ export interface Alert {
 export interface ChatModelOptions {
   readonly backend: ChatBackend;
   readonly words: Words;
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now" | "monotonic">;
   /** Something that is shown has changed. */
   readonly changed: () => void;
   /** Called for mentions and direct messages of others, as they come. */

@@ -1,4 +1,5 @@
 /** What a screen keeps of one room or conversation; chat-model.ts keeps them in step with the chat. */
+import { screenLimits } from "../../protocol/limits.client.ts";
 import type { SendExtras } from "../backend.ts";
 import { Changes } from "./changes.ts";
 import { RoomLog } from "./log.ts";
@@ -38,6 +39,11 @@ export class RoomModel {
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  /** Somebody is writing, now (monotonic ms) and for a while. */
+  types(nick: string, now: number): void {
+    this.typing.set(nick, now + screenLimits.typingMs);
   }
 
   /** Takes away what was not sent. */

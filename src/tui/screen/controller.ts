@@ -85,7 +85,7 @@ export class ScreenController {
       {
         backend,
         words,
-        now: () => clock.now(),
+        clock,
         changed: () => this.#pace.due(),
         alert: (alert) => this.#alert(alert),
         ...(remembered === undefined ? {} : { remembered }),
