@@ -4,8 +4,8 @@
  *     12:03:11.042 info  ready address=127.0.0.1:8001
  *     {"time":"2026-01-31T12:03:11.042Z","level":"info","message":"ready","address":"127.0.0.1:8001"}
  *
- * Values from outside belong into fields. They are quoted where needed and lose control characters here, so that a
- * nick or an address can forge neither a line nor a field.
+ * Values from outside belong into fields. They are quoted where needed and lose control characters here (in JSON they
+ * are escaped), so that a nick or an address can forge neither a line nor a field, nor command a terminal.
  *
  * A balancer writes a line a session, thousands a second. So the first line of a turn of the loop is written at once and
  * those that follow it are gathered and written together at the turn's end, or with the next warning. And a reader that
@@ -19,7 +19,7 @@ import { createConsola, type ConsolaReporter, type LogObject, LogLevels } from "
 import { logLimits } from "../protocol/limits.ts";
 import type { LogFields, Logger } from "../protocol/logger.ts";
 import { quote } from "../protocol/names.ts";
-import { sanitizeLine } from "../protocol/sanitize.ts";
+import { jsonLine, sanitizeLine } from "../protocol/sanitize.ts";
 import { flag } from "./flag.ts";
 import { paint, type Stream, type Style } from "./output.ts";
 import { choiceSchema } from "./schemas.ts";
@@ -100,7 +100,7 @@ export function textLines(stream: Stream): LineFormat {
 
 /** Lines for machines. Fields cannot replace time, level or message. */
 export const jsonLines: LineFormat = (at, level, message, fields) =>
-  JSON.stringify({ ...fields, time: new Date(at).toISOString(), level, message });
+  jsonLine({ ...fields, time: new Date(at).toISOString(), level, message });
 
 /** A log that ends somewhere. */
 export interface Log extends Logger {

@@ -10,6 +10,7 @@
 import { styleText } from "node:util";
 import { sanitizeLine, sanitizeText } from "../protocol/sanitize.ts";
 import { exitCodes, explainSystemError, Failure } from "./errors.ts";
+import type { Environment } from "./flag.ts";
 
 /** The styles we use, by node:util's names. */
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "blue" | "magenta" | "cyan";
@@ -23,6 +24,13 @@ export interface Stream extends NodeJS.WritableStream {
 /** `text` in a style, if `stream` is a terminal that shows colour. */
 export function paint(stream: Stream, style: Style, text: string): string {
   return styleText(style, text, { stream });
+}
+
+/** How many colours stdout shows: 2 where nobody looks, or wants any. */
+export function coloursOf(environment: Environment): number {
+  const { stdout } = process;
+  if (!stdout.isTTY || (environment["NO_COLOR"] ?? "") !== "") return 2;
+  return 2 ** stdout.getColorDepth();
 }
 
 /** Columns for prose on `stream`: the terminal's, within 40 to 100; 80 where there is no terminal. */

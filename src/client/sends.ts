@@ -40,8 +40,11 @@ export interface PendingSend {
   resting: boolean;
 }
 
+/** Bounds of a queue; see limits.client.ts for each. */
+type SendLimits = Readonly<Record<"pendingSends" | "pendingBytes" | "sendsInFlight", number>>;
+
 export class SendQueue {
-  readonly #limits: Pick<typeof chatClientLimits, "pendingSends" | "pendingBytes" | "sendsInFlight">;
+  readonly #limits: SendLimits;
   readonly #pending = new Map<string, PendingSend>();
   #bytes = 0;
   #inFlight = 0;
@@ -49,12 +52,7 @@ export class SendQueue {
   #window: number;
   #refused = false;
 
-  constructor(
-    limits: Pick<
-      typeof chatClientLimits,
-      "pendingSends" | "pendingBytes" | "sendsInFlight"
-    > = chatClientLimits,
-  ) {
+  constructor(limits: SendLimits = chatClientLimits) {
     this.#limits = limits;
     this.#window = limits.sendsInFlight;
   }

@@ -3,8 +3,8 @@
  * pipe stdin is sent and the exit code tells.
  */
 import { Failure } from "../cli/errors.ts";
-import type { Config, Environment } from "../cli/flag.ts";
-import { BoundedLines } from "../cli/output.ts";
+import type { Config } from "../cli/flag.ts";
+import { BoundedLines, coloursOf } from "../cli/output.ts";
 import { modeStarter, type ModeContext, type StartMode } from "../cli/run.ts";
 import { suggest } from "../cli/suggest.ts";
 import type { Client } from "../client/client.ts";
@@ -72,12 +72,6 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   if (config.plain || environment["TERM"] === "dumb") await runLines(chat);
   else await runFullScreen(chat);
 });
-
-function coloursOf(environment: Environment): number {
-  const { stdout } = process;
-  if (!stdout.isTTY || (environment["NO_COLOR"] ?? "") !== "") return 2;
-  return 2 ** stdout.getColorDepth();
-}
 
 async function runFullScreen({ client, backend, config, context, words, memory }: Chat): Promise<void> {
   // Each way to chat loads its own code only: whoever starts one waits for no other.

@@ -3,6 +3,7 @@ import { overallStatus } from "../admin/health.ts";
 import { exitCodes } from "../cli/errors.ts";
 import { reportFailure } from "../cli/output.ts";
 import { type ModeContext, modeStarter, type StartMode } from "../cli/run.ts";
+import { jsonLine } from "../protocol/sanitize.ts";
 import { statusMode } from "./flags/status.ts";
 import { askBalancer } from "./status/ask.ts";
 import { renderStatus } from "./status/table.ts";
@@ -22,7 +23,7 @@ type Look = () => Promise<{ readonly text: string; readonly serving: boolean }>;
 export const start: StartMode = modeStarter(statusMode, async (config, context) => {
   const look: Look = async () => {
     const snapshot = await askBalancer(config.admin, config.adminToken);
-    const text = config.json ? `${JSON.stringify(snapshot)}\n` : renderStatus(snapshot, process.stdout);
+    const text = config.json ? `${jsonLine(snapshot)}\n` : renderStatus(snapshot, process.stdout);
     return { text, serving: overallStatus(snapshot) !== "fail" };
   };
   if (config.watch) return watch(look, context, process.stdout.isTTY && !config.json);

@@ -146,6 +146,9 @@ export const peerConsoleLimits = {
   retryShownMs: 1_000,
   /** After the end of stdin: how long to wait until somebody else holds what was written. Several rounds of dialling. */
   heldMs: 30_000,
+  /** Own messages of one run of which it is known under which id they were written, and told how many members hold them.
+   * Of older ones neither is told any more: with somebody who never comes back, no message is ever held by all. */
+  sendsRemembered: 10_000,
 } as const;
 
 /** LAN discovery. */

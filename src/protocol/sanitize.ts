@@ -51,6 +51,17 @@ export function sanitizeLine(text: string): string {
 }
 
 /**
+ * An object as one line of JSON that a terminal may be shown: characters that JSON leaves as they are, but a terminal
+ * or a line reader would take for commands or line ends, are escaped.
+ */
+export function jsonLine(object: object): string {
+  return JSON.stringify(object).replaceAll(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
+/**
  * Text made fit to be sent: whole escape sequences go (the colours of a piped `ls`), line breaks become `\n`, and other
  * control characters but tab are dropped, so that a server accepts what is left. May return an empty string.
  */

@@ -46,6 +46,13 @@ describe("a line of the log", () => {
     expect(hostile).not.toContain("\u202e");
   });
 
+  test("commands no terminal as JSON either, and loses nothing", () => {
+    const fields = { from: "\u009b31m\u009d0;title\u009c", other: "\u202e\u007f\u2028\u001b[2J" };
+    const line = jsonLines(at, "info", "m\u009bm", fields);
+    expect(line).toMatch(/^[\u0020-\u007e]*$/);
+    expect(JSON.parse(line)).toMatchObject({ ...fields, message: "m\u009bm" });
+  });
+
   test("keeps the end of a long sentence, which says what to do", () => {
     const reason = `${"the cluster secrets differ; ".repeat(5)}start both with the same --data folder`;
     expect(text("m", { reason })).toEndWith('same --data folder"');

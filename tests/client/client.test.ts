@@ -2,8 +2,10 @@
 import { describe, expect, test } from "bun:test";
 import { Client } from "../../src/client/client.ts";
 import type { ClientEvent, ConnectionState, SendOutcome } from "../../src/client/events.ts";
+import { parseServerLine } from "../../src/client/inbound.ts";
 import { parseAddress } from "../../src/protocol/address.ts";
 import { seededRandom } from "../../src/protocol/clock.ts";
+import { chatClientLimits } from "../../src/protocol/limits.client.ts";
 import type { Message, ServerMessage } from "../../src/protocol/messages.ts";
 import { FakeServer } from "./fake-server.ts";
 import { SimClock } from "./sim-clock.ts";
@@ -326,6 +328,83 @@ describe("a client", () => {
     expect(client.connection.state).toBe("online");
     expect(server.history).toHaveLength(2);
     expect(texts(events)).toEqual(["still works"]);
+  });
+
+  test("waits for no server that goes away longer than any sensible one would ask for", () => {
+    const server = new FakeServer();
+    const { client, clock } = setUp({ [A]: server });
+    client.connect();
+    clock.advance(100);
+    [...server.connections][0]!.say({ type: "going-away", afterMs: 1e300, jitterMs: 1e300 });
+    clock.advance(chatClientLimits.goingAwayMostMs + 100);
+    expect(server.history).toHaveLength(2);
+  });
+
+  test("asks whoever was silent while the machine slept before it gives the connection up", () => {
+    const server = new FakeServer();
+    const { client, clock, events } = setUp({ [A]: server });
+    client.connect();
+    clock.advance(100);
+    const monotonic = clock.monotonic.bind(clock);
+    clock.monotonic = () => monotonic() + 3_600_000;
+    clock.advance(chatClientLimits.pingMs);
+    expect(states(events)).toEqual(["connecting", "online"]);
+    expect(server.history[0]!.received.at(-1)).toMatchObject({ type: "ping" });
+  });
+
+  test("waits longer and longer for a server that lets it in and breaks at once", () => {
+    const server = new FakeServer();
+    const { client, clock, network, events } = setUp({ [A]: server });
+    client.connect();
+    for (let cut = 0; cut < 12; cut += 1) {
+      expect(clock.until(() => client.connection.state === "online", 60_000)).toBeTrue();
+      network.cutAll();
+      clock.advance(10);
+    }
+    const attempts = events.flatMap((event) =>
+      event.kind === "connection" && event.connection.state === "waiting" ? [event.connection.attempt] : [],
+    );
+    expect(attempts).toEqual(Array.from({ length: 12 }, (_, index) => index + 1));
+  });
+
+  test("fails what was on its way to a room that is left", () => {
+    const server = new FakeServer();
+    server.intercept = (_, request) => request.type === "send";
+    const { client, clock, events } = setUp({ [A]: server });
+    client.session.join("lobby");
+    client.connect();
+    clock.advance(100);
+    client.session.send("lobby", "one");
+    clock.advance(100);
+    client.session.leave("lobby");
+    expect(outcomes(events)).toMatchObject([{ ok: false, code: "not-in-room", text: "one" }]);
+    expect(client.session.unacknowledged).toBe(0);
+  });
+
+  test("asks no more at once than it can keep in mind", () => {
+    const server = new FakeServer();
+    server.intercept = (_, request) => request.type === "rooms";
+    const { client, clock } = setUp({ [A]: server });
+    client.connect();
+    clock.advance(100);
+    const taken = Array.from({ length: chatClientLimits.requests + 1 }, () =>
+      client.session.request({ type: "rooms" }),
+    );
+    expect(taken.slice(0, -1).every(({ ok }) => ok)).toBeTrue();
+    expect(taken.at(-1)).toMatchObject({ ok: false, code: "queue-full" });
+  });
+
+  test("takes no line for what it says that is not UTF-8, or asks to be waited for before now", () => {
+    expect(parseServerLine(Buffer.from('{"type":"pong","id":"\xff"}', "latin1"))).toMatchObject({
+      kind: "invalid",
+    });
+    for (const line of [
+      { type: "going-away", afterMs: -1, jitterMs: 0 },
+      { type: "going-away", afterMs: 0, jitterMs: -1 },
+      { type: "error", code: "rate-limited", message: "m", afterMs: -1 },
+    ]) {
+      expect(parseServerLine(Buffer.from(JSON.stringify(line)))).toMatchObject({ kind: "invalid" });
+    }
   });
 
   test("waits as long as asked also when the server that goes away closes first", () => {

@@ -59,6 +59,17 @@ describe("a group", () => {
     expect(names(site.edge)).toEqual([INBOX, "lobby"]);
   });
 
+  test("spares who left what the others are told of it, and nobody else of the same number at another edge", () => {
+    const world = new World();
+    const site = world.site();
+    const other = new TestEdge(site.hub, () => world.clock.now(), "other");
+    const ana = world.person(site, "ana", "lobby");
+    const bob = world.person({ ...site, edge: other }, "bob", "lobby");
+    ana.heard();
+    expect(world.ask(ana, { type: "leave", room: "lobby" }).map(({ type }) => type)).toEqual(["left"]);
+    expect(bob.heard()).toMatchObject([{ type: "presence", nick: "ana", state: "leave" }]);
+  });
+
   test("has a digest that is the same on every server, and another when members or topic change", () => {
     const world = new World();
     const sites = [world.site(), world.site()];

@@ -125,6 +125,10 @@ describe("the common log", () => {
 
   test("names the child inside a line of JSON, and wraps what is none", () => {
     const label = labelLines("server-1", 8, 0, "json", process.stderr);
+    // What is escaped in a child's line stays so.
+    expect(label(String.raw`{"from":"\u009b31m"}`)).toBe(
+      String.raw`{"from":"\u009b31m","process":"server-1"}`,
+    );
     expect(JSON.parse(label(`{"level":"warn","message":"m"}`))).toEqual({
       level: "warn",
       message: "m",

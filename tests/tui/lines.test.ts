@@ -13,7 +13,8 @@ import { english } from "../../src/tui/language/english.ts";
 import { hangingRows } from "../../src/tui/line/hanging.ts";
 import { spanish } from "../../src/tui/language/spanish.ts";
 import { languages, wordsFor } from "../../src/tui/language/words.ts";
-import { LineFormat, jsonLine } from "../../src/tui/line/format.ts";
+import { LineFormat } from "../../src/tui/line/format.ts";
+import { jsonLine } from "../../src/protocol/sanitize.ts";
 import { StdinLines } from "../../src/tui/line/stdin-lines.ts";
 import { splitText } from "../../src/tui/split.ts";
 

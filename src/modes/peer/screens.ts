@@ -1,7 +1,7 @@
 /** The ways to sit before a mesh: the full screen, lines on a terminal, a pipe. */
 import { Failure } from "../../cli/errors.ts";
 import type { Config, Environment } from "../../cli/flag.ts";
-import { BoundedLines } from "../../cli/output.ts";
+import { BoundedLines, coloursOf } from "../../cli/output.ts";
 import { suggest } from "../../cli/suggest.ts";
 import { systemClock } from "../../protocol/clock.ts";
 import { pipeLimits } from "../../protocol/limits.client.ts";
@@ -37,12 +37,6 @@ export async function runScreens(parts: ScreenParts): Promise<void> {
   else await runFullScreen(parts);
 }
 
-function coloursOf(environment: Environment): number {
-  const { stdout } = process;
-  if (!stdout.isTTY || (environment["NO_COLOR"] ?? "") !== "") return 2;
-  return 2 ** stdout.getColorDepth();
-}
-
 async function runFullScreen({
   backend,
   config,
@@ -51,7 +45,7 @@ async function runFullScreen({
   greeting,
   stopped,
 }: ScreenParts): Promise<void> {
-  // Ink and React are loaded by those who look at them: a pipe starts without.
+  // Loaded by those who look at it: a pipe starts without.
   const { runScreen } = await import("../../tui/screen/run.ts");
   // More than the own ID: an invite, which no row of a terminal holds.
   const lines = greeting.length > 1 ? [...greeting, words.peers.copying] : greeting;

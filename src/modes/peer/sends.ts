@@ -4,6 +4,8 @@
  * Each message has one outcome, told once. For a person at a screen that is "it is in the log"; where a program waits
  * for the exit code it is "another member holds it", or a failure when nobody does after a while. Beside that, every
  * time more members are known to hold a message an `ack` says how many of how many: what a mesh can honestly promise.
+ *
+ * Bounded: of all that have their outcome the newest are remembered, with their texts gone.
  */
 import type { ClientListener } from "../../client/events.ts";
 import type { EntryHash, Holding } from "../../mesh/core/api.ts";
@@ -13,7 +15,8 @@ import { peerConsoleLimits } from "../../protocol/limits.peer.ts";
 interface Own {
   readonly id: string;
   readonly room: string;
-  readonly text: string;
+  /** Empty once it has its outcome. */
+  text: string;
   readonly writtenAt: number;
   /** Undefined until it is in the log. */
   hash: EntryHash | undefined;
@@ -64,11 +67,23 @@ export class MeshSends {
     this.dropped(id);
     this.#own.set(id, own);
     this.#pending += 1;
+    this.#forgetOldest();
     return (hash) => {
       own.hash = hash;
       own.held = 1;
       this.#ids.set(hash, id);
     };
+  }
+
+  /** Those without an outcome are the newest, and get one in time. */
+  #forgetOldest(): void {
+    const { sendsRemembered } = peerConsoleLimits;
+    for (const [id, { isTold }] of this.#own) {
+      if (this.#own.size <= sendsRemembered || !isTold) break;
+      this.#own.delete(id);
+    }
+    const [oldest] = this.#ids.keys();
+    if (oldest !== undefined && this.#ids.size > sendsRemembered) this.#ids.delete(oldest);
   }
 
   /** It was refused after all. */
@@ -99,9 +114,14 @@ export class MeshSends {
     }
   }
 
-  #tell(own: Own, at: number): void {
+  #settle(own: Own): void {
     own.isTold = true;
+    own.text = "";
     this.#pending -= 1;
+  }
+
+  #tell(own: Own, at: number): void {
+    this.#settle(own);
     const { id, room } = own;
     this.#options.emit({ kind: "sent", outcome: { ok: true, id, room, seq: 0, at, duplicate: false } });
     this.#options.emit({ kind: "writable" });
@@ -111,9 +131,8 @@ export class MeshSends {
     const now = this.#options.clock.monotonic();
     for (const own of this.#own.values()) {
       if (own.isTold || now - own.writtenAt < peerConsoleLimits.heldMs) continue;
-      own.isTold = true;
-      this.#pending -= 1;
       const { id, room, text } = own;
+      this.#settle(own);
       const message = this.#options.notHeld;
       this.#options.emit({ kind: "sent", outcome: { ok: false, id, room, text, code: "not-held", message } });
     }

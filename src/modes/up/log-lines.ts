@@ -2,6 +2,7 @@
 import { paint, type Stream, type Style } from "../../cli/output.ts";
 import type { LogFormat } from "../../cli/log.ts";
 import { superviseLimits } from "../../protocol/limits.ts";
+import { jsonLine } from "../../protocol/sanitize.ts";
 
 /** Colours by order of start, so that neighbours differ. */
 const colours: readonly Style[] = ["cyan", "magenta", "green", "blue", "yellow"];
@@ -53,11 +54,11 @@ export function labelLines(
 function labelJson(name: string, text: string): string {
   if (text.startsWith("{")) {
     try {
-      return JSON.stringify({ ...(JSON.parse(text) as object), process: name });
+      return jsonLine({ ...(JSON.parse(text) as object), process: name });
     } catch {
       // Not JSON after all: it is wrapped below.
     }
   }
   const time = new Date().toISOString();
-  return JSON.stringify({ time, level: "info", message: Bun.stripANSI(text), process: name });
+  return jsonLine({ time, level: "info", message: Bun.stripANSI(text), process: name });
 }

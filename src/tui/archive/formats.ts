@@ -5,7 +5,7 @@
 import { sanitizeLine, sanitizeText } from "../../protocol/sanitize.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { nickColour } from "../colours.ts";
-import { jsonLine } from "../line/format.ts";
+import { jsonLine } from "../../protocol/sanitize.ts";
 
 /** How a log is written. Every part ends with a newline. */
 export interface ArchiveFormat {

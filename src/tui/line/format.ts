@@ -96,14 +96,3 @@ export class LineFormat {
     return this.warning(words.gapCount(before - after - 1, room));
   }
 }
-
-/**
- * An object as one line of JSON that a terminal may be shown: characters that JSON leaves as they are, but a terminal
- * or a line reader would take for commands or line ends, are escaped.
- */
-export function jsonLine(object: object): string {
-  return JSON.stringify(object).replaceAll(
-    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
-    (found) => `\\u${found.charCodeAt(0).toString(16).padStart(4, "0")}`,
-  );
-}

@@ -356,6 +356,49 @@ test("10,000 offers: a few are shown, all are answered or passed over, nothing g
   expect(wire.b.shown).toHaveLength(transferLimits.pendingPerPeer);
 });
 
+test("offers from however many peers are so many together", () => {
+  const wire = new Wire();
+  const { exchange } = wire.b;
+  const answers: string[] = [];
+  const peers = transferLimits.pendingMost / transferLimits.pendingPerPeer + 1;
+  for (let peer = 0; peer < peers; peer += 1) {
+    const name = `peer ${peer}`;
+    exchange.linkUp(name, {
+      send: (frame) => answers.push(`${name}: ${Buffer.from(frame.subarray(17)).toString("latin1")}`) > 0,
+    });
+    for (let number = 0; number < transferLimits.pendingPerPeer; number += 1) {
+      exchange.receive(name, offerOf({}, (peer * 100 + number).toString(16).padStart(32, "0")));
+    }
+  }
+  expect(exchange.list()).toHaveLength(transferLimits.pendingMost);
+  expect(answers).toEqual(
+    Array.from({ length: transferLimits.pendingPerPeer }, () => `peer ${peers - 1}: too-many`),
+  );
+});
+
+test("what was not finished for a long time is forgotten by the next run", async () => {
+  const wire = await accepted({ size: 100 });
+  await settle();
+  wire.b.clock.advance(transferLimits.rememberMs - 1);
+  wire.b.restart();
+  expect(wire.b.exchange.list()).toHaveLength(1);
+  wire.b.clock.advance(1);
+  wire.b.restart();
+  expect(wire.b.exchange.list()).toEqual([]);
+});
+
+test("offers, of which nothing is remembered before they are accepted, make nobody write", () => {
+  const wire = new Wire();
+  wire.up();
+  for (let number = 0; number < transferLimits.offersAtOnce; number += 1) {
+    const of = number.toString(16).padStart(32, "0");
+    wire.inject(wire.b, offerOf({}, of));
+    wire.inject(wire.b, encodeTransferFrame({ type: "stop", id: of, code: "cancelled" }));
+  }
+  expect(wire.b.shown).toHaveLength(2 * transferLimits.offersAtOnce);
+  expect(wire.b.saves).toBe(0);
+});
+
 test("offers that are taken back at once are not shown without end either", () => {
   const wire = new Wire();
   wire.up();
@@ -394,8 +437,11 @@ test("a receiver that asks for what does not exist, or acknowledges what was not
   wire.inject(wire.a, encodeTransferFrame({ type: "accept", id: of, generation: 1, offset: 101 }));
   wire.inject(wire.a, encodeTransferFrame({ type: "accept", id: of, generation: 1, offset: 0 }));
   wire.inject(wire.a, encodeTransferFrame({ type: "ack", id: of, generation: 1, offset: 100 }));
+  wire.inject(wire.a, encodeTransferFrame({ type: "accept", id: of, generation: 2, offset: 50 }));
+  wire.inject(wire.a, encodeTransferFrame({ type: "ack", id: of, generation: 2, offset: 49 }));
   expect(wire.a.faults).toEqual([
     "asked for what is after the end of x",
+    "acknowledged what was not sent of x",
     "acknowledged what was not sent of x",
   ]);
 });

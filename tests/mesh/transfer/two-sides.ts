@@ -93,6 +93,8 @@ export class Side {
   /** All that was shown, over all runs. */
   readonly shown: TransferView[] = [];
   exchange: FileExchange;
+  /** How often what is to be remembered was written. */
+  saves = 0;
   #records: readonly TransferRecord[] = [];
   #run = 0;
   #ids = 0;
@@ -118,7 +120,9 @@ export class Side {
         // Through JSON, as on a disk.
         load: () => JSON.parse(JSON.stringify(this.#records)) as TransferRecord[],
         save: (records) => {
-          if (isAlive()) this.#records = records;
+          if (!isAlive()) return;
+          this.saves += 1;
+          this.#records = records;
         },
       },
       clock: this.clock,
