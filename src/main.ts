@@ -16,6 +16,7 @@ const modes = {
   send: () => import("./modes/send.ts"),
   tail: () => import("./modes/tail.ts"),
   export: () => import("./modes/export.ts"),
+  backup: () => import("./modes/backup.ts"),
   id: () => import("./modes/id.ts"),
   completions: () => import("./modes/completions.ts"),
   config: () => import("./modes/config.ts"),

@@ -64,7 +64,7 @@ describe("a server does not start on", () => {
     await plane.stop(true);
     withLog(join(directory, logFile), (db) => db.run("PRAGMA user_version = 99"));
     expect(await refusal(directory)).toMatch(
-      /has schema version 99, and this rtchat knows 3; use the newer rtchat/,
+      /has schema version 99, and this rtchat knows 4; use the newer rtchat/,
     );
   });
 
@@ -104,7 +104,14 @@ describe("a server does not start on", () => {
       }),
     });
     const db = openForWriting(join(other, logFile), { cluster: "c", epoch: "e", seed: 1 });
-    takeOffice(db, { seenTerm: 0, socket: path, identity: ownIdentity(), power: false, newEpoch: "x" });
+    takeOffice(db, {
+      seenTerm: 0,
+      socket: path,
+      identity: ownIdentity(),
+      file: "",
+      power: false,
+      newEpoch: "x",
+    });
     expect(await refusal(other)).toBe("run the same rtchat for all");
     db.close();
     listener.stop();

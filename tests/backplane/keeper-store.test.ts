@@ -248,6 +248,7 @@ describe("a log file of an earlier version", () => {
     const old = openForWriting(file, beginning);
     old.run("INSERT INTO rooms (name, last, last_at) VALUES ('lobby', 7, 8)");
     old.run("ALTER TABLE sessions DROP COLUMN away");
+    old.run("ALTER TABLE cluster DROP COLUMN file");
     old.run("DROP TABLE entries");
     old.run(
       "CREATE TABLE entries (room INTEGER, seq INTEGER, at INTEGER, body BLOB, PRIMARY KEY (room, seq)) WITHOUT ROWID",
@@ -256,13 +257,15 @@ describe("a log file of an earlier version", () => {
     old.run("INSERT INTO sessions VALUES ('s', 'ana', 'one', 3)");
     old.run("PRAGMA user_version = 1");
     old.close();
+    const reader = new LogReader(file);
+    expect(reader.holder()).toMatchObject({ cluster: "c", term: 0, file: "" });
     openForWriting(file, { ...beginning, cluster: "other" }).close();
     const store = new Keeper(file, new ManualClock(), 100).store;
     expect([...store.sessions()]).toEqual([
       { session: "s", nick: "ana", owner: "one", fence: 3, away: undefined, rooms: [] },
     ]);
     expect(store.load("lobby")).toMatchObject({ last: 8, lastAt: 9 });
-    const reader = new LogReader(file);
+    expect(reader.holder()).toMatchObject({ cluster: "c" });
     const { entries } = reader.page({ room: "lobby", limit: 10, maxBytes: 100 });
     expect(entries.map((entry) => [entry.seq, entry.at, text(entry.body)])).toEqual([[8, 9, "before"]]);
     reader.close();

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { Database } from "bun:sqlite";
 import { KeeperBackplane, logFile } from "../../src/backplane/keeper/keeper.ts";
 import type { KeeperOptions } from "../../src/backplane/keeper/keeper.ts";
+import { fileIdentity } from "../../src/backplane/keeper/file-identity.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
 import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
 import { openForWriting } from "../../src/backplane/keeper/schema.ts";
@@ -105,9 +106,10 @@ export function localKeeper(directory: string, parts: Partial<Pick<ServiceOption
     seenTerm: 0,
     socket: path,
     identity: ownIdentity(),
+    file: fileIdentity(file),
     power: false,
     newEpoch: "x",
-  });
+  }).holder;
   const store = new KeeperStore(db, { term, seed: 1, keyWindowEntries: 1_000 });
   const service = new KeeperService({
     store,

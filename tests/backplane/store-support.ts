@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Room } from "../../src/backplane/cluster.ts";
 import { Compactor } from "../../src/backplane/keeper/compactor.ts";
+import { fileIdentity } from "../../src/backplane/keeper/file-identity.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
 import type { Part } from "../../src/protocol/frames.ts";
 import { Sweeper } from "../../src/backplane/keeper/retention.ts";
@@ -41,7 +42,15 @@ export class Keeper {
   constructor(file: string, clock: ManualClock, keyWindowEntries: number, keepMessages?: number) {
     const db = openForWriting(file, { cluster: "c", epoch: "e", seed: 77 });
     const seenTerm = db.query<{ term: number }, []>("SELECT term FROM cluster").get()!.term;
-    const { term, seed } = takeOffice(db, { seenTerm, socket: "s", identity, power: false, newEpoch: "n" });
+    const candidacy = {
+      seenTerm,
+      socket: "s",
+      identity,
+      file: fileIdentity(file),
+      power: false,
+      newEpoch: "n",
+    };
+    const { term, seed } = takeOffice(db, candidacy).holder;
     this.store = new KeeperStore(db, { term, seed, keyWindowEntries });
     // A slice that never ends early: the clock stands still. Small strides come from small rounds.
     this.compactor = new Compactor(

@@ -86,7 +86,7 @@ export class KeeperLink {
     const { reader, candidate, limits, clock } = this.#parts;
     const holder = reader.holder();
     const term = holder?.term ?? 0;
-    if (holder === undefined || term === 0 || term === dead) {
+    if (holder === undefined || holder.socket === "" || term === dead) {
       const attempt = await candidate.run(holder);
       // Not decided, or decided and yet not in the file: no use in asking again in the same breath.
       if (attempt === "busy" || (reader.holder()?.term ?? 0) === term) await this.#pause(limits.candidateMs);

@@ -9,9 +9,11 @@
  * The epoch. With durability `process` a crash of the machine can take the newest commits back (SQLite's WAL without
  * fsync), and their positions would be given to other messages. `durable` in the file says that nothing acknowledged can
  * be lost in that way: set with an fsync at an orderly end or by a keeper that syncs every commit, cleared with an fsync
- * before the first commit of one that does not. A new boot of the machine while it is clear means a new epoch.
+ * before the first commit of one that does not. A new boot of the machine while it is clear means a new epoch. So does a
+ * copy of the file, which is older than what people have seen (file-identity.ts).
  */
 import type { Database } from "bun:sqlite";
+import { isCopy } from "./file-identity.ts";
 import type { ProcessIdentity } from "./process-identity.ts";
 import type { Holder } from "./reader.ts";
 
@@ -21,11 +23,24 @@ export interface Candidacy {
   readonly seenTerm: number;
   readonly socket: string;
   readonly identity: ProcessIdentity;
+  /** The file, as fileIdentity names it. */
+  readonly file: string;
   /** Sync every commit. */
   readonly power: boolean;
   /** The epoch to begin if the tail of the log may be gone. */
   readonly newEpoch: string;
 }
+
+/** How an election ended. */
+export interface Election {
+  /** What the file says now: the candidate won if `term` is `seenTerm + 1` and `socket` its own. */
+  readonly holder: Holder;
+  /** Why the winner began a new epoch, for an operator; undefined if it did not. */
+  readonly newEpoch: string | undefined;
+}
+
+const CRASHED = "the machine went down while the newest messages were not safe on its disk";
+const COPIED = "this log is a copy, and people may have seen what came after it";
 
 /** The row of whoever keeps the file, or kept it last. */
 function readHolder(db: Database): Holder {
@@ -34,25 +49,31 @@ function readHolder(db: Database): Holder {
   return holder;
 }
 
+function reasonForNewEpoch(now: Holder, { identity, file }: Candidacy): string | undefined {
+  if (now.term === 0) return undefined;
+  if (isCopy(now.file, file)) return COPIED;
+  return now.boot !== identity.boot && now.durable === 0 ? CRASHED : undefined;
+}
+
 /**
  * Runs for office.
- * @returns what the file says now: the candidate won if `term` is `seenTerm + 1` and `socket` its own
  * @throws SQLiteError; busy when another has the lock
  */
-export function takeOffice(db: Database, candidacy: Candidacy): Holder {
+export function takeOffice(db: Database, candidacy: Candidacy): Election {
   const { identity, power, socket } = candidacy;
   const before = readHolder(db);
-  if (before.term !== candidacy.seenTerm) return before;
+  if (before.term !== candidacy.seenTerm) return { holder: before, newEpoch: undefined };
   const durable = power ? 1 : 0;
   // Clearing the mark must reach the disk before any commit that relies on it being clear.
   db.run(`PRAGMA synchronous = ${power || before.durable === 1 ? "FULL" : "NORMAL"}`);
+  let newEpoch: string | undefined;
   db.run("BEGIN IMMEDIATE");
   try {
     const now = readHolder(db);
     if (now.term === candidacy.seenTerm) {
-      const lost = now.term > 0 && now.boot !== identity.boot && now.durable === 0;
+      newEpoch = reasonForNewEpoch(now, candidacy);
       db.query(
-        "UPDATE cluster SET term = ?, socket = ?, pid = ?, started = ?, boot = ?, namespace = ?, durable = ?, epoch = ?",
+        "UPDATE cluster SET term = ?, socket = ?, pid = ?, started = ?, boot = ?, namespace = ?, durable = ?, epoch = ?, file = ?",
       ).run(
         now.term + 1,
         socket,
@@ -61,7 +82,8 @@ export function takeOffice(db: Database, candidacy: Candidacy): Holder {
         identity.boot,
         identity.namespace,
         durable,
-        lost ? candidacy.newEpoch : now.epoch,
+        newEpoch === undefined ? now.epoch : candidacy.newEpoch,
+        candidacy.file,
       );
     }
     db.run("COMMIT");
@@ -70,7 +92,7 @@ export function takeOffice(db: Database, candidacy: Candidacy): Holder {
     throw error;
   }
   db.run(`PRAGMA synchronous = ${power ? "FULL" : "NORMAL"}`);
-  return readHolder(db);
+  return { holder: readHolder(db), newEpoch };
 }
 
 /**

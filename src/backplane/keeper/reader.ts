@@ -12,11 +12,12 @@ import type { Database } from "bun:sqlite";
 import type { HistoryPage, HistoryQuery, LogEntry } from "../backplane.ts";
 import { entriesOf, firstOf } from "./blocks.ts";
 import type { EntryRow } from "./blocks.ts";
+import { fileIdentity, isCopy } from "./file-identity.ts";
 import { JournalTail, readBatch } from "./journal.ts";
 import type { JournalRecord } from "./journal.ts";
 import { takePage } from "../page.ts";
 import { problemOf } from "./problem.ts";
-import { openForReading } from "./schema.ts";
+import { openForReading, versionOf, WITH_FILE } from "./schema.ts";
 
 /** The row of the cluster table. */
 export interface Holder {
@@ -30,6 +31,8 @@ export interface Holder {
   readonly boot: string;
   readonly namespace: string;
   readonly durable: number;
+  /** Which file this was written in (file-identity.ts). */
+  readonly file: string;
 }
 
 interface Batch {
@@ -66,7 +69,8 @@ export class LogReader {
 
   /**
    * Who keeps the file, or undefined when nobody ever did. Also of a file that a keeper of an earlier version has not
-   * been relieved of yet: whoever speaks with that one is told so.
+   * been relieved of yet: whoever speaks with that one is told so. What a copy of a file says of its original's keeper
+   * is not repeated: nobody keeps it, and `socket` is empty.
    * @throws StoreProblem
    */
   holder(): Holder | undefined {
@@ -76,7 +80,9 @@ export class LogReader {
         if (db === undefined) return undefined;
         this.#whoKeeps = prepareHolder(db);
       }
-      return this.#whoKeeps.get() ?? undefined;
+      const holder = this.#whoKeeps.get() ?? undefined;
+      if (holder === undefined || !isCopy(holder.file, fileIdentity(this.#file))) return holder;
+      return { ...holder, socket: "", pid: 0 };
     } catch (error) {
       throw problemOf(error, this.#file);
     }
@@ -204,8 +210,9 @@ function* oldestFirst(
 }
 
 function prepareHolder(db: Database) {
+  const file = versionOf(db) < WITH_FILE ? "'' AS file" : "file";
   return db.prepare<Holder, []>(
-    "SELECT cluster, epoch, seed, term, socket, pid, started, boot, namespace, durable FROM cluster",
+    `SELECT cluster, epoch, seed, term, socket, pid, started, boot, namespace, durable, ${file} FROM cluster`,
   );
 }
 

@@ -20,10 +20,13 @@ const APPLICATION_ID = 0x72746368;
  */
 const PAGE_BYTES = 8_192;
 /** Raised when tables change; an older rtchat refuses a newer file by name. */
-const SCHEMA_VERSION = 3;
+const SCHEMA_VERSION = 4;
+/** The first version whose cluster row names its file. */
+export const WITH_FILE = 4;
 
 const schema = `
-  -- One row: who keeps the file now, and what must not change with the keeper.
+  -- One row: who keeps the file now, and what must not change with the keeper. file: which file that was written in, as
+  -- file-identity.ts names it, or '' before anybody kept it.
   CREATE TABLE cluster (
     id INTEGER PRIMARY KEY CHECK (id = 1),
     cluster TEXT NOT NULL,
@@ -35,7 +38,8 @@ const schema = `
     started TEXT NOT NULL,
     boot TEXT NOT NULL,
     namespace TEXT NOT NULL,
-    durable INTEGER NOT NULL
+    durable INTEGER NOT NULL,
+    file TEXT NOT NULL
   );
   -- last, last_at: the newest entry that retention removed.
   CREATE TABLE rooms (
@@ -89,6 +93,7 @@ const migrations: readonly string[] = [
    );
    INSERT INTO entries SELECT room, seq, at, body, 1 FROM rows ORDER BY room, seq;
    DROP TABLE rows;`,
+  "ALTER TABLE cluster ADD COLUMN file TEXT NOT NULL DEFAULT ''",
 ];
 
 /** What a new file begins with. */
@@ -105,7 +110,7 @@ function number(db: Database, pragma: string): number {
 }
 
 function check(db: Database, file: string): number {
-  const version = number(db, "user_version");
+  const version = versionOf(db);
   const application = number(db, "application_id");
   if (application !== APPLICATION_ID && (application !== 0 || version !== 0)) {
     throw new StoreProblem(
@@ -137,7 +142,7 @@ function create(db: Database, file: string, beginning: Beginning): void {
       db.run(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     } else {
       db.run(schema);
-      db.run(`INSERT INTO cluster VALUES (1, ?, ?, ?, 0, '', 0, '', '', '', 1)`, [
+      db.run(`INSERT INTO cluster VALUES (1, ?, ?, ?, 0, '', 0, '', '', '', 1, '')`, [
         beginning.cluster,
         beginning.epoch,
         beginning.seed,
@@ -151,6 +156,9 @@ function create(db: Database, file: string, beginning: Beginning): void {
     throw error;
   }
 }
+
+/** The schema's version; 0 of a file that is not made yet. */
+export const versionOf = (db: Database): number => number(db, "user_version");
 
 /** Bytes of a page of the file. */
 export const pageBytesOf = (db: Database): number => number(db, "page_size");

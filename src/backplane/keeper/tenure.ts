@@ -15,6 +15,7 @@ import type { Listener } from "../../net/listener.ts";
 import { Checkpointer, walBytesOf } from "./checkpointer.ts";
 import { Compactor } from "./compactor.ts";
 import { MarkExpiry } from "./mark-expiry.ts";
+import { fileIdentity } from "./file-identity.ts";
 import { markDurable, takeOffice } from "./office.ts";
 import { problemOf } from "./problem.ts";
 import type { StoreProblem, TermLost } from "./problem.ts";
@@ -61,6 +62,9 @@ function connectionSettings(clock: Clock, limits: KeeperLimits) {
     },
   };
 }
+
+/** What a new epoch means to an operator. */
+const BROKEN = "positions in the log begin anew: people are told that something may be missing";
 
 const nobodyYet: ConnectionHandlers = { data: () => {}, close: () => {} };
 
@@ -113,12 +117,20 @@ export class Tenure {
       const identity = ownIdentity();
       // Where the system does not tell one boot from the next, only what is synced is safe.
       const power = settings.power || identity.boot === "";
-      const holder = takeOffice(db, { seenTerm, socket: path, identity, power, newEpoch: random() });
+      const { holder, newEpoch } = takeOffice(db, {
+        seenTerm,
+        socket: path,
+        identity,
+        file: fileIdentity(file),
+        power,
+        newEpoch: random(),
+      });
       if (holder.term !== seenTerm + 1 || holder.socket !== path) {
         closeDoor(door);
         db.close();
         return { won: false, holder };
       }
+      if (newEpoch !== undefined) log.warn(BROKEN, { why: newEpoch });
       removeOldSockets(path, holder.term);
       tenure = new Tenure(db, settings, holder, door, clock, log, ended);
       return { won: true, tenure };

@@ -4,7 +4,7 @@ import { balancerMode } from "./balancer.ts";
 import { clientMode, exportMode, sendMode, tailMode } from "./client.ts";
 import { peerMode } from "./peer.ts";
 import { serverMode } from "./server.ts";
-import { completionsMode, configMode, helpMode, idMode } from "./small.ts";
+import { backupMode, completionsMode, configMode, helpMode, idMode } from "./small.ts";
 import { statusMode } from "./status.ts";
 import { upMode } from "./up.ts";
 
@@ -18,6 +18,7 @@ const working = [
   exportMode,
   peerMode,
   statusMode,
+  backupMode,
   idMode,
   completionsMode,
 ] as const;

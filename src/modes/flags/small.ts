@@ -1,7 +1,7 @@
 /** The command lines of the modes that print something and end. */
 import { defineMode, toggle } from "../../cli/flag.ts";
 import { shells } from "../../cli/completions.ts";
-import { dataFlagFor } from "./common.ts";
+import { dataFlag, dataFlagFor } from "./common.ts";
 
 export const idMode = defineMode({
   name: "id",
@@ -19,6 +19,21 @@ export const idMode = defineMode({
       command: "rtchat id --json",
       does: "for programs: the ID, the key's file, whether it was made just now",
     },
+  ],
+});
+
+export const backupMode = defineMode({
+  name: "backup",
+  summary: "copy a data folder's messages while its servers run",
+  description:
+    "Makes a new folder with the log as it is at this moment and the cluster's secret. To restore it, stop the servers, " +
+    "move their data folder away, and put a copy of the backup in its place. People who saw later messages than it has are told " +
+    "that something is missing.",
+  flags: { data: dataFlag },
+  positional: { hint: "FOLDER", summary: "make this folder", choices: [], required: true },
+  examples: [
+    { command: "rtchat backup /var/backups/rtchat-monday", does: "name another folder each time" },
+    { command: "rtchat up --data /tmp/copy-of-monday", does: "look into a copy of one" },
   ],
 });
 
