@@ -12,6 +12,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { isIP } from "node:net";
 import { isLoopback, parseHost } from "../protocol/address.ts";
 import type { Clock } from "../protocol/clock.ts";
+import { addressBlock } from "../protocol/ip.ts";
 import { adminLimits } from "../protocol/limits.ts";
 
 /** A set-up that would be open to strangers; the message says what to do. */
@@ -70,7 +71,7 @@ export function sameSecret(one: string, other: string): boolean {
   return timingSafeEqual(digest(one), digest(other));
 }
 
-/** Counts wrong tokens by address in fixed windows. Bounded: the oldest address is forgotten first. */
+/** Counts wrong tokens in fixed windows, by what one customer has of addresses. Bounded: the oldest are forgotten first. */
 export class FailureLimit {
   readonly #clock: Clock;
   readonly #failures = new Map<string, { count: number; since: number }>();
@@ -81,18 +82,20 @@ export class FailureLimit {
 
   /** Seconds to wait before the next try; 0 if it may be now. */
   wait(address: string): number {
-    const entry = this.#failures.get(address);
+    const block = addressBlock(address);
+    const entry = this.#failures.get(block);
     if (entry === undefined) return 0;
     const left = entry.since + adminLimits.failureWindowMs - this.#clock.monotonic();
-    if (left <= 0) this.#failures.delete(address);
+    if (left <= 0) this.#failures.delete(block);
     return left > 0 && entry.count >= adminLimits.failuresPerWindow ? Math.ceil(left / 1_000) : 0;
   }
 
   fail(address: string): void {
-    const entry = this.#failures.get(address) ?? { count: 0, since: this.#clock.monotonic() };
+    const block = addressBlock(address);
+    const entry = this.#failures.get(block) ?? { count: 0, since: this.#clock.monotonic() };
     entry.count += 1;
-    this.#failures.delete(address);
-    this.#failures.set(address, entry);
+    this.#failures.delete(block);
+    this.#failures.set(block, entry);
     if (this.#failures.size > adminLimits.failureAddresses) {
       const [oldest] = this.#failures.keys();
       if (oldest !== undefined) this.#failures.delete(oldest);

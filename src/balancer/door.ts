@@ -11,9 +11,9 @@
 import { BlockList, isIP } from "node:net";
 import { isLoopback } from "../protocol/address.ts";
 import type { Clock } from "../protocol/clock.ts";
+import { addressBlock } from "../protocol/ip.ts";
 import { doorLimits, edgeLimits, netLimits } from "../protocol/limits.ts";
 import { quote } from "../protocol/names.ts";
-import { addressBlock } from "./address.ts";
 
 /** Why somebody is not let in. */
 export type RefusalReason = "total" | "address" | "rate" | "descriptors";

@@ -1,9 +1,9 @@
 /**
  * Passive health: a backend that answers every check and still fails session after session is ejected for a while.
  *
- * Failures count only in a row, each within a minute of the one before; a session that ends well clears them. The n-th ejection lasts n times the first, up to a
- * limit; every full term served well afterwards takes one off n (as Envoy's outlier detection does). Whether ejecting
- * leaves anybody to serve is the pool's question, not asked here.
+ * Failures count only in a row, each within a minute of the one before; a session that ends well clears them. The n-th
+ * ejection lasts n times the first, up to a limit; every full term served well afterwards takes one off n (as Envoy's
+ * outlier detection does). Whether ejecting leaves anybody to serve is the pool's question, not asked here.
  */
 import { balancerLimits } from "../protocol/limits.ts";
 

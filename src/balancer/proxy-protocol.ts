@@ -8,6 +8,7 @@
  * Invariant: a header is consumed to its last byte and not one more; a prefix of a header is never an error.
  */
 import { isIP } from "node:net";
+import { plainIp } from "../protocol/ip.ts";
 import { doorLimits } from "../protocol/limits.ts";
 
 /** What the bytes so far are. */
@@ -60,7 +61,7 @@ function parseV1(bytes: Uint8Array): ProxyHeader {
   }
   if (!isPort(sourcePort) || !isPort(destinationPort))
     return invalid("the PROXY line does not hold two ports");
-  return { kind: "header", length, source: { ip: source, port: Number(sourcePort) } };
+  return { kind: "header", length, source: { ip: plainIp(source), port: Number(sourcePort) } };
 }
 
 const isPort = (text: string): boolean => /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65_535;
@@ -92,7 +93,7 @@ function parseV2(bytes: Uint8Array): ProxyHeader {
   return {
     kind: "header",
     length,
-    source: { ip: family === 1 ? [...source].join(".") : v6Text(source), port },
+    source: { ip: plainIp(family === 1 ? [...source].join(".") : v6Text(source)), port },
   };
 }
 
@@ -100,5 +101,5 @@ function v6Text(bytes: Uint8Array): string {
   const groups: string[] = [];
   for (let at = 0; at < 16; at += 2)
     groups.push(((bytes[at] ?? 0) * 256 + (bytes[at + 1] ?? 0)).toString(16));
-  return new URL(`http://[${groups.join(":")}]/`).hostname.slice(1, -1);
+  return groups.join(":");
 }

@@ -6,6 +6,7 @@
 import { randomUUID } from "node:crypto";
 import {
   closeSync,
+  constants,
   fstatSync,
   fsyncSync,
   linkSync,
@@ -32,7 +33,8 @@ export interface PrivateFileKind {
 export function readPrivateFile(path: string, kind: PrivateFileKind): string | undefined {
   let descriptor: number;
   try {
-    descriptor = openSync(path, "r");
+    // Without O_NONBLOCK the opening of a named pipe would wait for somebody who writes to it.
+    descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch (error) {
     if (codeOf(error) === "ENOENT") return undefined;
     throw kind.fail(

@@ -10,8 +10,8 @@ import { colourNames } from "../tui/colours.ts";
 import { configurable } from "./flags/all.ts";
 import { configMode } from "./flags/small.ts";
 
-/** The password of an address: what people paste into a report of a fault. */
-const PASSWORD = /^([a-z]+:\/\/[^:@/]*):[^@]*@/;
+/** The password of an address, which people paste into a report of a fault; up to the last `@`, as one may be in it. */
+const PASSWORD = /^([a-z]+:\/\/[^:@/]*):.*@/;
 
 type Row = readonly [name: string, value: string, source: string];
 

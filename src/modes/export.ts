@@ -67,23 +67,23 @@ async function write(
   return count;
 }
 
-/** To a file that appears when it is complete. */
+/** To a file that appears when it is complete; straight to what is no file, as a pipe or a device, which stays what it is. */
 async function writeFile(client: Client, room: string, format: ArchiveFormat, path: string): Promise<number> {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw new Failure(`${path} is a folder`, "name a file in it");
-  }
-  const unfinished = `${path}.part`;
+  const stats = statSync(path, { throwIfNoEntry: false });
+  if (stats?.isDirectory() === true) throw new Failure(`${path} is a folder`, "name a file in it");
+  const isFile = stats?.isFile() ?? true;
+  const unfinished = isFile ? `${path}.part` : path;
   const out = createWriteStream(unfinished);
   const failed = new Promise<never>((_, reject) => out.once("error", reject));
   try {
     const count = await Promise.race([write(client, room, format, out), failed]);
     out.end();
     await finished(out);
-    renameSync(unfinished, path);
+    if (isFile) renameSync(unfinished, path);
     return count;
   } catch (error) {
     out.destroy();
-    rmSync(unfinished, { force: true });
+    if (isFile) rmSync(unfinished, { force: true });
     const missing = error instanceof Error && "code" in error && error.code === "ENOENT";
     throw explainSystemError(error, missing ? dirname(path) : path) ?? error;
   }

@@ -96,10 +96,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     logger: log,
     router,
     ...(tls === undefined ? {} : { tls: tls.edge }),
-    takeTrunk(connection, first) {
-      acceptor.accept(connection, first);
-      return connection.handlers;
-    },
+    takeTrunk: (connection, first) => acceptor.accept(connection, first),
   });
   router.link = edge.attach(new InProcessTrunk(hub, name), name);
   const listener = listenOn(edge, at);

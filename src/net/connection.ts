@@ -21,9 +21,9 @@ import type { Socket, SocketHandler } from "bun";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { netLimits } from "../protocol/limits.ts";
 import { formatAddress } from "../protocol/address.ts";
+import { plainIp } from "../protocol/ip.ts";
 import { ByteQueue } from "./byte-queue.ts";
 import { connectionClosed, connectionOpened } from "./descriptors.ts";
-import { plainIp } from "./ip.ts";
 import { afterEachTurn, atEndOfTurn } from "./turn.ts";
 
 /** Why a connection is gone: the peer ended it, we did, or it broke. */

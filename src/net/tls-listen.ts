@@ -13,10 +13,11 @@
 import type { Socket, TCPSocketListener } from "bun";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
+import { plainIp } from "../protocol/ip.ts";
 import { peerLinkLimits } from "../protocol/limits.peer.ts";
 import { farewellTo, failureOf, strangerOf, tlsFirstByte, type TlsFailure } from "./tls-failure.ts";
 import { tls13, type TlsIdentity } from "./tls-dial.ts";
-import { plainAddress, TlsSocket } from "./tls-socket.ts";
+import { TlsSocket } from "./tls-socket.ts";
 
 /** A peer port. Callbacks are synchronous and must not throw. */
 export interface TlsListenOptions {
@@ -34,7 +35,7 @@ export interface TlsListenOptions {
   readonly outboxBytes?: number;
   /**
    * A connection with a certificate. Call `admitted` when it is known to be a friend's: until then it counts as
-   * pending, and at the deadline it is closed.
+   * pending. How long it may be that, is for whoever takes it to say, and to end.
    */
   accepted(socket: TlsSocket, admitted: () => void): void;
   refused(remote: Address, failure: TlsFailure): void;
@@ -106,7 +107,7 @@ class Door {
 
   #arrive(raw: Socket<Visit | undefined>): void {
     const { pendingMost, pendingPerAddress, handshakeMs } = { ...peerLinkLimits, ...this.#options };
-    const remote = { host: plainAddress(raw.remoteAddress), port: raw.remotePort };
+    const remote = { host: plainIp(raw.remoteAddress), port: raw.remotePort };
     const fromThere = this.#perAddress.get(remote.host) ?? 0;
     const pending = [...this.#perAddress.values()].reduce((sum, count) => sum + count, 0);
     if (pending >= pendingMost || fromThere >= pendingPerAddress) {

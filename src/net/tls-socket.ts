@@ -12,6 +12,7 @@
  */
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
+import { plainIp } from "../protocol/ip.ts";
 import { peerLinkLimits } from "../protocol/limits.peer.ts";
 
 /** Why a connection ended. `code` is stable (`/why` explains it); `detail` may quote the system's words. */
@@ -43,11 +44,6 @@ export interface TlsCarrier {
   end(): void;
   terminate(): void;
   exportKeyingMaterial(bytes: number, label: string, context: Buffer): Buffer;
-}
-
-/** `::ffff:10.0.0.1` as `10.0.0.1`; all else unchanged. */
-export function plainAddress(address: string): string {
-  return /^::ffff:\d+\.\d+\.\d+\.\d+$/i.test(address) ? address.slice(7) : address;
 }
 
 /** An open, encrypted connection whose other side has shown a certificate. Whose it is, the caller has to judge. */
@@ -89,8 +85,8 @@ export class TlsSocket {
     this.peerCertificate = options.peerCertificate;
     this.dialled = options.dialled;
     this.relayed = options.relayed === true;
-    this.remote = { host: plainAddress(socket.remoteAddress), port: socket.remotePort };
-    this.local = { host: plainAddress(socket.localAddress), port: socket.localPort };
+    this.remote = { host: plainIp(socket.remoteAddress), port: socket.remotePort };
+    this.local = { host: plainIp(socket.localAddress), port: socket.localPort };
   }
 
   /** Bytes waiting for the kernel. */

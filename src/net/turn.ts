@@ -3,7 +3,7 @@
  *
  * One poll of the kernel brings data from many sockets. What they cause is gathered and written once a socket when all
  * of them have been read: a thousand frames cost one write. `setImmediate` runs after every callback of the poll, where
- * a microtask would run after each; scripts/bench/NOTES.md has the figures.
+ * a microtask would run after each; scripts/benchmarks/NOTES.md has the figures.
  *
  * Where one socket brings what many others wait for (a trunk, the keeper), gathering from further sockets gains nothing
  * and the pass of the loop costs; there the end of the chunk is the end of the turn.

@@ -7,6 +7,8 @@
  * Invariant: parseAddress(formatAddress(a)) equals a, for every address this module returns.
  */
 import { isIP } from "node:net";
+import { plainIp } from "./ip.ts";
+import { balancerLimits } from "./limits.ts";
 import { quote } from "./names.ts";
 
 /** Where to listen or connect. `host` is an IP address without brackets or a DNS name in lower case. */
@@ -142,9 +144,9 @@ export function parseWeightedList(text: string, defaults: AddressDefaults = {}):
     const star = part.lastIndexOf("*");
     const written = star === -1 ? "1" : part.slice(star + 1);
     const weight = /^\d{1,3}$/.test(written) ? Number(written) : 0;
-    if (weight < 1 || weight > 256) {
+    if (weight < 1 || weight > balancerLimits.weight) {
       throw new AddressError(
-        `${quote(written)} in ${quote(part)} is not a weight; write a number from 1 to 256`,
+        `${quote(written)} in ${quote(part)} is not a weight; write a number from 1 to ${balancerLimits.weight}`,
       );
     }
     const address = parseAddress(star === -1 ? part : part.slice(0, star), defaults);
@@ -180,6 +182,6 @@ export function formatAddress(address: Address): string {
  * `127.0.0.1.example.org` is not loopback.
  */
 export function isLoopback(host: string): boolean {
-  const ip = host.toLowerCase().replace(/^::ffff:(?=\d+\.)/, "");
+  const ip = plainIp(host);
   return host === "localhost" || ip === "::1" || (isIP(ip) === 4 && ip.startsWith("127."));
 }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "bun:test";
 import { createAdmin } from "../../src/admin/app.ts";
 import type { AdminOptions } from "../../src/admin/context.ts";
-import { AdminConfigError, checkExposure } from "../../src/admin/guard.ts";
+import { AdminConfigError, checkExposure, FailureLimit, SessionCookies } from "../../src/admin/guard.ts";
+import { adminLimits } from "../../src/protocol/limits.ts";
 import { backendSchema, schemasMatch } from "../../src/admin/schemas.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -481,6 +482,20 @@ describe("with a token", () => {
     expect((await bearer(TOKEN)).status).toBe(200);
   });
 
+  test("wrong ones are counted by what one customer has of IPv6, and IPv4 by one spelling", async () => {
+    for (const [guesses, owner] of [
+      [(turn: number) => `2001:db8:1:2::${turn + 1}`, "2001:db8:1:2:ffff::1"],
+      [() => "::ffff:192.0.2.9", "192.0.2.9"],
+    ] as const) {
+      const { bearer } = setUp({ token: TOKEN });
+      for (let turn = 0; turn < 10; turn += 1) {
+        expect((await bearer("wrong", guesses(turn))).status).toBe(401);
+      }
+      expect((await bearer(TOKEN, owner)).status).toBe(429);
+      expect((await bearer(TOKEN, "2001:db8:1:3::1")).status).toBe(200);
+    }
+  });
+
   test("a browser signs in with a form, and out again", async () => {
     const { call } = setUp({ token: TOKEN });
     expect((await call("/")).headers.get("location")).toBe("/login");
@@ -503,6 +518,40 @@ describe("with a token", () => {
     expect((await call("/api/v1/backends", { headers })).status).toBe(200);
     await call("/logout", { method: "POST", headers });
     expect((await call("/api/v1/backends", { headers })).status).toBe(401);
+  });
+
+  test("signing in counts wrong tokens as everything else does", async () => {
+    const { call, bearer } = setUp({ token: TOKEN });
+    const sign = (token: string) =>
+      call("/login", {
+        method: "POST",
+        body: new URLSearchParams({ token }).toString(),
+        headers: { "content-type": "application/x-www-form-urlencoded" },
+        address: "192.0.2.1",
+      });
+    for (let turn = 0; turn < 10; turn += 1) expect((await sign("wrong")).status).toBe(401);
+    const right = await sign(TOKEN);
+    expect([right.status, right.headers.get("set-cookie")]).toEqual([401, null]);
+    expect(await right.text()).toContain("Too many wrong tokens");
+    expect((await bearer(TOKEN)).status).toBe(429);
+  });
+
+  test("of cookies and of addresses with wrong tokens only so many are known, the newest", () => {
+    const clock = new ManualClock();
+    const cookies = new SessionCookies(clock);
+    const issued = Array.from({ length: adminLimits.cookies + 1 }, () => cookies.issue());
+    expect(issued.map((value) => cookies.accepts(value))).toEqual([
+      false,
+      ...Array.from({ length: adminLimits.cookies }, () => true),
+    ]);
+    const failures = new FailureLimit(clock);
+    const fail = (n: number) => failures.fail(`10.0.${n >> 8}.${n & 255}`);
+    for (let turn = 0; turn < adminLimits.failuresPerWindow; turn += 1) fail(0);
+    expect(failures.wait("10.0.0.0")).toBe(60);
+    for (let n = 1; n < adminLimits.failureAddresses; n += 1) fail(n);
+    expect(failures.wait("10.0.0.0")).toBe(60);
+    fail(adminLimits.failureAddresses);
+    expect(failures.wait("10.0.0.0")).toBe(0);
   });
 
   test("a cookie ends after twelve hours", async () => {

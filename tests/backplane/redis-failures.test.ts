@@ -502,6 +502,7 @@ describe("an address of Redis", () => {
       ["http://x", "write redis://host:6379"],
       ["redis://", "write redis://host:6379"],
       ["redis://u:secret@h:99999", '"h:99999" in the redis:// address is no host and port'],
+      ["redis://u:secret", "a host in the redis:// address is no host and port"],
       ["redis://u:sec%ret@h", 'write it as "%25"'],
       ["redis://u:secret@h?x=1", '"x" in the redis:// address is not known'],
       ["redis://u:secret@h?ca=/x", "write rediss:// for it"],

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Door, NetworkListError, parseNetworks } from "../../src/balancer/door.ts";
+import { doorLimits } from "../../src/protocol/limits.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 describe("the door", () => {
@@ -47,6 +48,18 @@ describe("the door", () => {
     expect(door.enter("192.0.2.2").admitted).toBe(true);
     clock.advance(60_000);
     expect(enter(50)).toBe(20);
+  });
+
+  test("forgets whoever it has not seen for longest, when it knows too many", () => {
+    const clock = new ManualClock();
+    const door = new Door({ clock, newPerSecond: 1, perAddress: 0, connections: 0 });
+    const enter = (n: number) => door.enter(`10.${n >> 16}.${(n >> 8) & 255}.${n & 255}`).admitted;
+    // Both have used their burst up; one of them comes again and again.
+    for (let turn = 0; turn < 2; turn += 1) expect([enter(0), enter(1)]).toEqual([true, true]);
+    for (let n = 2; n < doorLimits.addresses; n += 1) enter(n);
+    expect(enter(0)).toBe(false);
+    for (let n = 0; n < 2; n += 1) enter(doorLimits.addresses + n);
+    expect([enter(0), enter(1)]).toEqual([false, true]);
   });
 
   test("lets loopback in as it likes, unless told otherwise", () => {

@@ -117,6 +117,18 @@ describe("a drain", () => {
     expect(one.sessions).toBeGreaterThanOrEqual(40);
   });
 
+  test("does not make up in one go for the time that the machine slept", () => {
+    const { clock, pool, backends } = setUp([100, 0]);
+    const [one] = backends as [Backend];
+    pool.drain(one, { cause: "operator", rate: 10, deadlineMs: 3_600_000 });
+    clock.advance(1_000);
+    expect(one.sessions).toBe(90);
+    const monotonic = clock.monotonic.bind(clock);
+    clock.monotonic = () => monotonic() + 600_000;
+    clock.advance(100);
+    expect(one.sessions).toBe(80);
+  });
+
   test("ends where it is when it is undone", () => {
     const { clock, pool, backends } = setUp([50, 0]);
     const [one] = backends as [Backend];
@@ -136,6 +148,18 @@ describe("a drain", () => {
     expect(emptied).toEqual([]);
     clock.advance(200);
     expect(emptied[0]).toBe(one);
+  });
+
+  test("before a removal waits for a session that is on its way there", () => {
+    const { clock, pool, backends, emptied } = setUp([0, 0]);
+    const chosen = pool.select(new Set(backends.slice(1)));
+    expect(chosen).toBe(backends[0]);
+    pool.drain(backends[0]!, { cause: "removal" });
+    clock.advance(1_000);
+    expect(emptied).toEqual([]);
+    pool.failed(backends[0]!);
+    clock.advance(100);
+    expect(emptied[0]).toBe(backends[0]);
   });
 });
 
@@ -199,6 +223,14 @@ describe("a rebalance", () => {
     clock.advance(10_000);
     expect(fresh.sessions).toBe(60);
     expect(backends.map(({ sessions }) => sessions)).toEqual([30, 30]);
+  });
+
+  test("takes from who has most for its weight", () => {
+    const { clock, mover, backends, pool, join } = setUp([40, 60], 10);
+    pool.weigh(backends[1]!, 3);
+    mover.joined(join(3, 0));
+    clock.advance(1_000);
+    expect(backends.map(({ sessions }) => sessions)).toEqual([30, 60]);
   });
 
   test("does nothing unless asked for", () => {

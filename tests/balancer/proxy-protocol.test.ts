@@ -52,6 +52,8 @@ describe("a PROXY header", () => {
     });
     const six = "PROXY TCP6 2001:db8::5 2001:db8::1 1 65535\r\n";
     expect(parseProxyHeader(bytesOf(six))).toMatchObject({ source: { ip: "2001:db8::5", port: 1 } });
+    const mapped = "PROXY TCP6 ::ffff:192.0.2.7 ::ffff:198.51.100.1 1 65535\r\n";
+    expect(parseProxyHeader(bytesOf(mapped))).toMatchObject({ source: { ip: "192.0.2.7", port: 1 } });
     expect(parseProxyHeader(bytesOf("PROXY UNKNOWN whatever it says\r\n"))).toEqual({
       kind: "header",
       length: 32,
@@ -67,6 +69,11 @@ describe("a PROXY header", () => {
     expect(parseProxyHeader(v2(1, 0x11, [...v4Payload, 0x04, 0, 1, 0]))).toMatchObject({ length: 32 });
     expect(parseProxyHeader(v2(1, 0x21, v6Payload))).toMatchObject({
       source: { ip: "2001:db8::5", port: 80 },
+    });
+    // As a proxy that listens on both families at once gives an IPv4 client.
+    const mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7];
+    expect(parseProxyHeader(v2(1, 0x21, [...mapped, ...mapped, 0, 80, 1, 1]))).toMatchObject({
+      source: { ip: "192.0.2.7", port: 80 },
     });
     expect(parseProxyHeader(v2(0, 0x00, []))).toEqual({ kind: "header", length: 16 });
     expect(parseProxyHeader(v2(1, 0x31, Array(216).fill(0)))).toEqual({ kind: "header", length: 232 });

@@ -37,7 +37,9 @@ describe("the file of settings", () => {
   }, 15_000);
 
   test("config shows no password and no token, wherever they are from", async () => {
-    const env = await withFile(`[up]\nbackplane = "rediss://chat:hunter2@store.lan:6380/2"\n`);
+    const env = await withFile(
+      `[up]\nbackplane = "rediss://chat:hunter2@store.lan:6380/2"\n[server]\nbackplane = "redis://:an@hunter2@10.0.0.8"\n`,
+    );
     const variables = {
       RTCHAT_BACKPLANE: "redis://:hunter2@10.0.0.9",
       RTCHAT_ADMIN_TOKEN: "hunter2hunter2hunter2",

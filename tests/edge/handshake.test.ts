@@ -64,6 +64,30 @@ describe("the trunk handshake", () => {
     );
   });
 
+  test.each(["", "00", "00".repeat(32), "f".repeat(63)])(
+    "accepts no proof like %j from either side",
+    (proof) => {
+      const hub = new HubHandshake(secret, hubSelf, hubNonce);
+      const writer = new FrameWriter();
+      new EdgeHandshake(secret, edgeSelf, edgeNonce).begin(writer);
+      pass(writer, (reader) => hub.receive(reader, new FrameWriter()));
+      writer.begin(Op.Proof).json({ proof }).end();
+      expect(codeOf(() => pass(writer, (reader) => hub.receive(reader, new FrameWriter())))).toBe(
+        "wrong-secret",
+      );
+      const edge = new EdgeHandshake(secret, edgeSelf, edgeNonce);
+      writer
+        .begin(Op.Challenge)
+        .json({ version: TRUNK_VERSION, ...hubSelf, nonce: hubNonce })
+        .end();
+      pass(writer, (reader) => edge.receive(reader, new FrameWriter()));
+      writer.begin(Op.Accept).json({ proof }).end();
+      expect(codeOf(() => pass(writer, (reader) => edge.receive(reader, new FrameWriter())))).toBe(
+        "wrong-secret",
+      );
+    },
+  );
+
   test("does not accept an edge's own proof played back to it", () => {
     const edge = new EdgeHandshake(secret, edgeSelf, edgeNonce);
     const [fromHub, toHub] = [new FrameWriter(), new FrameWriter()];

@@ -66,6 +66,10 @@ describe("a window of lines", () => {
             window.rewind();
             given = done;
           }
+          if (one.kind === "rewind") {
+            // What is finished is gone for good.
+            expect(window.bytes).toBe(lengths.slice(done).reduce((sum, length) => sum + length, 0));
+          }
           const kept = lengths.slice(done).reduce((sum, length) => sum + length, 0);
           expect([window.done, window.given]).toEqual([done, given]);
           expect(window.isEmpty).toBe(done === made);
@@ -97,6 +101,20 @@ describe("a window of lines", () => {
     expect([window.done, window.isEmpty]).toEqual([3, true]);
     window.finish(1);
     expect(window.done).toBe(3);
+  });
+
+  test("is full at its last byte, and gives up a slice once all of its lines are finished, however that came", () => {
+    const window = new LineWindow({ unackedLines: 100, unackedBytes: 6 });
+    window.add(Buffer.from("a\nb\nc\n"));
+    expect(window.isFull).toBe(true);
+    window.take();
+    for (const done of [1, 2]) {
+      window.finish(done);
+      // A slice of which lines are unfinished is kept whole.
+      expect([window.bytes, window.isFull]).toEqual([6, true]);
+    }
+    window.finish(3);
+    expect([window.bytes, window.isFull, window.isEmpty]).toEqual([0, false, true]);
   });
 
   test("has no room while it is full, and room again at half", () => {

@@ -11,6 +11,7 @@ import { systemClock } from "../../src/protocol/clock.ts";
 import type { Clock } from "../../src/protocol/clock.ts";
 import type { Logger } from "../../src/protocol/logger.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
+import { trunkLimits } from "../../src/protocol/limits.ts";
 import { eventually } from "../support/deadline.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
@@ -79,13 +80,18 @@ class EchoHost implements HubHost {
   }
 }
 
-function serve(host: HubHost, hubSecret: Uint8Array = secret, logger: Logger = silentLogger): Listener {
+function serve(
+  host: HubHost,
+  hubSecret: Uint8Array = secret,
+  logger: Logger = silentLogger,
+  clock: Clock = systemClock,
+): Listener {
   const hub = { build: "1.0.0", server: "s1", cluster: "c1" };
   const acceptor = new TrunkAcceptor({
     host,
     secret: hubSecret,
     self: hub,
-    clock: systemClock,
+    clock,
     logger,
     nonce,
   });
@@ -272,6 +278,29 @@ describe("a trunk over TCP", () => {
     expect(host.attached).toBe(1);
     expect(await good.reported).toEqual(report);
   });
+});
+
+test("a hub takes an edge for gone at the second look in vain, and not while it is heard", async () => {
+  const clock = new ManualClock();
+  const host = new EchoHost();
+  const { port } = serve(host, secret, silentLogger, clock);
+  let heard = 0;
+  // On a clock that stands still an edge asks once, and then says what the test lets it say.
+  const { trunk, reported } = dialTrunk(
+    port,
+    { ...deaf, send: () => (heard += 1) },
+    5_000,
+    new ManualClock(),
+  );
+  await reported;
+  const look = (): number => {
+    clock.advance(trunkLimits.edgeSilenceMs / 2);
+    return host.attached;
+  };
+  expect([look(), look()]).toEqual([1, 1]);
+  trunk.port?.lines(1, Buffer.from("here\n"));
+  await eventually(() => heard === 1, () => "the echo");
+  expect([look(), look(), look()]).toEqual([1, 1, 0]);
 });
 
 test("a balancer that does not belong here and tries again and again is warned of once", async () => {

@@ -79,6 +79,16 @@ test("a key of another kind, a directory in its place, and an impossible directo
   expect(() => loadOrCreateIdentity(join(directory, "file"))).toThrow(IdentityError);
 });
 
+test("a named pipe in its place is refused, where reading it would wait for ever", () => {
+  expect(Bun.spawnSync(["mkfifo", "-m", "600", join(directory, "identity.pem")]).exitCode).toBe(0);
+  const module = join(import.meta.dir, "../../src/identity/key-file.ts");
+  const script = `import { loadOrCreateIdentity } from ${JSON.stringify(module)};
+    try { loadOrCreateIdentity(${JSON.stringify(directory)}); } catch (error) { console.log(error.message); }`;
+  // In a process of its own: one that waits in the system cannot be told to stop waiting.
+  const { stdout } = Bun.spawnSync([process.execPath, "-e", script], { timeout: 20_000 });
+  expect(stdout.toString()).toContain("is not a regular file: move it away");
+});
+
 test("signatures verify against the key in the ID", () => {
   const identity = loadOrCreateIdentity(directory);
   const message = new TextEncoder().encode("hello");

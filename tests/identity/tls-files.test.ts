@@ -109,6 +109,17 @@ test("one that nobody renews is told once when its end is near and once when it 
   expect(said.slice(2)).toEqual(["the certificate was read again"]);
 });
 
+test("a renewal by one whose end is near too is told of that as well", () => {
+  put(soon);
+  const files = open();
+  expect(said).toEqual(["the certificate ends soon; renew it"]);
+  rmSync(names.cert);
+  put(soon);
+  clock.advance(tlsLimits.lookMs);
+  void files.current;
+  expect(said.slice(1)).toEqual(["the certificate was read again", "the certificate ends soon; renew it"]);
+});
+
 test("a pair that is wrong changes nothing and is said once; half-way through a renewal is such a pair", () => {
   put(first);
   const files = open();

@@ -52,6 +52,20 @@ describe("rules", () => {
     expect(asHigh(alone, { ...seeking, invited: true })).toEqual({ act: "host", by: "invite" });
     expect(asLow({ ...alone, invited: true }, alone)).toEqual(join);
   });
+  test("of two who are alone the one who looks for somebody joins, else the lower ID hosts", () => {
+    expect([asLow(seeking, alone), asHigh(alone, seeking)]).toEqual([join, host]);
+    expect([asLow(alone, seeking), asHigh(seeking, alone)]).toEqual([host, join]);
+    for (const both of [alone, seeking])
+      expect([asLow(both, both), asHigh(both, both)]).toEqual([host, join]);
+  });
+  test("a mesh with several members hosts who is alone, whoever looks for whom", () => {
+    for (const one of [alone, seeking]) {
+      expect([asHigh({ ...member, seeking: true }, one), asLow(one, { ...member, seeking: true })]).toEqual([
+        host,
+        join,
+      ]);
+    }
+  });
   test("two meshes that are not young stay apart, whoever asks", () => {
     for (const [own, theirs] of [
       [member, member],

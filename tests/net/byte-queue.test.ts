@@ -6,7 +6,8 @@ type Step = { readonly append: Uint8Array } | { readonly skip: number } | { read
 
 const step = fc.oneof(
   fc.uint8Array({ maxLength: 9_000 }).map((append): Step => ({ append })),
-  fc.nat(200_000).map((skip): Step => ({ skip })),
+  // To within a block as well as to its end.
+  fc.oneof(fc.nat(200_000), fc.nat(300)).map((skip): Step => ({ skip })),
   fc.constant<Step>({ cut: true }),
 );
 

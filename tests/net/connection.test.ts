@@ -45,18 +45,26 @@ describe("writing", () => {
   });
 
   test("loses nothing of what the kernel does not take, and asks for no more than it says", async () => {
-    const { bare, served } = await visited();
+    const { bare, served } = await visited({ highWaterBytes: 20 << 20 });
     const sent = pattern(50 << 20);
     bare.open.pause();
     for (let at = 0; at < sent.length; at += 1 << 20) served.open.write(sent.subarray(at, at + (1 << 20)));
     await until(() => served.pressures === 1, "pressed");
     expect(served.drains).toBe(0);
+    let drainedAt = -1;
+    const { drain } = served;
+    served.drain = () => {
+      drainedAt = served.open.outboxBytes;
+      drain.call(served);
+    };
     const waiting = served.open.outboxBytes;
     expect(waiting).toBeGreaterThan(30 << 20);
     bare.open.resume();
     await until(() => bare.bytes === sent.length, "all arrived");
     expect(Buffer.compare(Buffer.concat(bare.chunks), sent)).toBe(0);
     expect([served.pressures, served.drains]).toEqual([1, 1]);
+    // Half of high water: whoever hears it may write a good deal before it is pressed again.
+    expect(drainedAt).toBeLessThanOrEqual(10 << 20);
   });
 
   test("what waits is copied, so that the writer may reuse its buffer after writeNow", async () => {
@@ -128,6 +136,27 @@ describe("writing", () => {
     expect(bares.map((bare) => bare.text)).toEqual(
       [0, 1, 2, 3, 4, 5].map((index) => (index === 3 ? "first\nfor 3\nsecond\n" : "first\nsecond\n")),
     );
+  });
+});
+
+/** Two recorders with connections, and a bare socket to each. */
+async function visitedTwice() {
+  const pairs = [await visited(), await visited()] as const;
+  return { served: pairs.map(({ served }) => served), bares: pairs.map(({ bare }) => bare) };
+}
+
+describe("a gathering", () => {
+  test("is not taken for another of the same length", async () => {
+    const { served, bares } = await visitedTwice();
+    const common = Buffer.from("common\n");
+    for (let turn = 0; turn < 3; turn += 1) {
+      for (const [index, one] of served.entries()) {
+        one.open.write(common);
+        one.open.write(Buffer.from(`for ${index}\n`));
+      }
+      await until(() => bares.every(({ bytes }) => bytes === 13 * (turn + 1)));
+    }
+    expect(bares.map(({ text }) => text)).toEqual([0, 1].map((index) => `common\nfor ${index}\n`.repeat(3)));
   });
 });
 

@@ -4,8 +4,9 @@ import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Connection } from "../../src/net/connection.ts";
 import { dial, DialError } from "../../src/net/dial.ts";
-import { parsePin, type TlsTrust } from "../../src/net/tls-trust.ts";
+import { Handshake, parsePin, type TlsTrust } from "../../src/net/tls-trust.ts";
 import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
 import { spoilt } from "../support/spoilt.ts";
 import { Recorder, settingsOf, until } from "./helpers.ts";
@@ -44,6 +45,25 @@ beforeAll(async () => {
   listeners.push(mute);
 });
 afterAll(() => listeners.forEach((listener) => listener.stop(true)));
+
+test("a handshake that did not come about is refused, whatever certificate was shown on the way", () => {
+  const pin = "ab".repeat(32);
+  const verdicts: string[] = [];
+  let terminated = 0;
+  const connection = {
+    socket: { getPeerCertificate: () => ({ fingerprint256: pin }) },
+    terminate: () => (terminated += 1),
+  };
+  const handshake = (trust: TlsTrust) =>
+    new Handshake(connection as unknown as Connection, trust, {
+      open: () => verdicts.push("open"),
+      refuse: (code) => verdicts.push(code),
+    });
+  for (const trust of [{ pin }, {}]) handshake(trust).handshake(false, null);
+  expect([verdicts, terminated]).toEqual([["TLS_FAILED", "TLS_FAILED"], 2]);
+  handshake({ pin }).handshake(true, null);
+  expect(verdicts.at(-1)).toBe("open");
+});
 
 async function attempt(server: string, tls: TlsTrust, host = "localhost"): Promise<string> {
   const recorder = new Recorder();

@@ -122,9 +122,11 @@ describe("a list of addresses", () => {
 });
 
 test("loopback addresses are told from others", () => {
-  expect(["127.0.0.1", "127.9.9.9", "::1", "localhost", "::ffff:127.0.0.1"].map(isLoopback)).not.toContain(
-    false,
-  );
+  expect(
+    ["127.0.0.1", "127.9.9.9", "::1", "0::1", "localhost", "::ffff:127.0.0.1", "::ffff:7f00:1"].map(
+      isLoopback,
+    ),
+  ).not.toContain(false);
   expect(
     ["0.0.0.0", "::", "10.0.0.1", "127.0.0.1.example.org", "127.evil", "128.0.0.1"].map(isLoopback),
   ).not.toContain(true);

@@ -55,6 +55,16 @@ describe("deliveries", () => {
     );
   });
 
+  test("of a writer are whole also where its memory is just too small", () => {
+    const [seq, at] = [Number.MAX_SAFE_INTEGER, 9_999_999_999_999];
+    for (let length = 3_990; length <= 4_100; length += 1) {
+      const body = Buffer.alloc(length, "x");
+      const line = new DeliveryWriter().line(seq, at, { buffer: body, start: 0, length });
+      const bytes = line.buffer.subarray(line.start, line.start + line.length);
+      expect(text(bytes)).toBe(`{"type":"message","seq":${seq},"at":${at},${body.toString()}}\n`);
+    }
+  });
+
   test("that are a part of others keep nothing else in memory", () => {
     const body = Buffer.from(`"room":"lobby","from":"ana","text":"${"x".repeat(1_000)}"`);
     const page = deliveriesOf(Array.from({ length: 1_000 }, (_, index) => ({ seq: index + 1, at: 1, body })));
@@ -69,7 +79,9 @@ describe("deliveries", () => {
         const all = deliveriesOf(entries);
         const rest = deliveriesAfter(all.first + offset, all);
         const left = entries.filter(({ seq }) => seq > all.first + offset);
-        expect(rest === undefined ? [] : entriesOf(rest)).toEqual(left);
+        // Deliveries are never empty.
+        expect(rest === undefined).toBe(left.length === 0);
+        if (rest !== undefined) expect(entriesOf(rest)).toEqual(left);
       }),
     );
   });
@@ -79,7 +91,10 @@ describe("deliveries", () => {
       fc.property(run, fc.integer({ min: 1, max: 2_000 }), (entries, most) => {
         const pieces = [...piecesOf(deliveriesOf(entries), most)];
         expect(pieces.flatMap((piece) => entriesOf(piece))).toEqual(entries);
-        for (const { count, lines } of pieces) expect(count === 1 || lines.length <= most).toBe(true);
+        for (const { count, lines } of pieces) {
+          expect(count).toBeGreaterThan(0);
+          expect(count === 1 || lines.length <= most).toBe(true);
+        }
         for (const [index, piece] of pieces.entries()) {
           const next = pieces[index + 1];
           if (next === undefined) continue;

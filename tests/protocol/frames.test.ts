@@ -1,3 +1,4 @@
+import { heapStats } from "bun:jsc";
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { seededRandom } from "../../src/protocol/clock.ts";
@@ -72,6 +73,17 @@ describe("frames", () => {
       expect(decode(new FrameDecoder(), [encode([one, one], writer)])).toEqual([one, one]);
       expect([writer.length, writer.take().length]).toEqual([0, 0]);
     }
+  });
+
+  test("of a burst leave no more memory with the writer than a usual turn needs", () => {
+    const writer = new FrameWriter();
+    writer
+      .begin(1)
+      .bytes(new Uint8Array(4 * 1024 * 1024))
+      .end();
+    expect(writer.take().length).toBeGreaterThan(4 * 1024 * 1024);
+    writer.begin(1).u8(1).end();
+    expect(writer.take().buffer.byteLength).toBeLessThanOrEqual(256 * 1024);
   });
 
   test("carry text and JSON of any script", () => {
@@ -170,6 +182,21 @@ describe("a stream that is not frames", () => {
       split.push(header(size).subarray(0, 3), () => {});
       expect(() => split.push(header(size).subarray(3), () => {})).toThrow(FrameError);
     }
+  });
+
+  test("costs the memory of what it sent, not of what its lengths promise", () => {
+    const promise = new Uint8Array(8);
+    new DataView(promise.buffer).setUint32(0, 4 * 1024 * 1024, true);
+    Bun.gc(true);
+    const before = heapStats().extraMemorySize;
+    const decoders = Array.from({ length: 64 }, () => {
+      const decoder = new FrameDecoder();
+      decoder.push(promise, () => {});
+      return decoder;
+    });
+    // All of them together promised a quarter of a gigabyte.
+    expect(heapStats().extraMemorySize - before).toBeLessThan(16 * 1024 * 1024);
+    expect(decoders.length).toBe(64);
   });
 
   test("the limit may be raised between two frames", () => {

@@ -1,6 +1,6 @@
 /** `rtchat send`, `tail` and `export` against a real server: what scripts build on. */
 import { beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { openLab } from "../support/lab.ts";
 
@@ -142,6 +142,16 @@ describe("tail and export", () => {
     expect(onto.code).toBe(1);
     expect(onto.stderr).toStartWith(`rtchat export: ${folder} is a folder\nhint: name a file in it\n`);
     expect(existsSync(`${folder}.part`)).toBeFalse();
+  });
+
+  test("export to a named pipe goes through it, and leaves it a pipe", async () => {
+    const pipe = join(await lab.folder(), "pipe");
+    expect(Bun.spawnSync(["mkfifo", pipe]).exitCode).toBe(0);
+    const reader = Bun.spawn(["cat", pipe], { stdout: "pipe" });
+    const { code } = await lab.run(...to("export", "--room", "log", "--out", pipe));
+    expect(code).toBe(0);
+    expect((await reader.stdout.text()).trim().split("\n")).toHaveLength(many);
+    expect(statSync(pipe).isFIFO()).toBeTrue();
   });
 });
 

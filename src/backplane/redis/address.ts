@@ -56,8 +56,10 @@ export function parseRedisAddress(text: string): RedisAddress {
     const found = HOST.exec(part);
     const port = Number(found?.[2] ?? 6379);
     if (found?.[1] === undefined || port < 1 || port > 65_535) {
+      // Where the host was forgotten this is a user and a password.
+      const what = found === null && part.includes(":") ? "a host" : quote(part);
       throw new RedisAddressError(
-        `${quote(part)} in the redis:// address is no host and port; write host:6379 or [v6]:6379`,
+        `${what} in the redis:// address is no host and port; write host:6379 or [v6]:6379`,
       );
     }
     return { host: found[1].replace(/^\[|\]$/g, ""), port };
