@@ -63,7 +63,7 @@ export const errorKinds = {
   ),
   forbidden: stays("Only operators may do this, or the secret is not theirs"),
   "no-such-ban": stays("No such address is banned"),
-  "not-banned": stays("The network is too large to be banned, or has the operator's own address"),
+  "not-banned": stays("It is no network, too large to be banned, or has the operator's own address"),
   unavailable: stays("The log cannot be reached now; nothing was logged, or a repeat tells", true),
   internal: stays("A fault of the server, logged there", true),
   "version-mismatch": closes("The client speaks another protocol version; the message names both", false),

@@ -104,6 +104,11 @@ export const ban: RequestHandler<"ban"> = {
     const answer = (shown: string): void => exchange.answer({ type: "ban", ...withId(id), who: shown });
     const network = parseNetwork(who);
     if (network === undefined) {
+      // No nick has such characters.
+      if (/[.:/]/.test(who)) {
+        const how = "write 203.0.113.7, 203.0.113.0/24 or 2001:db8::/32";
+        throw new ProtocolError("not-banned", `${quote(who)} is no address and no network; ${how}`, who);
+      }
       const how = { by, spared, once, ...(seconds === undefined ? {} : { seconds }) };
       out(exchange, who, { ban: how, ...(words === undefined ? {} : { reason: words }) }, answer);
       return;

@@ -32,7 +32,8 @@ export const spanishErrors: Words["errors"] = {
   "rate-limited": () => "demasiado en poco tiempo; espera un poco y repítelo",
   forbidden: () => "solo los operadores pueden hacerlo, o el secreto no es el suyo",
   "no-such-ban": (address) => `ninguna exclusión de${con(address)}; /bans las muestra`,
-  "not-banned": (address) => `no se puede excluir${con(address)}: es demasiado, o tu propia dirección`,
+  "not-banned": (address) =>
+    `no se puede excluir${con(address)}: no es una red, es demasiado grande, o tiene tu propia dirección`,
   unavailable: () => "el registro no está al alcance ahora; inténtalo de nuevo",
   internal: () => "un fallo del servidor, apuntado en su registro",
   "version-mismatch": () => "el servidor habla otra versión del protocolo; actualiza rtchat",
