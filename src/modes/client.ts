@@ -13,6 +13,7 @@ import { pipeLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
+import type { Command } from "../tui/commands/command.ts";
 import type { Words } from "../tui/language/words.ts";
 import { makeClient, wayTo, wordsOf, writeAddresses } from "./client/connect.ts";
 import { deviceCommand } from "./client/device.ts";
@@ -55,7 +56,7 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     mode: config.p2p,
     newId: () => `direct-${crypto.randomUUID()}`,
     // A pipe has nothing to show a code to, and remembers nothing.
-    commands: person ? [deviceCommand(client, memory)] : [],
+    commands: person ? [...(await operatorsOf(config)), deviceCommand(client, memory)] : [],
     load: async () => (await import("./client/direct/parts.ts")).openParts(config.data, config.downloads),
   });
   const chat = { client, backend, config, context, words, memory };
@@ -72,6 +73,16 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   if (config.plain || environment["TERM"] === "dumb") await runLines(chat);
   else await runFullScreen(chat);
 });
+
+/** The commands of operators, for whoever has their secret. */
+async function operatorsOf({ operatorSecretFile }: ClientConfig): Promise<readonly Command[]> {
+  if (operatorSecretFile === undefined) return [];
+  const [{ operatorCommands }, { readOperatorSecret }] = await Promise.all([
+    import("./client/operator.ts"),
+    import("./secret.ts"),
+  ]);
+  return operatorCommands(readOperatorSecret(operatorSecretFile));
+}
 
 async function runFullScreen({ client, backend, config, context, words, memory }: Chat): Promise<void> {
   // Each way to chat loads its own code only: whoever starts one waits for no other.

@@ -25,7 +25,7 @@ import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
 import { ignoreHangUp, lastDay, readClientTls } from "./client-tls.ts";
-import { readClusterSecret } from "./secret.ts";
+import { readClusterSecret, readOperatorSecret } from "./secret.ts";
 import { listenFailure, requireFree } from "./ports.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
@@ -60,6 +60,9 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   const name =
     config.name ?? (at.port === 0 ? `server-${randomBytes(3).toString("hex")}` : formatAddress(at));
   const secret = readClusterSecret(config);
+  const { operatorSecretFile } = config;
+  const operatorSecret =
+    operatorSecretFile === undefined ? undefined : readOperatorSecret(operatorSecretFile);
   const { log } = context;
   const tls = readClientTls(config, log);
   const backplane = await openBackplane(config, log);
@@ -68,6 +71,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     server: name,
     build: version,
     secret,
+    operatorSecret,
     clock: systemClock,
     random: secureRandom,
     logger: log,

@@ -12,7 +12,7 @@ import {
 } from "../../cli/schemas.ts";
 import { parsePin } from "../../net/tls-trust.ts";
 import { quote } from "../../protocol/names.ts";
-import { chatPort, dataFlagFor, downloadsFlag } from "./common.ts";
+import { chatPort, dataFlagFor, downloadsFlag, operatorSecretFlag } from "./common.ts";
 
 /** Languages of the screens, by their codes. */
 const languages = ["en", "es"] as const;
@@ -99,6 +99,9 @@ export const clientMode = defineMode({
       fallback: "auto",
       choices: p2pModes,
     }),
+    operatorSecretFile: operatorSecretFlag(
+      "with the operators' secret from this file: /kick, /ban, /unban, /bans",
+    ),
     downloads: downloadsFlag,
     data: dataFlagFor("keep this device's key and the keys of others in this folder"),
   },

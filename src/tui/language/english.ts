@@ -130,6 +130,14 @@ export const english = {
   whoisHere: (nick: string, rooms: string) =>
     rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,
   whoisGone: (nick: string) => `nobody called ${nick} is connected`,
+  kickedOut: (nick: string) => `${nick} was put out`,
+  bannedNow: (who: string) => `${who} may not connect; /bans shows who may not, /unban ADDRESS lifts it`,
+  banLifted: (address: string) => `${address} may connect again`,
+  noBans: "nobody is banned",
+  banForGood: "for good",
+  banUntil: (minute: string) => `until ${minute}`,
+  banLine: (address: string, end: string, by: string, reason: string) =>
+    `${address} ${end}, by ${by}${reason === "" ? "" : `: ${reason}`}`,
   deviceHow: "write this on your other device, in the chat of rtchat client:",
   deviceSecret: "then both know what you have read. Who has this code is you: show it to nobody",
   deviceBad: "that is no device code, or has a typing mistake; /device on the other device shows it",
@@ -336,6 +344,13 @@ export const english = {
     jump: ["/jump NUMBER", "show a message that was found, with what was said around it"],
     whois: ["/whois NICK", "whether somebody is connected, and where you meet"],
     away: ["/away [TEXT]", "be away, with something to tell others; a message of yours ends it"],
+    kick: ["/kick NICK [REASON]", "end somebody's session; they may come back"],
+    ban: [
+      "/ban NICK|ADDRESS [TIME|forever] [REASON]",
+      "let nobody in from an address or network, for a day if you do not say",
+    ],
+    unban: ["/unban ADDRESS", "let them in again"],
+    bans: ["/bans", "which addresses may not connect"],
     device: ["/device [CODE]", "make another device yours too, so that both know what you have read"],
     back: ["/back", "be back"],
     ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],

@@ -30,6 +30,10 @@ export const spanishErrors: Words["errors"] = {
   "too-many-rooms": (most) =>
     `estás en demasiadas salas${most === undefined ? "" : ` (${most})`}; sal antes de una`,
   "rate-limited": () => "demasiado en poco tiempo; espera un poco y repítelo",
+  forbidden: () => "solo los operadores pueden hacerlo, o el secreto no es el suyo",
+  "no-such-ban": (address) => `ninguna exclusión de${con(address)}; /bans las muestra`,
+  "not-banned": (address) =>
+    `no se puede excluir${con(address)}: no es una red, es demasiado grande, o tiene tu propia dirección`,
   unavailable: () => "el registro no está al alcance ahora; inténtalo de nuevo",
   internal: () => "un fallo del servidor, apuntado en su registro",
   "version-mismatch": () => "el servidor habla otra versión del protocolo; actualiza rtchat",
@@ -44,6 +48,10 @@ export const spanishErrors: Words["errors"] = {
   flooding: () => "demasiadas líneas esperaban su turno",
   replaced: () => "la sesión sigue en una conexión más nueva; usa esa",
   kicked: () => "un operador terminó la sesión",
+  banned: (until) =>
+    until === undefined
+      ? "un operador rechaza las conexiones de tu dirección"
+      : `un operador rechaza las conexiones de tu dirección hasta ${until}`,
   "queue-full": () => "demasiado espera ya una respuesta; espera un poco",
   closed: () => "el chat está cerrado",
   disconnected: () => "sin conexión; inténtalo cuando vuelva",

@@ -121,6 +121,15 @@ export const spanish: Words = {
       ? `${nick} está conectado; no compartís ninguna sala`
       : `${nick} está conectado; coincidís en ${rooms}`,
   whoisGone: (nick) => `no hay nadie conectado que se llame ${nick}`,
+  kickedOut: (nick: string) => `${nick} ha sido expulsado`,
+  bannedNow: (who: string) =>
+    `${who} no puede conectar; /bans muestra quién no puede, /unban DIRECCIÓN lo anula`,
+  banLifted: (address: string) => `${address} puede conectar de nuevo`,
+  noBans: "no hay nadie excluido",
+  banForGood: "para siempre",
+  banUntil: (minute: string) => `hasta ${minute}`,
+  banLine: (address: string, end: string, by: string, reason: string) =>
+    `${address} ${end}, por ${by}${reason === "" ? "" : `: ${reason}`}`,
   deviceHow: "escribe esto en tu otro dispositivo, en el chat de rtchat client:",
   deviceSecret: "entonces ambos saben qué has leído. Quien tiene este código eres tú: no lo enseñes a nadie",
   deviceBad:
@@ -325,6 +334,13 @@ export const spanish: Words = {
     jump: ["/jump NÚMERO", "ver un mensaje encontrado, con lo que se dijo alrededor"],
     whois: ["/whois NOMBRE", "si alguien está conectado, y dónde coincidís"],
     away: ["/away [TEXTO]", "estar ausente, con algo que decir a los demás; un mensaje tuyo lo termina"],
+    kick: ["/kick NOMBRE [MOTIVO]", "terminar la sesión de alguien; puede volver"],
+    ban: [
+      "/ban NOMBRE|DIRECCIÓN [TIEMPO|forever] [MOTIVO]",
+      "no dejar entrar desde una dirección o red, un día si no dices otra cosa",
+    ],
+    unban: ["/unban DIRECCIÓN", "dejar entrar de nuevo"],
+    bans: ["/bans", "qué direcciones no pueden conectar"],
     device: ["/device [CÓDIGO]", "hacer tuyo otro dispositivo, para que ambos sepan qué has leído"],
     back: ["/back", "estar de vuelta"],
     ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
