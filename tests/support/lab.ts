@@ -9,7 +9,8 @@
  *
  * A process says that it is ready by one JSON line on the descriptor named in RTCHAT_READY_FD (src/cli/lifecycle.ts), so
  * no test sleeps or guesses a port. Everything waits for conditions, and gives up after the deadline with all the
- * output so far in the message. HOME and XDG_DATA_HOME are the lab's folder; no RTCHAT_ variable of the caller leaks in.
+ * output so far in the message. HOME, XDG_DATA_HOME and TMPDIR are the lab's folder, so that what somebody who was killed
+ * leaves goes with it; no RTCHAT_ variable of the caller leaks in.
  */
 import { afterAll, setDefaultTimeout } from "bun:test";
 import { closeSync } from "node:fs";
@@ -195,11 +196,12 @@ export class Lab {
   /** The environment processes of this lab start with. */
   async environment(): Promise<Record<string, string>> {
     const folder = await this.folder();
-    const kept = ["PATH", "LANG", "TZ", "TMPDIR"].flatMap((name) => {
+    const kept = ["PATH", "LANG", "TZ"].flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    return { ...Object.fromEntries(kept), HOME: folder, XDG_DATA_HOME: folder, USER: "tester" };
+    const places = { HOME: folder, XDG_DATA_HOME: folder, TMPDIR: folder };
+    return { ...Object.fromEntries(kept), ...places, USER: "tester" };
   }
 
   /** Starts `rtchat` with these arguments. */
