@@ -2,9 +2,19 @@
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { Candidate } from "../../src/backplane/keeper/candidate.ts";
 import { KeeperBackplane, logFile } from "../../src/backplane/keeper/keeper.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
 import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
@@ -155,6 +165,32 @@ describe("a server does not start on", () => {
     removeSocket(path, directory);
     expect(existsSync(dirname(path))).toBe(false);
   });
+});
+
+test("who ends while an election is under way ends what it brings, in order", async () => {
+  const directory = newDirectory();
+  mkdirSync(directory);
+  const file = join(directory, logFile);
+  const candidate = new Candidate(
+    {
+      directory,
+      file,
+      power: false,
+      graceMs: 1_000,
+      keyWindowEntries: 100,
+      keepMessages: undefined,
+      keepDays: undefined,
+      limits: keeperLimits,
+    },
+    systemClock,
+    testLogger,
+  );
+  const elected = candidate.run(undefined);
+  await candidate.stop("stop");
+  expect(await elected).toBe("decided");
+  expect(readdirSync(directory).filter((name) => name.endsWith(".sock"))).toEqual([]);
+  const durable = withLog(file, (db) => db.query("SELECT term, durable FROM cluster").get());
+  expect(durable).toEqual({ term: 1, durable: 1 });
 });
 
 describe("after a crash of the machine", () => {
