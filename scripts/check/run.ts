@@ -8,7 +8,7 @@
  * Tests have a temporary folder of this run. What is left in it at the end is a failure, and it goes with the run, also
  * when that is interrupted.
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { availableParallelism, constants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { readTotals, type TestTotals } from "./junit.ts";
@@ -77,12 +77,19 @@ async function runChecks(): Promise<TestTotals> {
   return { passed, failed: checks.length - passed, skipped: [], seconds: new Map() };
 }
 
-/** Runs test files with `lanes` worker processes and adds up the report. */
-async function runTests(files: readonly string[], lanes: number, folder: string): Promise<TestTotals> {
+/**
+ * Runs test files with `lanes` worker processes and adds up the report.
+ * @param folder for the report
+ * @param temporary for what the tests make
+ */
+async function runTests(
+  files: readonly string[],
+  lanes: number,
+  folder: string,
+  temporary: string,
+): Promise<TestTotals> {
   const nothing = { passed: 0, failed: 0, skipped: [], seconds: new Map() };
   if (files.length === 0 || interruptedBy !== undefined) return nothing;
-  const temporary = join(folder, "t");
-  mkdirSync(temporary, { recursive: true });
   const report = join(folder, `${lanes}.xml`);
   const options = `--parallel=${lanes} --no-orphans --timeout=${testTimeoutMs} --only-failures --reporter=junit`;
   const paths = files.map((file) => `./${file}`);
@@ -115,6 +122,8 @@ function findTests(patterns: readonly string[]): string[] {
 
 const patterns = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "rtchat-test-"));
+// A short name, because the paths of sockets in it must be.
+const temporary = mkdtempSync(join(tmpdir(), "rtchat-"));
 const results: TestTotals[] = [];
 try {
   if (patterns.length === 0) results.push(await runChecks());
@@ -123,14 +132,14 @@ try {
   const files = findTests(patterns);
   const alone = files.filter((file) => file.includes(".alone.test."));
   const together = files.filter((file) => !alone.includes(file));
-  results.push(await runTests(together, Math.max(2, availableParallelism()), folder));
-  results.push(await runTests(alone, 1, folder));
+  results.push(await runTests(together, Math.max(2, availableParallelism()), folder, temporary));
+  results.push(await runTests(alone, 1, folder, temporary));
   if (files.length === 0) {
     console.log(`no test file has ${patterns.join(" or ")} in its path`);
     results.push({ passed: 0, failed: 1, skipped: [], seconds: new Map() });
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  for (const one of [folder, temporary]) rmSync(one, { recursive: true, force: true, maxRetries: 3 });
 }
 if (interruptedBy !== undefined) process.exit(128 + constants.signals[interruptedBy]);
 
