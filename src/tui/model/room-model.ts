@@ -1,6 +1,6 @@
 /** What a screen keeps of one room or conversation; chat-model.ts keeps them in step with the chat. */
 import type { SendExtras } from "../backend.ts";
-import { Changes } from "./changes.ts";
+import { Changes, isChange } from "./changes.ts";
 import { RoomLog } from "./log.ts";
 
 /** A message that was typed and is not in the log yet. */
@@ -38,6 +38,11 @@ export class RoomModel {
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  /** A message is under way; what only changes another one is none. */
+  get isSending(): boolean {
+    return this.pending.some(({ state, extras }) => state === "sending" && !isChange(extras ?? {}));
   }
 
   /** Takes away what was not sent. */
