@@ -11,6 +11,8 @@ export const redisLimits = {
    */
   reconnectMs: 50,
   reconnectMostMs: 250,
+  /** A server that starts and cannot reach Redis for this long does not start: whoever starts it should see why. */
+  startMs: 10_000,
   /** A call that Redis could not serve for this long fails as `unavailable`; as backplaneLimits.publishMs. */
   callMs: 10_000,
   /** Between two tries of a call while Redis cannot serve it. */

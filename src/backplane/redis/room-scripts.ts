@@ -77,7 +77,7 @@ export class Scripts {
     asBytes = false,
   ): Promise<readonly Reply[]> {
     const { store } = this.#parts;
-    return this.#repeat(async () => {
+    return this.repeated(async () => {
       const reply = await this.#room(name, room, args, asBytes, store.isCluster ? "?" : "");
       if (String(reply[0]) !== "moved" || reply.length !== 3) return reply;
       const node = String(reply[1]);
@@ -110,7 +110,7 @@ export class Scripts {
    * @throws RedisUnavailable
    */
   people(name: ScriptName, ...args: readonly string[]): Promise<readonly Reply[]> {
-    return this.#repeat(() => this.peopleNow(name, ...args));
+    return this.repeated(() => this.peopleNow(name, ...args));
   }
 
   /** Runs a people script once, whoever may call. @throws what the client throws */
@@ -118,7 +118,11 @@ export class Scripts {
     return list(await this.#parts.store.run(name, this.#peopleKeys, [this.#parts.prefix, ...args]));
   }
 
-  async #repeat(call: () => Promise<readonly Reply[]>): Promise<readonly Reply[]> {
+  /**
+   * Makes a call that bears repetition, until it is answered or its time is over.
+   * @throws RedisUnavailable
+   */
+  async repeated<T>(call: () => Promise<T>): Promise<T> {
     const { clock, gate, timeoutMs, retryMs } = this.#parts;
     const deadline = clock.monotonic() + timeoutMs;
     for (;;) {
