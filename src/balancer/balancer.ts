@@ -188,10 +188,9 @@ export class Balancer implements BalancerView {
     }
     if (state === "maintenance") this.#monitor.rest(backend);
     else if (before.state === "maintenance") this.#monitor.wake(backend);
-    if (state === "up") {
-      if (before.state !== "draining") this.#mover.joined(backend);
-      this.#edge.retry();
-    }
+    if (state === "up" && before.state !== "draining") this.#mover.joined(backend);
+    // An ejected one is used while there is no other.
+    if (state === "up" || state === "ejected") this.#edge.retry();
   }
 
   #removed(backend: Backend): void {

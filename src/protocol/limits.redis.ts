@@ -5,9 +5,14 @@ export const redisLimits = {
   connectMs: 5_000,
   /** Commands unanswered for this long, with nothing answered meanwhile: the connection is given up for another. */
   commandMs: 3_000,
-  /** First and longest wait before connecting again. */
+  /**
+   * First and longest wait before connecting again. The longest is what everybody waits for who writes when Redis is back, and
+   * all it costs is eight refused connections a second and server.
+   */
   reconnectMs: 50,
-  reconnectMostMs: 1_000,
+  reconnectMostMs: 250,
+  /** A server that starts and cannot reach Redis for this long does not start: whoever starts it should see why. */
+  startMs: 10_000,
   /** A call that Redis could not serve for this long fails as `unavailable`; as backplaneLimits.publishMs. */
   callMs: 10_000,
   /** Between two tries of a call while Redis cannot serve it. */

@@ -150,6 +150,11 @@ export const trunkLimits = {
   /** Without any frame from the hub for this long, a trunk is dead and its sessions move on. A person does not notice
    * this pause, and moving is harmless when the hub was only slow. */
   silenceMs: 600,
+  /** At most for this long, where silences have been long of late (edge/patience.ts): below edgeSilenceMs, at which the hub
+   * gives up. */
+  silenceMostMs: 3_000,
+  /** After this long a silence that was seen counts half: from the longest to the least in half a minute. */
+  silenceHalfMs: 10_000,
   /** An edge asks for reports all the time; one that says nothing for this long is gone with its machine, and its
    * sessions are expected elsewhere. Longer than silenceMs: moving them is the edge's business while it lives. */
   edgeSilenceMs: 5_000,

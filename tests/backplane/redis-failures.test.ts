@@ -1,11 +1,13 @@
 /** Redis that restarts, fails over, hangs, refuses, is full or empty: what the backplane makes of it. */
 import { afterEach, describe, expect, test } from "bun:test";
+import type { BackplaneHealth } from "../../src/backplane/backplane.ts";
 import { parseRedisAddress, RedisAddressError } from "../../src/backplane/redis/address.ts";
 import type { RedisBackplane, RedisLimits } from "../../src/backplane/redis/redis.ts";
 import { RedisBackplane as Backplane } from "../../src/backplane/redis/redis.ts";
 import { answer, bytes, Server, text } from "../conformance/backplane-support.ts";
 import type { Follower } from "../conformance/backplane-support.ts";
 import { eventually } from "../support/deadline.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { findService } from "../support/services.ts";
 import { testLogger } from "./keeper-support.ts";
 import { Proxy } from "./redis-proxy.ts";
@@ -216,6 +218,22 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     await check(a, follower, flood);
     expect(follower.resets).toBe(0);
     client.destroy();
+  }, 30_000);
+
+  test("drops a subscriber that is just subscribing: it subscribes again, and hears everything once", async () => {
+    const store = await redis();
+    const entry = proxy(store.port);
+    const server = await join(entry.port, newPrefix());
+    for (const room of ["lobby", "garden"]) {
+      entry.cutAt = new RegExp(`\\bsubscribe\r[^]*room:${room}`, "i");
+      const follower = await server.follow(room);
+      expect(entry.cutAt).toBeUndefined();
+      await server.publish(room, "one");
+      await server.publish(room, "two");
+      await follower.hears("entry two");
+      expect(follower.texts).toEqual(["one", "two"]);
+      expect(follower.wrong).toEqual([]);
+    }
   }, 30_000);
 
   test("keeps a subscription's socket and says nothing on it: what is missed is found, and the subscription renewed", async () => {
@@ -589,13 +607,19 @@ describe("an address of Redis", () => {
 
 describe.skipIf(program === undefined)("a server does not start with", () => {
   async function refusal(address: string): Promise<string> {
+    const clock = new ManualClock();
     const plane: RedisBackplane = new Backplane({
       address: parseRedisAddress(address),
       log: testLogger,
-      limits: { ...testLimits, callMs: 500 },
+      limits: testLimits,
+      clock,
     });
+    // Its patience ends when it knows why, however long that takes on a busy machine.
+    const health = ({ state }: BackplaneHealth): void => {
+      if (state === "down") clock.advance(testLimits.startMs);
+    };
     try {
-      await plane.start({ taken() {}, told() {}, health() {} });
+      await plane.start({ taken() {}, told() {}, health });
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

@@ -145,10 +145,15 @@ describe.each([
     await ana.see(/3 lines pasted: Enter sends them as one message, e edits/);
     ana.press("enter");
     await ben.see((shown) => /: one\n +two\n +three\n/.test(pane(shown).join("\n")));
+    // Ana may hear after ben that it is no longer under way.
+    const arrived = (text: string) =>
+      ana.see((shown) => shown.includes(`: ${text}`) && !shown.includes("…   lea"));
+    await arrived("one");
     ana.type("/edit one and only\r");
     await ben.see(/: one and only \(edited\)/);
     ana.type("oops\r");
     await ben.see(/: oops/);
+    await arrived("oops");
     ana.type("/delete\r");
     await ben.see(/: message deleted/);
     expect(pane(await ana.see(/: message deleted/)).slice(-4, -2)).toEqual([

@@ -48,6 +48,8 @@ export interface FollowersParts {
 export class Followers implements FollowerSource {
   readonly #parts: FollowersParts;
   readonly #followers = new Map<string, Follower>();
+  /** Who hears each channel: always the same one, so that nothing is heard twice when it is subscribed again. */
+  readonly #hearers = new Map<string, (message: Buffer) => void>();
   /** The last step for each channel that has one under way. */
   readonly #steps = new Map<string, Promise<void>>();
   readonly #checks: Timer;
@@ -67,7 +69,7 @@ export class Followers implements FollowerSource {
 
   async #begin(room: string, follower: Follower, done: Done<{ snapshot: Snapshot }>): Promise<void> {
     try {
-      await this.#step(room, () => this.#listen(room));
+      await this.#step(room, () => this.#parts.scripts.repeated(() => this.#listen(room)));
       const numbered = await this.snapshot(room);
       if (follower.view.closed) return done(unavailable("the subscription was ended before it began"));
       follower.begin(numbered, () => done({ ok: true, snapshot: numbered.snapshot }));
@@ -79,8 +81,10 @@ export class Followers implements FollowerSource {
 
   async #listen(room: string): Promise<void> {
     const { store, scripts } = this.#parts;
+    let hear = this.#hearers.get(room);
     // Looked up at each message: the channel outlives the follower when a room is left and entered again.
-    await store.subscribe(scripts.channel(room), (message) => this.#followers.get(room)?.hear(message));
+    if (hear === undefined) this.#hearers.set(room, (hear = (at) => this.#followers.get(room)?.hear(at)));
+    await store.subscribe(scripts.channel(room), hear);
   }
 
   #step(room: string, run: () => Promise<void>): Promise<void> {
@@ -103,7 +107,9 @@ export class Followers implements FollowerSource {
     const { store, scripts } = this.#parts;
     this.#step(room, async () => {
       // Unless somebody has entered it again meanwhile: then that one's step has subscribed it, or will.
-      if (!this.#followers.has(room)) await store.unsubscribe(scripts.channel(room));
+      if (this.#followers.has(room)) return;
+      this.#hearers.delete(room);
+      await store.unsubscribe(scripts.channel(room));
     }).catch(() => {
       // The connection is gone, and its subscriptions with it.
     });

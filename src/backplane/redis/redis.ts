@@ -64,7 +64,7 @@ export class RedisBackplane implements Backplane {
   readonly #id = randomUUID();
   readonly #address: RedisAddress;
   readonly #graceMs: number;
-  readonly #callMs: number;
+  readonly #startMs: number;
   readonly #retryMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -91,7 +91,7 @@ export class RedisBackplane implements Backplane {
     const { address, log, keepMessages, keepDays } = options;
     this.#address = address;
     this.#graceMs = options.graceMs ?? backplaneLimits.graceMs;
-    this.#callMs = limits.callMs;
+    this.#startMs = limits.startMs;
     this.#retryMs = limits.retryMs;
     this.#clock = clock;
     this.#log = log;
@@ -160,7 +160,7 @@ export class RedisBackplane implements Backplane {
   async start(listener: BackplaneListener): Promise<void> {
     this.#listener = listener;
     const { shown } = this.#address;
-    const timer = this.#clock.after(this.#callMs, () => {
+    const timer = this.#clock.after(this.#startMs, () => {
       const { detail } = this.#health;
       this.#first.reject(new Error(`cannot reach ${shown} (${detail}); check that it runs and the address`));
     });

@@ -87,7 +87,7 @@ export class Scripts {
     args: readonly Argument[],
     asBytes = false,
   ): Promise<readonly Reply[]> {
-    return this.#repeat(() => this.#served(name, room, args, asBytes));
+    return this.repeated(() => this.#served(name, room, args, asBytes));
   }
 
   async #served(
@@ -143,7 +143,7 @@ export class Scripts {
    * @throws RedisUnavailable
    */
   publish(settings: readonly string[], batches: readonly RoomBatch[]): Promise<readonly Reply[]> {
-    return this.#repeat(() => this.#publish(settings, batches));
+    return this.repeated(() => this.#publish(settings, batches));
   }
 
   /**
@@ -152,7 +152,7 @@ export class Scripts {
    */
   publishAgain(settings: readonly string[], batch: RoomBatch, told: Reply): Promise<readonly Reply[]> {
     let reply = told;
-    return this.#repeat(async () => {
+    return this.repeated(async () => {
       if (reply === null) [reply = null] = await this.#publish(settings, [batch]);
       if (Array.isArray(reply)) return reply as readonly Reply[];
       const error: unknown = reply;
@@ -183,7 +183,7 @@ export class Scripts {
    * @throws RedisUnavailable
    */
   people(name: ScriptName, ...args: readonly string[]): Promise<readonly Reply[]> {
-    return this.#repeat(() => this.peopleNow(name, ...args));
+    return this.repeated(() => this.peopleNow(name, ...args));
   }
 
   /** Runs a people script once, whoever may call. @throws what the client throws */
@@ -191,7 +191,11 @@ export class Scripts {
     return list(await this.#parts.store.run(name, this.#peopleKeys, [this.#parts.prefix, ...args]));
   }
 
-  async #repeat(call: () => Promise<readonly Reply[]>): Promise<readonly Reply[]> {
+  /**
+   * Makes a call that bears repetition, until it is answered or its time is over.
+   * @throws RedisUnavailable
+   */
+  async repeated<T>(call: () => Promise<T>): Promise<T> {
     const { clock, gate, timeoutMs, retryMs } = this.#parts;
     const deadline = clock.monotonic() + timeoutMs;
     for (;;) {

@@ -300,8 +300,10 @@ export class MeshNode implements LinkOwner {
       return undefined;
     });
     for (const older of close) older.close("duplicate");
+    if (change === "none") return undefined;
+    // Files go where messages go: a link that is not sent on ends without anybody hearing of it.
     this.transfers.linkUp(peerId, link);
-    if (change !== "none") this.#tellLinked(peerId);
+    this.#tellLinked(peerId);
     return undefined;
   }
 

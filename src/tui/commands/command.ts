@@ -27,6 +27,8 @@ export interface CommandContext {
   send(target: string, text: string, extras?: SendExtras): void;
   /** The latest message of a room that fits, among those at hand. */
   latest(room: string, fits: (message: Message) => boolean): Message | undefined;
+  /** Whether a message of ours for a room is under way: it is none of those at hand yet. */
+  isSending(room: string): boolean;
   /** Shows a message of a room with what was said around it. */
   jump(room: string, seq: number): void;
   /** Reads nothing of somebody, or everything again. @returns whether they are ignored now */

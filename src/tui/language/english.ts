@@ -118,6 +118,7 @@ export const english = {
   exportFailed: (room: string, reason: string) => `cannot read all of ${room}: ${reason}`,
 
   nothingToChange: "there is no message of yours here to change",
+  stillSending: "your last message is still on its way; change it when it is there",
   nothingToAnswer: "there is no message here to answer",
   fromBefore:
     "that was said before the server lost its messages, so nothing can be said about it; quote it instead",

@@ -106,6 +106,7 @@ export const spanish: Words = {
   exportFailed: (room, reason) => `no se puede leer todo ${room}: ${reason}`,
 
   nothingToChange: "aquí no hay ningún mensaje tuyo que cambiar",
+  stillSending: "tu último mensaje aún está en camino; cámbialo cuando haya llegado",
   nothingToAnswer: "aquí no hay ningún mensaje al que responder",
   fromBefore: "eso se dijo antes de que el servidor perdiera sus mensajes y ya no se puede tocar; cítalo",
   deletedText: "(mensaje borrado)",

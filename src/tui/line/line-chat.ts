@@ -60,6 +60,8 @@ export class LineChat {
   /** The latest messages of all rooms, for commands about them. */
   readonly #kept: Message[] = [];
   readonly #spoken: Message[] = [];
+  /** For which room or conversation a message is under way, by its id. */
+  readonly #sending = new Map<string, string>();
   #target: string | undefined;
   #rooms: readonly string[] = [];
   #wasOnline = false;
@@ -111,6 +113,7 @@ export class LineChat {
       latest: (room, fits) =>
         // `@Bob` and `@bob` are one conversation; rooms are keys already.
         this.#kept.findLast((one) => nameKey(one.room) === nameKey(room) && !isChange(one) && fits(one)),
+      isSending: (room) => [...this.#sending.values()].includes(nameKey(room)),
       jump: (room, seq) => this.#jump(room, seq),
       ignore: (nick) => this.#people.toggleIgnored(nick),
       mute: (room) => this.#mute(room),
@@ -175,7 +178,10 @@ export class LineChat {
   #send(target: string, text: string, extras?: SendExtras): void {
     for (const piece of splitText(text)) {
       const taken = this.#options.backend.session.send(target, piece, undefined, extras);
-      if (taken.ok) continue;
+      if (taken.ok) {
+        if (!isChange(extras ?? {})) this.#sending.set(taken.id, nameKey(target));
+        continue;
+      }
       this.#notSent(target, piece, failureIn(this.#options.words, taken));
       return;
     }
@@ -242,6 +248,7 @@ export class LineChat {
   }
 
   #sent(outcome: SendOutcome): void {
+    this.#sending.delete(outcome.id);
     if (!outcome.ok) this.#notSent(outcome.room, outcome.text, failureIn(this.#options.words, outcome));
   }
 

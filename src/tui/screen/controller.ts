@@ -310,6 +310,7 @@ export class ScreenController {
         for (const piece of splitText(text)) model.send(target, piece, extras);
       },
       latest: (room, fits) => model.rooms.find(({ name }) => name === room)?.log.latest(fits),
+      isSending: (room) => model.rooms.find(({ name }) => name === room)?.isSending ?? false,
       jump: (_, seq) => this.#jump(seq),
       ignore: (nick) => model.people.toggleIgnored(nick),
       mute: (name) => {
