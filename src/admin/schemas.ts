@@ -112,6 +112,9 @@ export const statsSchema = z
     policy: z.enum(["round-robin", "least-sessions", "two-choices"]),
     cluster: z.string().nullable(),
     stopping: z.boolean(),
+    retiring: count.openapi({
+      description: "connections of workers that were replaced, whose clients have yet to come over",
+    }),
     certificate: z.object({ notBefore: time, notAfter: time }).nullable().openapi({
       description: "of the certificate for clients; null without TLS",
     }),

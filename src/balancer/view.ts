@@ -103,6 +103,8 @@ export interface Snapshot {
   readonly policy: PolicyName;
   readonly cluster: string | null;
   readonly stopping: boolean;
+  /** Connections of workers that were replaced: their clients have yet to come over. */
+  readonly retiring: number;
   /** Of the certificate for clients; null without TLS. Of several workers the one that ends first. */
   readonly certificate: Validity | null;
   /** Sums over all backends ever listed. `held` sessions wait for a backend; `refused` found none in time. */

@@ -298,6 +298,15 @@ export const balancerLimits = {
    * balancer may be there at once, this one's successor in a second or two. */
   comeBackMs: 200,
   comeBackJitterMs: 2_000,
+  /** In about this long a worker that was replaced has sent all its clients to its successor, but for those that the door
+   * would not let in as fast. A hundred and sixty a second of ten thousand, as in a drain. */
+  retireMs: 60_000,
+  /** How often workers that leave are asked what they have counted, which is lost with them. */
+  retireLookMs: 1_000,
+  /** How long new workers may take to reach the servers before they are given up and the old ones stay. */
+  warmMs: 5_000,
+  /** How often it is looked whether they have. */
+  warmPollMs: 50,
   /** Processes of one balancer: more than cores is waste, more than this a typing error. */
   workers: 64,
 } as const;

@@ -57,6 +57,7 @@ export function snapshotOf(backends: readonly BackendView[], more: Partial<Snaps
     policy: "round-robin",
     cluster: "c0ffee00",
     stopping: false,
+    retiring: 0,
     certificate: null,
     sessions: { current: 30, max: 42, total: 120, held: 0, refused: 1 },
     selected: 123,

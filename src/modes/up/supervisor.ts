@@ -46,6 +46,10 @@ export class GaveUp extends Error {
   }
 }
 
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 /** "exit code 1" or "signal SIGKILL". */
 function describeExit({ code, signal }: ExitStatus): string {
   return signal === null ? `exit code ${code ?? "unknown"}` : `signal ${signal}`;
@@ -104,19 +108,24 @@ export class Supervised {
     return this.#end("SIGTERM");
   }
 
+  /** It will end by itself: it is not started again. Resolves when it is gone. */
+  release(): Promise<void> {
+    return this.#end(undefined);
+  }
+
   /** Ends it without asking. */
   kill(): Promise<void> {
     return this.#end("SIGKILL");
   }
 
-  #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  #end(signal: "SIGTERM" | "SIGKILL" | undefined): Promise<void> {
     this.#stopping = true;
     this.#timer?.stop();
     if (this.#child === undefined) {
       this.#over.resolve();
       return this.#over.promise;
     }
-    this.#child.kill(signal);
+    if (signal !== undefined) this.#child.kill(signal);
     if (signal === "SIGTERM") {
       this.#timer = this.#options.clock.after(this.#limits.stopMs, () => {
         this.#options.log.warn("did not stop in time, killing it", { child: this.name });
@@ -127,7 +136,15 @@ export class Supervised {
   }
 
   #run(): void {
-    const child = this.#spawn(this.#facts);
+    let child: Child;
+    try {
+      child = this.#spawn(this.#facts);
+    } catch (error) {
+      // The executable is being replaced, or descriptors have run out: as if it had died at once.
+      this.#options.log.error("cannot be started", { child: this.name, reason: messageOf(error) });
+      this.#exited({ code: exitCodes.failure, signal: null });
+      return;
+    }
     this.#child = child;
     this.#readyAt = undefined;
     this.#timer = this.#options.clock.after(this.#limits.readyMs, () => {
