@@ -174,19 +174,21 @@ describe("a renewal", () => {
       "bots",
       "--follow",
     );
+    pipe.write("hello\n");
+    await pipe.line(/hello/);
     for (const [workers, policy] of [
       [1, "least-sessions"],
       [2, "two-choices"],
       [1, "round-robin"],
     ] as const) {
       await configure(`policy = "${policy}"\nworkers = ${workers}`);
+      // So often clients go along with it at once.
+      await Bun.sleep(chatClientLimits.lastAnswersMs);
       expect(await renew(running)).toContain("renewed: new workers");
       await isOver(running);
       expect(await look()).toMatchObject({ policy, workers, retiring: 0 });
       pipe.write(`${policy} of ${workers}\n`);
       await pipe.line(new RegExp(`${policy} of ${workers}`));
-      // So often clients go along with it at once.
-      await Bun.sleep(chatClientLimits.lastAnswersMs);
     }
     const { served, failed } = await come();
     expect(failed).toEqual([]);
