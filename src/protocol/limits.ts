@@ -363,6 +363,10 @@ export const superviseLimits = {
   readyMs: 30_000,
   /** From SIGTERM to SIGKILL: more than the 10 s in which a server drains. */
   stopMs: 12_000,
+  /** How long the server that keeps the log waits for the others to go first: they take some ten ms, unless one hangs. */
+  keeperLastMs: 2_000,
+  /** Between two servers that are renewed: a balancer dials every half second, and wants two good checks. */
+  renewPauseMs: 3_000,
   /** One line of a child's log; the rest of a longer one is dropped. */
   logLineBytes: 16 * KiB,
 } as const;
