@@ -39,6 +39,7 @@ export function viewBackend(backend: Backend, monotonic: number): BackendView {
     messages: report?.messages ?? 0,
     messageRates: [...backend.messageRates],
     backplane: report === undefined ? null : { state: report.backplane, ms: report.backplaneMs },
+    certificate: report?.certificate ?? null,
     lastCheck:
       lastCheck === undefined
         ? null

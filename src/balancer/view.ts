@@ -82,6 +82,8 @@ export interface BackendView {
   /** Messages a second, oldest first, one value a check. */
   readonly messageRates: readonly number[];
   readonly backplane: { readonly state: "ok" | "degraded" | "down"; readonly ms: number } | null;
+  /** Of the certificate that it shows to clients who come to it directly; null without TLS, or while it is not reached. */
+  readonly certificate: Validity | null;
   readonly lastCheck: CheckView | null;
   readonly checks: { readonly passed: number; readonly failed: number };
   readonly ejections: number;

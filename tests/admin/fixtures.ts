@@ -35,6 +35,7 @@ export function backendView(port: number, more: Partial<BackendView> = {}): Back
     messages: 900,
     messageRates: [1, 4, 2, 8],
     backplane: { state: "ok", ms: 0.4 },
+    certificate: null,
     lastCheck: { code: "L7OK", at: "2026-01-31T12:09:59.000Z", durationMs: 0.8, detail: "" },
     checks: { passed: 300, failed: 1 },
     ejections: 0,

@@ -137,7 +137,6 @@ test("SIGUSR2 renews everything, process after process, under people who talk an
     () => `${count} messages in ${ana.output.stdout}`,
   );
   expect(heard(ana)).toEqual(Array.from({ length: count }, (_, index) => String(index + 1)));
-  if (ana.output.stderr !== "") console.log(cluster.output.stderr, ana.output.stdout.split("\n").filter((l) => !/"(message|ack)"/.test(l)).join("\n"));
   expect(ana.output.stderr).toBe("");
   const after = childrenOf(cluster.pid);
   expect(after.size).toBe(3);

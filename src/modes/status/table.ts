@@ -43,7 +43,7 @@ export function renderStatus(snapshot: Snapshot, stream: Stream): string {
     ...table.title,
     ...snapshot.backends.flatMap((backend, index) => [
       ...(table.rows[index] ?? []),
-      ...noteOf(backend, stream).flatMap((note) => fold(`  ${note}`, columns, 2)),
+      ...noteOf(backend, snapshot.at, stream).flatMap((note) => fold(`  ${note}`, columns, 2)),
     ]),
     ...snapshot.unresolved.flatMap(({ detail }) => fold(paint(stream, "red", sanitizeLine(detail)), columns)),
   ];
@@ -77,7 +77,7 @@ function headLines(snapshot: Snapshot, stream: Stream): string[] {
       : []),
     ...(atDoor > 0 ? [`${formatCount(atDoor)} refused at the door`] : []),
   ];
-  const certificate = certificateReport(snapshot);
+  const certificate = certificateReport(snapshot.certificate, snapshot.at);
   const workers = snapshot.workers > 1 ? `, ${snapshot.workers} workers` : "";
   return [
     `${paint(stream, "bold", "rtchat balancer")} on ${sanitizeLine(snapshot.listen)}: ` +
@@ -146,8 +146,8 @@ function formsOf(snapshot: Snapshot): readonly (readonly Column<BackendView>[])[
   ];
 }
 
-/** What is wrong with a backend, or how its drain goes, indented below it. */
-function noteOf(backend: BackendView, stream: Stream): string[] {
+/** What is wrong with a backend, how its drain goes, and its own certificate: what is told below it. */
+function noteOf(backend: BackendView, at: string, stream: Stream): string[] {
   const { drain, detail, ramp } = backend;
   const notes: string[] = [];
   if (drain !== null && drain.remaining > 0) {
@@ -160,5 +160,11 @@ function noteOf(backend: BackendView, stream: Stream): string[] {
   else if (ramp < 1) notes.push(`starting slowly, with ${Math.round(ramp * 100)} % of its share`);
   // What is said of one that is up is a warning.
   const style = backend.state === "up" ? "yellow" : stateStyles[backend.state];
-  return notes.map((note) => paint(stream, style, note));
+  const certificate = certificateReport(backend.certificate, at);
+  return [
+    ...notes.map((note) => paint(stream, style, note)),
+    ...(certificate === undefined
+      ? []
+      : [paint(stream, certificateStyles[certificate.state], certificate.text)]),
+  ];
 }
