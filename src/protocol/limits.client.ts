@@ -50,6 +50,9 @@ export const chatClientLimits = {
   byeMs: 2_000,
   /** The longest delay that a `going-away` may ask for; more is a broken or hostile server. */
   goingAwayMostMs: 120_000,
+  /** How long a server whose successor is there already may take for its last answers, and the least time between two such
+   * successions that a client goes along with at once. */
+  lastAnswersMs: 1_000,
 } as const;
 
 /** `rtchat client` in a pipe. */

@@ -320,6 +320,15 @@ export const balancerLimits = {
    * balancer may be there at once, this one's successor in a second or two. */
   comeBackMs: 200,
   comeBackJitterMs: 2_000,
+  /** In about this long a worker that was replaced has sent all its clients to its successor, but for those that the door
+   * would not let in as fast. A hundred and sixty a second of ten thousand, as in a drain. */
+  retireMs: 60_000,
+  /** How often workers that leave are asked what they have counted, which is lost with them. */
+  retireLookMs: 1_000,
+  /** How long new workers may take to reach the servers before they are given up and the old ones stay. */
+  warmMs: 5_000,
+  /** How often it is looked whether they have. */
+  warmPollMs: 50,
   /** Processes of one balancer: more than cores is waste, more than this a typing error. */
   workers: 64,
 } as const;
@@ -376,6 +385,10 @@ export const superviseLimits = {
   readyMs: 30_000,
   /** From SIGTERM to SIGKILL: more than the 10 s in which a server drains. */
   stopMs: 12_000,
+  /** How long the server that keeps the log waits for the others to go first: they take some ten ms, unless one hangs. */
+  keeperLastMs: 2_000,
+  /** Between two servers that are renewed: a balancer dials every half second, and wants two good checks. */
+  renewPauseMs: 3_000,
   /** One line of a child's log; the rest of a longer one is dropped. */
   logLineBytes: 16 * KiB,
 } as const;

@@ -65,7 +65,7 @@ export class Member {
     }
   }
 
-  signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {
+  signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGUSR2"): void {
     if (this.#process?.exitCode === null) this.#process.kill(signal);
   }
 

@@ -199,6 +199,10 @@ async function strike(fault: Fault, member: Member): Promise<void> {
       await Bun.sleep(fault.awayMs);
       await member.start();
       return;
+    case "renew":
+      member.signal("SIGUSR2");
+      await Bun.sleep(fault.awayMs);
+      return;
     default:
       member.signal("SIGKILL");
       await member.exited();

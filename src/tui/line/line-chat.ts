@@ -260,14 +260,11 @@ export class LineChat {
         return;
       case "online":
         this.#wasOnline = true;
+        if (connection.first)
+          this.#print(this.#format.info(words.online(connection.server, connection.nick)));
+        // Whoever was not told that it was lost, because a successor was there already, need not know.
+        else if (!this.#lost) this.#print(this.#format.info(words.onlineAgain(connection.server)));
         this.#lost = true;
-        this.#print(
-          this.#format.info(
-            connection.first
-              ? words.online(connection.server, connection.nick)
-              : words.onlineAgain(connection.server),
-          ),
-        );
         return;
       case "waiting": {
         const { address, retryInMs } = connection;
