@@ -17,7 +17,7 @@ import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
-import type { LinkCode, LinkFailure } from "../link/failures.ts";
+import { isRemoval, type LinkCode, type LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
@@ -323,6 +323,9 @@ export class MeshNode implements LinkOwner {
     this.#open.delete(link);
     this.#belonging.ended(link);
     const { peerId } = link;
+    if (peerId !== undefined && isRemoval(failure.code) && this.standing(peerId) === "member") {
+      this.#event({ type: "shut-out", peerId });
+    }
     if (!wasUp) {
       if (context?.target !== undefined) this.#dialler.failed(context.target, failure, peerId);
       else this.#turnedAway.add(link.socket.remote, peerId, failure);

@@ -9,8 +9,15 @@ import type { Command, CommandContext, CommandName } from "../../tui/commands/co
 
 type Run = (context: CommandContext, rest: string) => void;
 
-/** All of them, over one node. */
-export function peerCommands(node: MeshNode, defaultPort: number): readonly Command[] {
+/**
+ * All of them, over one node.
+ * @param putOut says that this device was put out of the mesh, if it was
+ */
+export function peerCommands(
+  node: MeshNode,
+  defaultPort: number,
+  putOut: () => string | undefined,
+): readonly Command[] {
   const command = (name: CommandName, run: Run, completes: Command["completes"] = "nothing"): Command => ({
     name,
     aliases: [],
@@ -23,9 +30,11 @@ export function peerCommands(node: MeshNode, defaultPort: number): readonly Comm
     ),
     command("why", (context, rest) => why(node, context, rest), "nick"),
     command("verify", (context, rest) => verify(node, context, rest), "nick"),
-    command("invite", (context) =>
-      context.say(context.words.peers.inviteHead, `  rtchat peer '${node.invite()}'`),
-    ),
+    command("invite", (context) => {
+      const out = putOut();
+      if (out === undefined) context.say(context.words.peers.inviteHead, `  rtchat peer '${node.invite()}'`);
+      else context.complain(out);
+    }),
     command("lock", (context) => setInviteOnly(node, context, true)),
     command("unlock", (context) => setInviteOnly(node, context, false)),
     command("remove", (context, rest) => remove(node, context, rest), "nick"),

@@ -100,7 +100,7 @@ export class ScreenController {
     const kept = { members: new MemberPanel(), memo: new RowMemo(), joints: new Joints(), held: undefined };
     const pathTo = (name: string) => backend.pathTo?.(name);
     const drawn = { model: this.model, viewport: this.#viewport, words, theme: options.theme };
-    this.#parts = { ...drawn, ...kept, pathTo };
+    this.#parts = { ...drawn, ...kept, pathTo, outage: () => backend.outage };
     backend.on((event) => {
       if (event.kind === "received" && event.message.type !== "message") this.#membersVersion += 1;
       if (event.kind !== "connection") return;

@@ -69,6 +69,8 @@ export interface FrameParts {
   readonly joints: Joints;
   /** How a room is written to, where that is not the usual way. */
   readonly pathTo: (name: string) => string | undefined;
+  /** Why nothing that is written reaches anybody, where that is so. */
+  readonly outage: () => string | undefined;
   /** The middle of the last picture. */
   held: Middle | undefined;
 }
@@ -198,9 +200,11 @@ function titleRow({ model, words, pathTo }: FrameParts, columns: number): Row {
   return justify([name, about], [{ text: count, style: BAR }], columns, BAR);
 }
 
-function connectionSpans({ model, words, theme }: FrameParts, retryInMs: number): Row {
+function connectionSpans({ model, words, theme, outage }: FrameParts, retryInMs: number): Row {
   const { connection, me } = model;
   const nick = sanitizeLine(me);
+  const out = outage();
+  if (out !== undefined) return [{ text: `○ ${out}`, style: { colour: theme.warning } }];
   switch (connection.state) {
     case "online":
       return [
