@@ -54,7 +54,7 @@ async function runFullScreen({
   // Ink and React are loaded by those who look at them: a pipe starts without.
   const { runScreen } = await import("../../tui/screen/run.ts");
   // More than the own ID: an invite, which no row of a terminal holds.
-  const lines = greeting.length > 1 ? [...greeting, words.peers.copying] : greeting;
+  const lines = greeting.length > 1 ? [...greeting, words.screen.copying] : greeting;
   queueMicrotask(() => backend.tell(lines));
   await runScreen({
     backend,

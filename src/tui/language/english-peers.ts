@@ -4,7 +4,10 @@ export const englishPeers = {
   mesh: "the mesh",
   yourId: (id: string) => `your ID is ${id}`,
   letIn: "to let one person in, give them this, good for a day:",
-  copying: "to copy it with the mouse, put the panels away with Alt+L",
+  inviteWritten: (path: string) =>
+    `the invite is in ${path}, good for a day, for one person, who starts with it and this:`,
+  fileExists: (path: string) => `${path} exists already; name another file`,
+  fileNotWritten: (path: string, code: string) => `cannot write ${path}: ${code}`,
   inviteHead: "good for a day, for one person:",
 
   listening: (port: number) => `listening on port ${port}, all addresses`,

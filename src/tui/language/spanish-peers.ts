@@ -6,7 +6,10 @@ export const spanishPeers: Words["peers"] = {
   mesh: "la malla",
   yourId: (id) => `tu identificador es ${id}`,
   letIn: "para dejar entrar a una persona, dale esto; vale un día:",
-  copying: "para copiarlo con el ratón, quita los paneles con Alt+L",
+  inviteWritten: (path) =>
+    `la invitación está en ${path}; vale un día, para una persona, que arranca con ella y esto:`,
+  fileExists: (path) => `${path} ya existe; di otro archivo`,
+  fileNotWritten: (path, code) => `no se puede escribir ${path}: ${code}`,
   inviteHead: "vale un día, para una persona:",
 
   listening: (port) => `escuchando en el puerto ${port} de todas las direcciones`,

@@ -14,13 +14,16 @@ import type { Item } from "../model/log.ts";
 import { mentions } from "../model/mentions.ts";
 import type { Pending } from "../model/room-model.ts";
 import { findLinks } from "../text/links.ts";
-import { plain, wrap } from "../text/spans.ts";
+import { fitRow, plain, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
 import { fit, widthOf } from "../text/width.ts";
+import { UNBROKEN } from "./bare.ts";
 
 const DIM: Style = { dim: true };
 /** Where a second row of a message begins: under the nick. */
 const INDENT = 6;
+/** Below so many columns nothing is indented. */
+const NARROW = 40;
 
 /** What is known around a message. */
 export interface About {
@@ -98,8 +101,9 @@ export class ItemRows {
         const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
         const style: Style = item.warning ? { colour: this.#theme.mention } : DIM;
         // Further rows are not moved under the text: an ID has to stay in one row of 80 columns, to be copied.
+        const indent = columns >= NARROW ? "      " : "";
         return indented(
-          [plain("      "), { text: lead, style }],
+          [plain(indent), { text: lead, style }],
           [{ text: sanitizeLine(item.text), style }],
           columns,
         );
@@ -178,7 +182,8 @@ function textSpans(text: string, style: Style): Span[] {
 function indented(lead: Row, text: Row, columns: number): Row[] {
   let leadWidth = 0;
   for (const span of lead) leadWidth += widthOf(span.text);
-  const indent = columns >= 40 ? INDENT : 0;
+  if (columns === UNBROKEN) return wrap([...lead, ...text], columns);
+  const indent = columns >= NARROW ? INDENT : 0;
   // The first row is shorter by what the lead takes beyond the indent: a space-less stand-in keeps its place.
   const room = Math.max(8, columns - indent);
   const standIn = Math.max(0, leadWidth - indent);
@@ -206,8 +211,9 @@ function cutStart(row: Row, count: number): Row {
 
 /** Words in the middle of a line. */
 function ruled(text: string, columns: number, style: Style): Row {
+  if (columns === UNBROKEN) return [{ text: `── ${text} ──`, style }];
   const width = widthOf(text);
   const side = Math.max(1, Math.floor((columns - width - 2) / 2));
   const rest = Math.max(1, columns - width - 2 - side);
-  return [{ text: `${"─".repeat(side)} ${text} ${"─".repeat(rest)}`, style }];
+  return fitRow([{ text: `${"─".repeat(side)} ${text} ${"─".repeat(rest)}`, style }], columns);
 }

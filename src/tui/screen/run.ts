@@ -84,6 +84,7 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     suspend: () => terminal.suspend(),
     redraw: () => painter.forget(),
     paint: (frame) => painter.paint(frame),
+    paintBare: (screen) => painter.bare(screen),
     alert: ({ from, text }) => terminal.notify(from, text),
     ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
   });
