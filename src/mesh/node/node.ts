@@ -31,6 +31,7 @@ import { EventQueue, type NodeEvent } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
+import { markLookAlikes } from "./look-alikes.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { NodeTransfers } from "./transfers.ts";
 import { recent } from "./recent.ts";
@@ -228,11 +229,10 @@ export class MeshNode implements LinkOwner {
 
   /** Everybody in the mesh, and how we reach them. */
   peers(): readonly PeerView[] {
-    return this.core.members().map((member) => {
+    return markLookAlikes(this.core.members()).map((member) => {
       const link = this.#links.primary(member.peerId);
-      const path = link && this.#pathOf(link);
       const known = this.#options.home.known.get(member.peerId);
-      return { ...member, path, roundTripMs: link?.roundTripMs, known };
+      return { ...member, path: link && this.#pathOf(link), roundTripMs: link?.roundTripMs, known };
     });
   }
 

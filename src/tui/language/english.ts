@@ -46,7 +46,8 @@ export const english = {
 
   /** What was refused, by its code, with the value that it is about; others are told in the server's words. */
   errors: {
-    "nick-taken": (nick) => (nick === undefined ? "this nick is taken" : `the nick ${nick} is taken`),
+    "nick-taken": (nick) =>
+      nick === undefined ? "this nick is taken" : `the nick ${nick} is taken, or looks like one that is`,
     // The protocol's words name its requests, which nobody types here.
     "no-such-nick": (nick) =>
       `nobody ${nick === undefined ? "with this nick" : `called ${nick}`} is connected; /names shows who is here`,
