@@ -55,7 +55,7 @@ export interface MeshBackendOptions {
 /** See the head of this file. */
 export class MeshBackend implements ChatBackend, ChatSession {
   readonly commands: readonly Command[];
-  readonly lacks = ["away", "back", "search", "whois"] as const;
+  readonly lacks = ["away", "back", "whois"] as const;
   readonly #options: MeshBackendOptions;
   readonly #node: MeshNode;
   readonly #rooms: MeshRooms;

@@ -48,7 +48,7 @@ export function contextOf({
     ignore: (nick) => model.people.toggleIgnored(nick),
     mute: (name) => {
       const found = room(name);
-      if (found !== undefined) found.muted = !found.muted;
+      if (found !== undefined) found.muted = model.muted.toggle(name);
       return found?.muted;
     },
     spoken: model.spoken,

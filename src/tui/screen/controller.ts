@@ -21,6 +21,7 @@ import type { KeyEvent } from "../input/keys.ts";
 import { PasteQuestion } from "../input/pasted.ts";
 import type { Words } from "../language/words.ts";
 import { ChatModel } from "../model/chat-model.ts";
+import type { KeptHabits } from "../model/habits.ts";
 import type { Alert } from "../model/options.ts";
 import type { RoomModel } from "../model/room-model.ts";
 import { splitText } from "../split.ts";
@@ -59,6 +60,8 @@ export interface ControllerOptions {
   readonly alert: (alert: Alert) => void;
   readonly timeZone?: string;
   readonly remembered?: (room: string, epoch: string) => number | undefined;
+  /** What was kept of an earlier run. */
+  readonly habits?: KeptHabits;
 }
 
 export class ScreenController {
@@ -87,7 +90,7 @@ export class ScreenController {
   #typingTold = 0;
 
   constructor(options: ControllerOptions) {
-    const { backend, words, clock, room, remembered } = options;
+    const { backend, words, clock, room, remembered, habits } = options;
     this.#options = options;
     this.#size = options.size;
     this.#pace = new Pace(clock, () => this.#draw());
@@ -99,6 +102,7 @@ export class ScreenController {
         changed: () => this.#pace.due(),
         alert: (alert) => this.#alert(alert),
         ...(remembered === undefined ? {} : { remembered }),
+        ...(habits === undefined ? {} : { habits }),
       },
       room,
     );
@@ -178,6 +182,7 @@ export class ScreenController {
 
   /** Keys that scroll go on doing so; every other one leads back. */
   #bareKey(action: Action | undefined): void {
+    if (action === "suspend") return this.#options.suspend();
     if (
       action === "page-up" ||
       action === "page-down" ||

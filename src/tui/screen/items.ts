@@ -24,6 +24,8 @@ const DIM: Style = { dim: true };
 const INDENT = 6;
 /** Below so many columns nothing is indented. */
 const NARROW = 40;
+/** Columns that the second column of a list has at least. */
+const SECOND_LEAST = 28;
 
 /** What is known around a message. */
 export interface About {
@@ -98,15 +100,8 @@ export class ItemRows {
         return [ruled(sanitizeLine(text), columns, { colour: this.#theme.mention })];
       }
       case "note": {
-        const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
         const style: Style = item.warning ? { colour: this.#theme.mention } : DIM;
-        // Further rows are not moved under the text: an ID has to stay in one row of 80 columns, to be copied.
-        const indent = columns >= NARROW ? "      " : "";
-        return indented(
-          [plain(indent), { text: lead, style }],
-          [{ text: sanitizeLine(item.text), style }],
-          columns,
-        );
+        return noteRows(sanitizeLine(item.text), item.warning, style, columns);
       }
     }
   }
@@ -153,6 +148,30 @@ export class ItemRows {
     const reason = screen.failed(sanitizeLine(pending.reason));
     return [...rows, ...indented([plain("      ")], [{ text: reason, style: mark }], columns)];
   }
+}
+
+/**
+ * What the screen says. Further rows are not moved under the text: an ID has to stay in one row of 80 columns, to be
+ * copied. A list in two columns keeps them, its second one under itself, or below the first where that leaves it no room.
+ */
+function noteRows(text: string, warning: boolean, style: Style, columns: number): Row[] {
+  const base = pad(columns >= NARROW && columns !== UNBROKEN ? INDENT : 0);
+  if (!text.startsWith("  "))
+    return indented([base, { text: warning ? "! " : "· ", style }], [{ text, style }], columns);
+  const [, first = "", gap = "", second = ""] = /^( {2}\S(?:.*?\S)?)( {2,})(\S.*)$/.exec(text) ?? [];
+  const hang = widthOf(base.text) + widthOf(first) + gap.length;
+  const left = columns - hang;
+  const longest = Math.max(...second.split(" ").map(widthOf));
+  if (second === "" || / {2}/.test(second) || longest > Math.max(left, columns / 2))
+    return indented([base], [{ text, style }], columns);
+  const inRows = (room: number) => wrap([{ text: second, style }], room);
+  if (left < SECOND_LEAST) {
+    const below = widthOf(base.text) + 4;
+    return [[base, { text: first, style }], ...inRows(columns - below).map((row) => [pad(below), ...row])];
+  }
+  return inRows(left).map((row, index) =>
+    index === 0 ? [base, { text: first + gap, style }, ...row] : [pad(hang), ...row],
+  );
 }
 
 /** The beginning of the message that a reply is about. */
