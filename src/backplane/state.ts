@@ -6,10 +6,11 @@
  * what servers must hear goes to an `Announcer` (direct calls, or frames that are sent after the commit). Servers are
  * opaque handles of type `S`; what keys and bodies are is up to store and announcer.
  *
- * Invariants: a nick's key maps to the session that shows it, and to no other; a session is in the member list of
+ * Invariants: a nick's likeness key maps to the session that shows it, and to no other; a session is in the member list of
  * exactly the rooms it lists; a session without a server is in grace, and `expire` ends it when its time has come.
  */
 import { backplaneLimits } from "../protocol/limits.ts";
+import { likenessKey } from "../protocol/look-alikes.ts";
 import { nameKey } from "../protocol/names.ts";
 import type {
   BackplaneFailure,
@@ -68,6 +69,7 @@ export interface Announced {
 export class ClusterState<S extends { readonly id: string }, Key = string, Body = Uint8Array> {
   readonly epoch: string;
   readonly #sessions = new Map<string, Session<S>>();
+  /** By what those that look alike have in common. */
   readonly #nicks = new Map<string, Session<S>>();
   readonly #inGrace = new Set<Session<S>>();
   readonly #rooms = new Map<string, Room<S>>();
@@ -111,7 +113,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     };
     this.#startGrace(restored);
     this.#sessions.set(session, restored);
-    this.#nicks.set(nameKey(nick), restored);
+    this.#nicks.set(likenessKey(nick), restored);
     for (const name of rooms) {
       const room = this.room(name);
       addOnce(restored.rooms, room);
@@ -195,7 +197,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   claim(server: S, name: string, nick: string, fence: number): BackplaneFailure | ({ ok: true } & Claimed) {
     const known = this.#sessions.get(name);
     if (known !== undefined && fence < known.fence) return stale(name);
-    const key = nameKey(nick);
+    const key = likenessKey(nick);
     const owner = this.#nicks.get(key);
     if (owner !== undefined && owner.session !== name) {
       return nickTaken(nick);
@@ -218,7 +220,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     if (before !== undefined && before !== server) this.#announce.taken(before, name);
     const old = session.nick;
     if (old !== nick) {
-      this.#nicks.delete(nameKey(old));
+      this.#nicks.delete(likenessKey(old));
       const event: PresenceEvent = { kind: "rename", member: memberOf(session), to: nick };
       session.nick = nick;
       for (const room of session.rooms) this.#announce.presence(room, event);
@@ -279,7 +281,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   #end(session: Session<S>): void {
     this.#sessions.delete(session.session);
     this.#inGrace.delete(session);
-    this.#nicks.delete(nameKey(session.nick));
+    this.#nicks.delete(likenessKey(session.nick));
     this.#store.dropSession(session);
     const event: PresenceEvent = { kind: "leave", member: memberOf(session) };
     for (const room of session.rooms) {
@@ -301,8 +303,9 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   }
 
   lookup(nick: string): Member | undefined {
-    const owner = this.#nicks.get(nameKey(nick));
-    return owner === undefined ? undefined : memberOf(owner);
+    const owner = this.#nicks.get(likenessKey(nick));
+    // Who only looks like the one that is meant is somebody else.
+    return owner === undefined || nameKey(owner.nick) !== nameKey(nick) ? undefined : memberOf(owner);
   }
 
   enter(server: S, name: string, sessionName: string): BackplaneFailure | undefined {

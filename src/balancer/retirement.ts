@@ -12,7 +12,7 @@ import type { Edge } from "../edge/edge.ts";
 import type { Session } from "../edge/session.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { balancerLimits } from "../protocol/limits.ts";
-import { addressBlock } from "./address.ts";
+import { addressBlock } from "../protocol/ip.ts";
 
 /** A session as far as it matters here. */
 type Client = Pick<Session, "ip" | "link">;

@@ -40,7 +40,7 @@ export const errorKinds = {
   "hello-first": stays("A request before `hello`"),
   "already-hello": stays("A second `hello` on one connection"),
   "bad-nick": stays("The nick is empty, too long, or has characters other than letters, digits, `-` and `_`"),
-  "nick-taken": stays("Somebody in the cluster has this nick, or one that differs only by case or width"),
+  "nick-taken": stays("Somebody in the cluster has this nick, or one that looks like it"),
   "bad-room": stays(
     "The room name is empty, too long, or has characters other than letters, digits, `-` and `_`",
   ),

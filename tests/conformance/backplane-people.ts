@@ -94,6 +94,26 @@ export function peopleConformance(driver: string, promise: Declare): void {
   });
 
   describe(`${driver}: nicks`, () => {
+    promise(
+      "are nobody's who only looks like whoever has one, and are found by no look-alike",
+      async ([a, b]) => {
+        await a!.claim("s1", "ana");
+        const claim = (server: typeof a, session: string, nick: string) =>
+          answer((done) => server!.plane.claim(session, nick, 1, done));
+        for (const nick of ["\u0430n\u0430", "an\u034fa", "\u0251na"]) {
+          expect(await claim(b, "s2", nick)).toMatchObject({ ok: false, code: "nick-taken", value: nick });
+          expect(await b!.owner(nick)).toBeUndefined();
+        }
+        // Another spelling of one's own is one's own, and leaves nothing behind.
+        expect(await claim(a, "s1", "\u0430n\u0430")).toMatchObject({ ok: true });
+        expect(await b!.owner("\u0430n\u0430")).toBe("s1");
+        expect(await b!.owner("ana")).toBeUndefined();
+        expect(await claim(b, "s2", "ana")).toMatchObject({ ok: false, code: "nick-taken" });
+        expect(await claim(a, "s1", "bea")).toMatchObject({ ok: true });
+        expect(await claim(b, "s2", "ana")).toMatchObject({ ok: true });
+      },
+    );
+
     promise("are unique in the cluster by their key", async ([a, b]) => {
       await a!.claim("s1", "Straße");
       for (const nick of ["Straße", "STRASSE", "ｓtrasse"]) {

@@ -196,7 +196,7 @@ ${setRecord}`,
   mark: `${room}
 ${raiseMark}`,
 
-  /** ARGV: session, nick, nick's key, fence, server → ok, born, rooms, `:` and what is said while away | taken | stale. */
+  /** ARGV: session, nick, nick's likeness key, fence, server → ok, born, rooms, `:` and what is said while away | taken | stale. */
   claim: `${people}
 local SESSION, NICK, KEY, FENCE, SERVER = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local record = read(SESSION)
@@ -261,7 +261,7 @@ return finish(ARGV[2], record)`,
 redis.call('HDEL', ENDING, ARGV[2] .. ' ' .. ARGV[3])
 return 1`,
 
-  /** ARGV: nick's key → session, nick, away | nothing. */
+  /** ARGV: nick's likeness key → session, nick, away | nothing. */
   lookup: `${people}
 local session = redis.call('HGET', NICKS, ARGV[2])
 local record = session and read(session)

@@ -17,7 +17,7 @@ import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
-import type { LinkCode, LinkFailure } from "../link/failures.ts";
+import { isRemoval, type LinkCode, type LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
@@ -31,6 +31,7 @@ import { EventQueue, type NodeEvent } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
+import { markLookAlikes } from "./look-alikes.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { NodeTransfers } from "./transfers.ts";
 import { recent } from "./recent.ts";
@@ -228,11 +229,10 @@ export class MeshNode implements LinkOwner {
 
   /** Everybody in the mesh, and how we reach them. */
   peers(): readonly PeerView[] {
-    return this.core.members().map((member) => {
+    return markLookAlikes(this.core.members()).map((member) => {
       const link = this.#links.primary(member.peerId);
-      const path = link && this.#pathOf(link);
       const known = this.#options.home.known.get(member.peerId);
-      return { ...member, path, roundTripMs: link?.roundTripMs, known };
+      return { ...member, path: link && this.#pathOf(link), roundTripMs: link?.roundTripMs, known };
     });
   }
 
@@ -325,6 +325,9 @@ export class MeshNode implements LinkOwner {
     this.#open.delete(link);
     this.#belonging.ended(link);
     const { peerId } = link;
+    if (peerId !== undefined && isRemoval(failure.code) && this.standing(peerId) === "member") {
+      this.#event({ type: "shut-out", peerId });
+    }
     if (!wasUp) {
       if (context?.target !== undefined) this.#dialler.failed(context.target, failure, peerId);
       else this.#turnedAway.add(link.socket.remote, peerId, failure);

@@ -83,6 +83,11 @@ export const clientMode = defineMode({
   flags: {
     ...shared,
     nick: nickFlag("asked for once on a terminal, else your login name"),
+    room: flag(roomSchema, {
+      hint: "ROOM",
+      summary: "join this room and no other (default: on a terminal those of last time, else lobby)",
+      short: "r",
+    }),
     json: toggle({
       summary: "print every event as one line of JSON; take text or protocol objects on stdin",
     }),

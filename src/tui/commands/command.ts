@@ -44,6 +44,8 @@ export interface CommandContext {
   /** The nearest of the words that exist, if one is near. */
   suggest(word: string, candidates: readonly string[]): string | undefined;
   quit(): void;
+  /** How to copy what is longer than a row, where the terminal does not break lines itself. */
+  readonly copyHint?: string;
 }
 
 /** What a command completes after its name. */

@@ -46,7 +46,8 @@ export const english = {
 
   /** What was refused, by its code, with the value that it is about; others are told in the server's words. */
   errors: {
-    "nick-taken": (nick) => (nick === undefined ? "this nick is taken" : `the nick ${nick} is taken`),
+    "nick-taken": (nick) =>
+      nick === undefined ? "this nick is taken" : `the nick ${nick} is taken, or looks like one that is`,
     // The protocol's words name its requests, which nobody types here.
     "no-such-nick": (nick) =>
       `nobody ${nick === undefined ? "with this nick" : `called ${nick}`} is connected; /names shows who is here`,
@@ -239,6 +240,9 @@ export const english = {
     noTopic: "no topic",
     below: (count: number) => (count === 1 ? "1 message below" : `${count} messages below`),
     newFrom: "new from here",
+    copying: "to copy it in one go, press Alt+L and select it with the mouse",
+    // At the foot of the bare screen.
+    bare: "Page Up and Page Down turn pages, any other key leads back",
     sending: "sending",
     failed: (reason: string) => `not sent: ${reason}; Alt+R sends it again, Alt+X drops it`,
     pasted: (lines: number, pieces: number) => {
@@ -252,7 +256,8 @@ export const english = {
       `too long, cut after ${characters} characters: Enter sends ${pieces} messages, e edits them first, Esc forgets`,
     edited: "(edited)",
     deleted: "message deleted",
-    tooSmall: "the terminal is too small: 30 columns and 8 rows are the least",
+    // As short as can be: there is no room.
+    tooSmall: "too small",
     loading: "fetching older messages",
     beginning: (room: string) => `the beginning of ${room}`,
     rooms: "rooms",
@@ -364,7 +369,7 @@ export const english = {
     peers: ["/peers", "who is in the mesh, how they are reached, whose key is checked"],
     why: ["/why [NAME]", "what went wrong at each address that was tried"],
     verify: ["/verify NAME [yes]", "twelve words to compare; with yes, mark the name as checked"],
-    invite: ["/invite", "make an invite that lets one person in"],
+    invite: ["/invite [FILE]", "make an invite that lets one person in, on the screen or in a file"],
     lock: ["/lock", "let in only who has an invite"],
     unlock: ["/unlock", "let in whoever knows an address"],
     remove: ["/remove NAME", "put somebody out for good; the mesh gets a new secret"],

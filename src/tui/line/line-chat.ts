@@ -24,6 +24,8 @@ import type { Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
+import { HabitTeller, NameSet, NO_HABITS } from "../model/habits.ts";
+import type { HabitKeeping } from "../model/habits.ts";
 import { isOwn } from "../model/notes.ts";
 import { People } from "../model/people.ts";
 import { formatBytes, percent, progressBar } from "../progress.ts";
@@ -45,6 +47,8 @@ export interface LineChatOptions {
   readonly paint: Paint;
   /** The room to begin in. */
   readonly room: string;
+  /** What a person finds as they left it. */
+  readonly habits?: HabitKeeping;
   readonly suggest: CommandContext["suggest"];
   readonly quit: () => void;
   readonly timeZone?: string;
@@ -54,9 +58,10 @@ export class LineChat {
   readonly #options: LineChatOptions;
   readonly #format: LineFormat;
   readonly #oldest = new Map<string, number>();
-  readonly #people = new People();
+  readonly #people: People;
   readonly #absences = new Absences();
-  readonly #muted = new Set<string>();
+  readonly #muted: NameSet;
+  readonly #habits: HabitTeller | undefined;
   /** The latest messages of all rooms, for commands about them. */
   readonly #kept: Message[] = [];
   readonly #spoken: Message[] = [];
@@ -75,12 +80,17 @@ export class LineChat {
   constructor(options: LineChatOptions) {
     this.#options = options;
     this.#format = new LineFormat(options.words, options.paint, options.timeZone);
+    const { ignored, muted } = options.habits?.kept ?? NO_HABITS;
+    this.#people = new People(ignored);
+    this.#muted = new NameSet(muted);
+    this.#habits = options.habits && new HabitTeller(options.habits);
   }
 
   /** Begins: joins, connects, and prints whatever happens from now on. */
   start(): void {
-    const { backend, room } = this.#options;
+    const { backend, room, habits } = this.#options;
     backend.on((event) => this.#hear(event));
+    for (const one of habits?.kept.rooms ?? []) backend.session.join(one);
     this.#target = backend.session.join(room).name;
     this.#showPrompt();
     backend.connect();
@@ -133,6 +143,14 @@ export class LineChat {
       if (this.#target === undefined) this.#print(this.#format.warning(this.#options.words.noRoom));
       else this.#send(this.#target, typed.text);
     }
+    this.#keepHabits();
+  }
+
+  /** After what may have changed them. */
+  #keepHabits(): void {
+    const rooms = [...this.#options.backend.session.rooms.keys()];
+    const front = rooms.find((room) => room === this.#target);
+    this.#habits?.now({ rooms, front, ignored: this.#people.ignored, muted: this.#muted.names });
   }
 
   /** What Tab offers for the text before the cursor. */
@@ -156,9 +174,7 @@ export class LineChat {
 
   #mute(room: string): boolean | undefined {
     if (!room.startsWith("@") && !this.#options.backend.session.rooms.has(room)) return undefined;
-    if (this.#muted.delete(room)) return false;
-    this.#muted.add(room);
-    return true;
+    return this.#muted.toggle(room);
   }
 
   /** Prints a message with what was said around it. */

@@ -1,6 +1,7 @@
 /** What a chat model is given, and what it tells. */
 import type { Clock } from "../../protocol/clock.ts";
 import type { ChatBackend } from "../backend.ts";
+import type { KeptHabits } from "./habits.ts";
 import type { Words } from "../language/words.ts";
 
 /** Somebody spoke to this person. */
@@ -18,6 +19,8 @@ export interface ChatModelOptions {
   readonly changed: () => void;
   /** Called for mentions and direct messages of others, as they come. */
   readonly alert: (alert: Alert) => void;
+  /** What was kept of an earlier run. */
+  readonly habits?: KeptHabits;
   /** How far a room was read in an earlier run, if that is known. */
   readonly remembered?: (room: string, epoch: string) => number | undefined;
 }
