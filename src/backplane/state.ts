@@ -22,7 +22,8 @@ import type {
   RoomSummary,
   Snapshot,
 } from "./backplane.ts";
-import type { Announcer, ClusterStore, EntryOf, PublicationOf, Room, Session } from "./cluster.ts";
+import type { Announced, Announcer, ClusterStore, EntryOf } from "./cluster.ts";
+import type { PublicationOf, Room, Session, StoredSession } from "./cluster.ts";
 import { addOnce, removeFrom } from "./few.ts";
 import { CHANGES, readChanges } from "./changes.ts";
 import { markLog, oldestMark, raisedMark } from "./marks.ts";
@@ -47,24 +48,6 @@ export interface ClusterOptions {
 
 const memberOf = ({ session, nick, away }: Session<unknown>): Member =>
   away === undefined ? { session, nick } : { session, nick, away };
-
-/** What the store keeps of a session. */
-export interface StoredSession extends Pick<Session<never>, "session" | "nick" | "owner" | "fence"> {
-  readonly away?: string | undefined;
-  readonly rooms: Iterable<string>;
-}
-
-/** What a server that came back says of one of its sessions. */
-export interface Announced {
-  readonly session: string;
-  /** Empty while its first claim is under way. */
-  readonly nick: string;
-  readonly fence: number;
-  readonly away?: string;
-  readonly rooms: readonly string[];
-  /** A claim for it is under way again: it may be here already, in whatever rooms. */
-  readonly pending: boolean;
-}
 
 export class ClusterState<S extends { readonly id: string }, Key = string, Body = Uint8Array> {
   readonly epoch: string;

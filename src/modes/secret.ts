@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Failure, UsageError } from "../cli/errors.ts";
 import { clusterSecretFile, ClusterSecretError, loadClusterSecret } from "../identity/cluster-secret.ts";
 import { readPrivateFile, type PrivateFileKind } from "../identity/private-file.ts";
-import { operatorLimits } from "../protocol/limits.ts";
+import { operatorLimits } from "../protocol/limits.operators.ts";
 
 /**
  * Reads the secret, making one in the data folder if no file is named. A file that an operator names must be there: a new

@@ -3,7 +3,8 @@
  * are dropped, unknown types refused, so that versions can grow.
  */
 import { z } from "zod";
-import { clientLimits, introductionLimits, operatorLimits } from "./limits.ts";
+import { clientLimits, introductionLimits } from "./limits.ts";
+import { operatorLimits } from "./limits.operators.ts";
 
 const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Two ids that differ only in unpaired surrogates would be the same key once they are bytes. */

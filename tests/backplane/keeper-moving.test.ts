@@ -181,10 +181,10 @@ describe("keys that are hashed ahead", () => {
     ahead.begin(frame);
     for (const key of [alpha, beta, gamma]) ahead.add(1, key);
     let hashed = 0;
-    const { hash } = keys;
+    const hash = keys.hash.bind(keys);
     keys.hash = (...args) => {
       hashed += 1;
-      return hash.apply(keys, args);
+      return hash(...args);
     };
     for (const key of [alpha, beta, gamma]) ahead.of(1, key);
     expect(hashed).toBe(0);

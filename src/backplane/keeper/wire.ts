@@ -7,7 +7,7 @@
  * Hello has checked the version; the socket is in a directory that only its owner may enter.
  */
 import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backplane.ts";
-import type { Announced } from "../state.ts";
+import type { Announced } from "../cluster.ts";
 
 /** Raised when frames change: servers of another version in the same directory are refused by name. */
 export const KEEPER_VERSION = 5;

@@ -6,7 +6,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ProtocolError } from "../../protocol/errors.ts";
-import { operatorLimits } from "../../protocol/limits.ts";
+import { operatorLimits } from "../../protocol/limits.operators.ts";
 import { parseNick, quote } from "../../protocol/names.ts";
 import { contains, parseNetwork, type Network } from "../../protocol/network.ts";
 import { checkTopic } from "../../protocol/texts.ts";

@@ -2,8 +2,7 @@
  * A peer: one mesh core, the port, the links and the dialler, tied together.
  *
  * The node owns everything that touches the outside: it listens, dials by plan, lets strangers in or asks to be let in,
- * and hands frames between links and core. Where people are in the mesh, what they wrote and what they may do, the core
- * knows alone.
+ * and hands frames between links and core. Who is a member, and what they wrote and may do, the core knows alone.
  *
  * A node is always in a mesh, if need be in one of its own with nobody else in it: so an invite can be made and a
  * message written at any moment. When it joins somebody, its own empty mesh is given up, and what was written there
@@ -153,11 +152,10 @@ export class MeshNode implements LinkOwner {
 
   /** Addresses under which others can reach this device, best first. */
   addresses(): readonly string[] {
-    const { announce, isHidden } = this.#options;
+    const { announce, isHidden, listen } = this.#options;
     if (announce !== undefined) return announce.map(formatAddress);
     if (isHidden === true) return [];
-    const port = this.#listener?.port ?? this.#options.listen.port;
-    return ownAddresses({ host: this.#options.listen.host, port }, this.#interfaces());
+    return ownAddresses({ host: listen.host, port: this.port ?? listen.port }, this.#interfaces());
   }
 
   /** Writes something, now or as soon as the log is here; see {@link Belonging.publish}. */

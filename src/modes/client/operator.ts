@@ -5,7 +5,7 @@
  * one connection are carried out in the order written. The secret is in a file, and never typed into a chat.
  */
 import { durationSchema } from "../../cli/schemas.ts";
-import { operatorLimits } from "../../protocol/limits.ts";
+import { operatorLimits } from "../../protocol/limits.operators.ts";
 import type { ServerMessage } from "../../protocol/messages.ts";
 import type { Command, CommandContext } from "../../tui/commands/command.ts";
 import { splitWords } from "../../tui/commands/command.ts";

@@ -7,8 +7,7 @@
  */
 import type { ClientEvent, ConnectionState, SendOutcome, Task } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
-import { INBOX } from "../../protocol/messages.ts";
-import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
+import { INBOX, type Joined, type Message, type ServerMessage } from "../../protocol/messages.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
@@ -24,8 +23,7 @@ import type { Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
-import { HabitTeller, NameSet, NO_HABITS } from "../model/habits.ts";
-import type { HabitKeeping } from "../model/habits.ts";
+import { HabitTeller, NameSet, NO_HABITS, type HabitKeeping } from "../model/habits.ts";
 import { isOwn } from "../model/notes.ts";
 import { People } from "../model/people.ts";
 import { formatBytes, percent, progressBar } from "../progress.ts";
@@ -194,12 +192,11 @@ export class LineChat {
   #send(target: string, text: string, extras?: SendExtras): void {
     for (const piece of splitText(text)) {
       const taken = this.#options.backend.session.send(target, piece, undefined, extras);
-      if (taken.ok) {
-        if (!isChange(extras ?? {})) this.#sending.set(taken.id, nameKey(target));
-        continue;
+      if (!taken.ok) {
+        this.#notSent(target, piece, failureIn(this.#options.words, taken));
+        return;
       }
-      this.#notSent(target, piece, failureIn(this.#options.words, taken));
-      return;
+      if (!isChange(extras ?? {})) this.#sending.set(taken.id, nameKey(target));
     }
   }
 
