@@ -62,11 +62,13 @@ export function parseNetwork(text: string): Network | undefined {
   const [ip = "", written, ...rest] = text.split("/");
   const address = bitsOf(ip);
   if (address === undefined || rest.length > 0) return undefined;
-  const most = LENGTHS[address.family];
   if (written !== undefined && !/^(0|[1-9]\d{0,2})$/.test(written)) return undefined;
-  const length =
-    written === undefined ? Math.min(most, address.family === 6 ? CUSTOMER_BITS : most) : Number(written);
-  if (length > most) return undefined;
+  const most = LENGTHS[address.family];
+  // IPv4 that is written inside IPv6 has that one's lengths; shorter than the prefix is no network of IPv4.
+  const inside = address.family === 4 && ip.includes(":") ? LENGTHS[6] - LENGTHS[4] : 0;
+  const otherwise = address.family === 4 ? most : CUSTOMER_BITS;
+  const length = written === undefined ? otherwise : Number(written) - inside;
+  if (length < 0 || length > most) return undefined;
   const bits = cut(address, length);
   return { family: address.family, bits, length, text: `${spell(address.family, bits)}/${length}` };
 }

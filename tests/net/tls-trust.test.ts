@@ -4,7 +4,6 @@ import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Connection } from "../../src/net/connection.ts";
 import { dial, DialError } from "../../src/net/dial.ts";
 import { Handshake, parsePin, type TlsTrust } from "../../src/net/tls-trust.ts";
 import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
@@ -55,7 +54,7 @@ test("a handshake that did not come about is refused, whatever certificate was s
     terminate: () => (terminated += 1),
   };
   const handshake = (trust: TlsTrust) =>
-    new Handshake(connection as unknown as Connection, trust, {
+    new Handshake(connection, trust, {
       open: () => verdicts.push("open"),
       refuse: (code) => verdicts.push(code),
     });

@@ -8,6 +8,7 @@ test.each([
   ["203.0.113.7/24", "203.0.113.0/24"],
   ["0.0.0.0/0", "0.0.0.0/0"],
   ["::ffff:203.0.113.7", "203.0.113.7/32"],
+  ["::ffff:203.0.113.7/120", "203.0.113.0/24"],
   ["2001:DB8:1:2:3::1", "2001:db8:1:2::/64"],
   ["2001:db8:1:2:3::1/128", "2001:db8:1:2:3::1/128"],
   ["2001:db8::/33", "2001:db8::/33"],
@@ -54,7 +55,11 @@ test("a map finds exactly what contains says, however networks are set and delet
           keep,
         } of acts) {
           const one = parseNetwork(`${ip}/${length}`);
-          if (one === undefined) throw new Error(`${ip}/${length} is a network`);
+          // Inside IPv6, and larger than all of IPv4.
+          if (one === undefined) {
+            expect(ip).toStartWith("0:0:0:0:0:ffff:");
+            continue;
+          }
           if (keep) {
             map.set(one, one.text);
             model.set(one.text, one);
