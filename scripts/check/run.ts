@@ -4,9 +4,12 @@
  *
  * Files named *.alone.test.ts measure time or load the whole machine: they run one after the other when all others
  * are done. Output is kept short: checks that pass take one line, and of the tests only failures are shown.
+ *
+ * Tests have a temporary folder of this run. What is left in it at the end is a failure, and it goes with the run, also
+ * when that is interrupted.
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { availableParallelism, constants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { readTotals, type TestTotals } from "./junit.ts";
 
@@ -29,10 +32,28 @@ const checks: readonly (readonly [string, readonly string[]])[] = [
   ["unused files, exports and dependencies", tool("knip", "--no-progress")],
 ];
 
+/** The signal that ended this run, if one did. */
+let interruptedBy: "SIGINT" | "SIGTERM" | undefined;
+const running = new Set<Bun.Subprocess>();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.on(signal, () => {
+    interruptedBy = signal;
+    for (const child of running) child.kill(signal);
+  });
+}
+
+/** Ends with this run. */
+function started<Child extends Bun.Subprocess>(child: Child): Child {
+  running.add(child);
+  void child.exited.then(() => running.delete(child));
+  return child;
+}
+
 async function runCheck(name: string, command: readonly string[]): Promise<boolean> {
   const start = performance.now();
-  const child = Bun.spawn([...command], { cwd: repository, stdout: "pipe", stderr: "pipe" });
+  const child = started(Bun.spawn([...command], { cwd: repository, stdout: "pipe", stderr: "pipe" }));
   const [output, errors, code] = await Promise.all([child.stdout.text(), child.stderr.text(), child.exited]);
+  if (interruptedBy !== undefined) return false;
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   console.log(`${code === 0 ? "ok    " : "FAILED"} ${name} (${seconds} s)`);
   if (code !== 0) console.log(`${command.join(" ")}\n${output}${errors}`);
@@ -44,7 +65,11 @@ async function runChecks(): Promise<TestTotals> {
   const waiting = [...checks];
   let passed = 0;
   const lane = async (): Promise<void> => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+    for (
+      let next = waiting.shift();
+      next !== undefined && interruptedBy === undefined;
+      next = waiting.shift()
+    ) {
       if (await runCheck(...next)) passed += 1;
     }
   };
@@ -52,29 +77,38 @@ async function runChecks(): Promise<TestTotals> {
   return { passed, failed: checks.length - passed, skipped: [], seconds: new Map() };
 }
 
-/** Runs test files with `lanes` worker processes and adds up the report. */
-async function runTests(files: readonly string[], lanes: number, folder: string): Promise<TestTotals> {
-  if (files.length === 0) return { passed: 0, failed: 0, skipped: [], seconds: new Map() };
+/**
+ * Runs test files with `lanes` worker processes and adds up the report.
+ * @param folder for the report
+ * @param temporary for what the tests make
+ */
+async function runTests(
+  files: readonly string[],
+  lanes: number,
+  folder: string,
+  temporary: string,
+): Promise<TestTotals> {
+  const nothing = { passed: 0, failed: 0, skipped: [], seconds: new Map() };
+  if (files.length === 0 || interruptedBy !== undefined) return nothing;
   const report = join(folder, `${lanes}.xml`);
   const options = `--parallel=${lanes} --no-orphans --timeout=${testTimeoutMs} --only-failures --reporter=junit`;
-  const child = Bun.spawn(
-    [
-      process.execPath,
-      "test",
-      ...options.split(" "),
-      `--reporter-outfile=${report}`,
-      ...files.map((file) => `./${file}`),
-    ],
-    {
+  const paths = files.map((file) => `./${file}`);
+  const child = started(
+    Bun.spawn([process.execPath, "test", ...options.split(" "), `--reporter-outfile=${report}`, ...paths], {
       cwd: repository,
       stdio: ["ignore", "inherit", "inherit"],
-      env: { ...process.env, RTCHAT_BIN: join(repository, "dist/rtchat") },
+      env: { ...process.env, RTCHAT_BIN: join(repository, "dist/rtchat"), TMPDIR: temporary },
       timeout: runTimeoutMs,
-    },
+    }),
   );
   const code = await child.exited;
+  if (interruptedBy !== undefined) return nothing;
   const file = Bun.file(report);
-  return readTotals((await file.exists()) ? await file.text() : "", files, code);
+  const totals = readTotals((await file.exists()) ? await file.text() : "", files, code);
+  const left = readdirSync(temporary);
+  if (left.length === 0) return totals;
+  console.log(`FAILED tests left in their temporary folder: ${left.join(" ")}`);
+  return { ...totals, failed: totals.failed + 1 };
 }
 
 /** Test files whose path contains one of the patterns (all without patterns), the slow kind first. */
@@ -87,6 +121,8 @@ function findTests(patterns: readonly string[]): string[] {
 
 const patterns = process.argv.slice(2);
 const folder = mkdtempSync(join(tmpdir(), "rtchat-test-"));
+// A short name, because the paths of sockets in it must be.
+const temporary = mkdtempSync(join(tmpdir(), "rtchat-"));
 const results: TestTotals[] = [];
 try {
   if (patterns.length === 0) results.push(await runChecks());
@@ -95,15 +131,16 @@ try {
   const files = findTests(patterns);
   const alone = files.filter((file) => file.includes(".alone.test."));
   const together = files.filter((file) => !alone.includes(file));
-  results.push(await runTests(together, Math.max(2, availableParallelism()), folder));
-  results.push(await runTests(alone, 1, folder));
+  results.push(await runTests(together, Math.max(2, availableParallelism()), folder, temporary));
+  results.push(await runTests(alone, 1, folder, temporary));
   if (files.length === 0) {
     console.log(`no test file has ${patterns.join(" or ")} in its path`);
     results.push({ passed: 0, failed: 1, skipped: [], seconds: new Map() });
   }
 } finally {
-  rmSync(folder, { recursive: true, force: true });
+  for (const one of [folder, temporary]) rmSync(one, { recursive: true, force: true, maxRetries: 3 });
 }
+if (interruptedBy !== undefined) process.exit(128 + constants.signals[interruptedBy]);
 
 const skipped = results.flatMap((result) => result.skipped);
 if (skipped.length > 0) console.log(`\nskipped:\n${skipped.map((name) => `  ${name}`).join("\n")}`);

@@ -1,6 +1,8 @@
-/** The certificate for clients in one line, for the health document, the dashboard and `rtchat status`. */
-import type { Snapshot } from "../balancer/view.ts";
-import { type ValidityState, validityState } from "../protocol/validity.ts";
+/**
+ * A certificate for clients in one line, the balancer's own or a server's, for the health document, the dashboard and
+ * `rtchat status`.
+ */
+import { type Validity, type ValidityState, validityState } from "../protocol/validity.ts";
 import { formatDuration, secondsBetween } from "./dashboard/format.ts";
 
 /** What there is to say of it. */
@@ -11,8 +13,8 @@ interface CertificateReport {
   readonly text: string;
 }
 
-/** Undefined without TLS. */
-export function certificateReport({ certificate, at }: Snapshot): CertificateReport | undefined {
+/** Undefined without TLS. @param at the time of the picture that it is shown in */
+export function certificateReport(certificate: Validity | null, at: string): CertificateReport | undefined {
   if (certificate === null) return undefined;
   const state = validityState(certificate, Date.parse(at));
   const seconds = Math.round(secondsBetween(at, certificate.notAfter));

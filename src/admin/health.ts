@@ -6,6 +6,7 @@
  * have been renewed: who has pinned it, or comes without TLS, is still served.
  */
 import type { BackendView, Snapshot } from "../balancer/view.ts";
+import type { Validity } from "../protocol/validity.ts";
 import { certificateReport } from "./certificate.ts";
 import type { Health } from "./schemas.ts";
 
@@ -26,12 +27,17 @@ function statusOf(backend: BackendView): Health["status"] {
   return isWell ? "pass" : "warn";
 }
 
+/** A certificate that is there is good, and will be for a while. */
+function isRenewed(certificate: Validity | null, at: string): boolean {
+  return (certificateReport(certificate, at)?.state ?? "good") === "good";
+}
+
 /** The balancer as a whole. */
 export function overallStatus(snapshot: Snapshot): Health["status"] {
   if (snapshot.stopping || !snapshot.backends.some(canServe)) return "fail";
   const well =
     snapshot.unresolved.length === 0 &&
-    (certificateReport(snapshot)?.state ?? "good") === "good" &&
+    [snapshot, ...snapshot.backends].every(({ certificate }) => isRenewed(certificate, snapshot.at)) &&
     snapshot.backends.every((backend) => statusOf(backend) === "pass");
   return well ? "pass" : "warn";
 }
@@ -49,7 +55,8 @@ function describeFailure(snapshot: Snapshot): string {
 export function healthReport(snapshot: Snapshot): { readonly body: Health; readonly code: 200 | 503 } {
   const status = overallStatus(snapshot);
   const failing = snapshot.backends.filter((one) => statusOf(one) !== "pass" || one.detail !== "");
-  const certificate = certificateReport(snapshot);
+  const certificate = certificateReport(snapshot.certificate, snapshot.at);
+  const late = snapshot.backends.filter((one) => !isRenewed(one.certificate, snapshot.at));
   const body: Health = {
     status,
     version: snapshot.version.split(".")[0] ?? "",
@@ -63,6 +70,7 @@ export function healthReport(snapshot: Snapshot): { readonly body: Health; reado
       }),
       ...snapshot.unresolved.map(({ name, detail }) => `${name} is unresolved: ${detail}`),
       ...(certificate === undefined || certificate.state === "good" ? [] : [certificate.text]),
+      ...late.map(({ id, certificate: one }) => `${id}: ${certificateReport(one, snapshot.at)?.text}`),
     ],
     ...(status === "fail" ? { output: describeFailure(snapshot) } : {}),
     checks: checksOf(snapshot),
@@ -108,19 +116,34 @@ function checksOf(snapshot: Snapshot): Health["checks"] {
       time: snapshot.at,
     },
   ];
-  const certificate = certificateReport(snapshot);
-  if (certificate !== undefined) {
-    checks["certificate:remaining"] = [
-      {
-        componentId: snapshot.name,
-        componentType: "system",
-        observedValue: certificate.seconds,
-        observedUnit: "s",
-        status: certificateStatuses[certificate.state],
-        time: snapshot.at,
-        output: certificate.text,
-      },
-    ];
+  const { at } = snapshot;
+  const own = certificateCheck(snapshot.certificate, at, {
+    componentId: snapshot.name,
+    componentType: "system",
+  });
+  if (own !== undefined) checks["certificate:remaining"] = [own];
+  for (const { id, certificate } of snapshot.backends) {
+    const check = certificateCheck(certificate, at, { componentId: id, componentType: "component" });
+    if (check !== undefined) checks[`${id}:certificate`] = [check];
   }
   return checks;
+}
+
+type Check = Health["checks"][string][number];
+
+function certificateCheck(
+  certificate: Validity | null,
+  at: string,
+  of: Pick<Check, "componentId" | "componentType">,
+): Check | undefined {
+  const report = certificateReport(certificate, at);
+  if (report === undefined) return undefined;
+  return {
+    ...of,
+    observedValue: report.seconds,
+    observedUnit: "s",
+    status: certificateStatuses[report.state],
+    time: at,
+    output: report.text,
+  };
 }

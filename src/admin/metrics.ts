@@ -6,6 +6,7 @@
  */
 import { AggregatorRegistry, type PrometheusContentType } from "prom-client";
 import type { BackendView, HistogramView, Snapshot } from "../balancer/view.ts";
+import type { Validity } from "../protocol/validity.ts";
 
 type Labels = Readonly<Record<string, string | number>>;
 
@@ -124,12 +125,34 @@ function balancerMetrics(snapshot: Snapshot): MetricObject[] {
   ];
 }
 
+/** Of the servers that take clients with TLS themselves. */
+function backendCertificateMetrics(backends: readonly BackendView[]): MetricObject[] {
+  const values = (key: keyof Validity) =>
+    backends.flatMap(({ id, certificate }) =>
+      certificate === null ? [] : [one(Date.parse(certificate[key]) / 1_000, { backend: id })],
+    );
+  const name = "balancer_backend_tls_certificate";
+  const whose = "When the certificate that a server shows to its own clients";
+  const notBefore = values("notBefore");
+  if (notBefore.length === 0) return [];
+  return [
+    metric(
+      "gauge",
+      `${name}_not_before_seconds`,
+      `${whose} begins to be good, seconds since 1970`,
+      notBefore,
+    ),
+    metric("gauge", `${name}_not_after_seconds`, `${whose} ends, seconds since 1970`, values("notAfter")),
+  ];
+}
+
 function backendMetrics(backends: readonly BackendView[]): MetricObject[] {
   const gauge = (name: string, help: string, value: (backend: BackendView) => number) =>
     metric("gauge", `balancer_backend_${name}`, help, each(backends, value));
   const counter = (name: string, help: string, value: (backend: BackendView) => number) =>
     metric("counter", `balancer_backend_${name}_total`, help, each(backends, value));
   return [
+    ...backendCertificateMetrics(backends),
     gauge("up", "1 if it takes sessions", ({ state }) => (state === "up" ? 1 : 0)),
     metric(
       "gauge",

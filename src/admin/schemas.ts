@@ -8,6 +8,7 @@ import { adminLimits, balancerLimits } from "../protocol/limits.ts";
 
 const count = z.number().int().min(0);
 const time = z.iso.datetime();
+const validity = z.object({ notBefore: time, notAfter: time });
 const inOut = z.object({ in: count, out: count });
 
 const histogram = z
@@ -88,6 +89,9 @@ export const backendSchema = z
     messages: count,
     messageRates: z.array(z.number()).readonly(),
     backplane: z.object({ state: z.enum(["ok", "degraded", "down"]), ms: z.number() }).nullable(),
+    certificate: validity
+      .nullable()
+      .openapi({ description: "of the certificate for clients who come to this server directly" }),
     lastCheck: check.nullable(),
     checks: z.object({ passed: count, failed: count }),
     ejections: count,
@@ -112,9 +116,12 @@ export const statsSchema = z
     policy: z.enum(["round-robin", "least-sessions", "two-choices"]),
     cluster: z.string().nullable(),
     stopping: z.boolean(),
-    certificate: z.object({ notBefore: time, notAfter: time }).nullable().openapi({
-      description: "of the certificate for clients; null without TLS",
+    retiring: count.openapi({
+      description: "connections of workers that were replaced, whose clients have yet to come over",
     }),
+    certificate: validity
+      .nullable()
+      .openapi({ description: "of the certificate for clients; null without TLS" }),
     sessions: z.object({ current: count, max: count, total: count, held: count, refused: count }),
     selected: count,
     failures: count,

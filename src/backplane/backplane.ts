@@ -144,6 +144,17 @@ export interface RoomSummary {
   readonly records: ReadonlyMap<string, string>;
 }
 
+/** A record to be set. */
+export interface RecordChange {
+  readonly room: string;
+  readonly key: string;
+  readonly value: string;
+  /** Who sets it. */
+  readonly session: string;
+  /** Unique for what is meant: a repeat of one of the room's last `recordChanges` changes nothing, whatever stands now. */
+  readonly once: string;
+}
+
 /** How far somebody has read a room. */
 export interface Mark {
   readonly room: string;
@@ -231,8 +242,11 @@ export interface Backplane {
   enter(room: string, session: string, done: Done<object>): void;
   leave(room: string, session: string, done: Done<object>): void;
 
-  /** Sets one of a room's records; every subscriber hears it, this server's own before `done`. */
-  setRecord(room: string, key: string, value: string, done: Done<object>): void;
+  /**
+   * Sets one of a room's records for a session of this server; every subscriber hears it, this server's own before `done`.
+   * Fails as `internal` when the session is not here: a server that was paused and wakes up must not set what is old.
+   */
+  setRecord(change: RecordChange, done: Done<object>): void;
   /**
    * Raises how far a reader has read a room: a record of the log `=` and the reader, under the room's name, JSON of epoch,
    * seq and at, which subscribers hear like any other. Within an epoch it never goes back; one of another epoch replaces

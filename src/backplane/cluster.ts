@@ -22,6 +22,24 @@ export interface Session<S> {
   graceUntil: number;
 }
 
+/** What the store keeps of a session. */
+export interface StoredSession extends Pick<Session<never>, "session" | "nick" | "owner" | "fence"> {
+  readonly away?: string | undefined;
+  readonly rooms: Iterable<string>;
+}
+
+/** What a server that came back says of one of its sessions. */
+export interface Announced {
+  readonly session: string;
+  /** Empty while its first claim is under way. */
+  readonly nick: string;
+  readonly fence: number;
+  readonly away?: string;
+  readonly rooms: readonly string[];
+  /** A claim for it is under way again: it may be here already, in whatever rooms. */
+  readonly pending: boolean;
+}
+
 /** A room or an inbox that is in use. */
 export interface Room<S> {
   readonly name: string;
@@ -32,6 +50,8 @@ export interface Room<S> {
   lastAt: number;
   readonly members: Map<string, Session<S>>;
   readonly records: Map<string, string>;
+  /** What the last changes of records are called (see RecordChange.once), the oldest first. Replaced, not changed. */
+  changes: readonly string[];
   readonly subscribers: S[];
 }
 

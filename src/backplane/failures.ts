@@ -13,12 +13,12 @@ function refused(message: string): BackplaneFailure {
   return { ok: false, code: "internal", message };
 }
 
-/** Another session owns this nick or an equal one. */
+/** Another session owns this nick, an equal one, or one that looks like it. */
 export function nickTaken(nick: string): BackplaneFailure {
   return {
     ok: false,
     code: "nick-taken",
-    message: `the nick ${quote(nick)} is taken; choose another`,
+    message: `the nick ${quote(nick)} is taken, or looks like one that is; choose another`,
     value: nick,
   };
 }

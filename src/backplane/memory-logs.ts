@@ -61,17 +61,16 @@ export class MemoryLogs implements ClusterStore<{ readonly id: string }> {
 
   /** Part of a log, by the rules of {@link HistoryQuery}. */
   page(query: HistoryQuery, epoch: string, last: number): HistoryPage {
-    const entries = this.#log(query.room).entries.slice(-this.#keep);
-    const first = entries[0]?.seq ?? last + 1;
+    const { entries } = this.#log(query.room);
+    const kept = Math.max(0, entries.length - this.#keep);
+    const first = entries[kept]?.seq ?? last + 1;
     const { before = Infinity, after = 0, limit, maxBytes } = query;
-    const chosen = entries.slice(
-      Math.max(0, after + 1 - first),
-      Math.max(0, Math.min(before, last + 1) - first),
-    );
+    const from = kept + Math.max(0, after + 1 - first);
+    const end = kept + Math.max(0, Math.min(before, last + 1) - first);
     const page =
       query.after === undefined
-        ? takePage(chosen.reverse(), limit, maxBytes).reverse()
-        : takePage(chosen, limit, maxBytes);
+        ? takePage(downwards(entries, from, end), limit, maxBytes).reverse()
+        : takePage(upwards(entries, from, end), limit, maxBytes);
     return { epoch, first, last, entries: page };
   }
 
@@ -88,4 +87,22 @@ export class MemoryLogs implements ClusterStore<{ readonly id: string }> {
   dropSession(): void {}
   putMember(): void {}
   dropMember(): void {}
+}
+
+// A page reads as far as it needs, and copies nothing of a log that may have a million entries.
+
+function* upwards(entries: readonly LogEntry[], from: number, end: number): Generator<LogEntry> {
+  for (let index = from; index < end; index += 1) {
+    const entry = entries[index];
+    if (entry === undefined) return;
+    yield entry;
+  }
+}
+
+function* downwards(entries: readonly LogEntry[], from: number, end: number): Generator<LogEntry> {
+  for (let index = end - 1; index >= from; index -= 1) {
+    const entry = entries[index];
+    if (entry === undefined) return;
+    yield entry;
+  }
 }

@@ -24,6 +24,7 @@ import type {
   Mark,
   Member,
   Publication,
+  RecordChange,
   RoomSubscriber,
   RoomSummary,
   Snapshot,
@@ -309,11 +310,8 @@ export class MemoryBackplane implements Backplane {
     });
   }
 
-  setRecord(room: string, key: string, value: string, done: Done<object>): void {
-    this.#answer("setRecord", done, () => {
-      this.#store.state.setRecord(room, key, value);
-      return { ok: true };
-    });
+  setRecord(change: RecordChange, done: Done<object>): void {
+    this.#answer("setRecord", done, () => this.#store.state.setRecord(this, change) ?? { ok: true });
   }
 
   raiseMark(reader: string, mark: Mark, done: Done<object>): void {

@@ -6,10 +6,11 @@
  * what servers must hear goes to an `Announcer` (direct calls, or frames that are sent after the commit). Servers are
  * opaque handles of type `S`; what keys and bodies are is up to store and announcer.
  *
- * Invariants: a nick's key maps to the session that shows it, and to no other; a session is in the member list of
+ * Invariants: a nick's likeness key maps to the session that shows it, and to no other; a session is in the member list of
  * exactly the rooms it lists; a session without a server is in grace, and `expire` ends it when its time has come.
  */
 import { backplaneLimits } from "../protocol/limits.ts";
+import { likenessKey } from "../protocol/look-alikes.ts";
 import { nameKey } from "../protocol/names.ts";
 import type {
   BackplaneFailure,
@@ -17,11 +18,14 @@ import type {
   Mark,
   Member,
   PresenceEvent,
+  RecordChange,
   RoomSummary,
   Snapshot,
 } from "./backplane.ts";
-import type { Announcer, ClusterStore, EntryOf, PublicationOf, Room, Session } from "./cluster.ts";
+import type { Announced, Announcer, ClusterStore, EntryOf } from "./cluster.ts";
+import type { PublicationOf, Room, Session, StoredSession } from "./cluster.ts";
 import { addOnce, removeFrom } from "./few.ts";
+import { CHANGES, readChanges } from "./changes.ts";
 import { markLog, oldestMark, raisedMark } from "./marks.ts";
 import { nickTaken, notHere, stale } from "./failures.ts";
 
@@ -45,27 +49,10 @@ export interface ClusterOptions {
 const memberOf = ({ session, nick, away }: Session<unknown>): Member =>
   away === undefined ? { session, nick } : { session, nick, away };
 
-/** What the store keeps of a session. */
-export interface StoredSession extends Pick<Session<never>, "session" | "nick" | "owner" | "fence"> {
-  readonly away?: string | undefined;
-  readonly rooms: Iterable<string>;
-}
-
-/** What a server that came back says of one of its sessions. */
-export interface Announced {
-  readonly session: string;
-  /** Empty while its first claim is under way. */
-  readonly nick: string;
-  readonly fence: number;
-  readonly away?: string;
-  readonly rooms: readonly string[];
-  /** A claim for it is under way again: it may be here already, in whatever rooms. */
-  readonly pending: boolean;
-}
-
 export class ClusterState<S extends { readonly id: string }, Key = string, Body = Uint8Array> {
   readonly epoch: string;
   readonly #sessions = new Map<string, Session<S>>();
+  /** By what those that look alike have in common. */
   readonly #nicks = new Map<string, Session<S>>();
   readonly #inGrace = new Set<Session<S>>();
   readonly #rooms = new Map<string, Room<S>>();
@@ -109,7 +96,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     };
     this.#startGrace(restored);
     this.#sessions.set(session, restored);
-    this.#nicks.set(nameKey(nick), restored);
+    this.#nicks.set(likenessKey(nick), restored);
     for (const name of rooms) {
       const room = this.room(name);
       addOnce(restored.rooms, room);
@@ -121,14 +108,18 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   room(name: string): Room<S> {
     const known = this.#rooms.get(name);
     if (known !== undefined) return known;
-    const { id, last, lastAt, records } = this.#store.load(name);
+    const { id, last, lastAt, records: stored } = this.#store.load(name);
+    const records = new Map(stored);
+    const changes = readChanges(records.get(CHANGES));
+    records.delete(CHANGES);
     const room: Room<S> = {
       name,
       id,
       last,
       lastAt,
       members: new Map(),
-      records: new Map(records),
+      records,
+      changes,
       subscribers: [],
     };
     this.#rooms.set(name, room);
@@ -189,7 +180,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   claim(server: S, name: string, nick: string, fence: number): BackplaneFailure | ({ ok: true } & Claimed) {
     const known = this.#sessions.get(name);
     if (known !== undefined && fence < known.fence) return stale(name);
-    const key = nameKey(nick);
+    const key = likenessKey(nick);
     const owner = this.#nicks.get(key);
     if (owner !== undefined && owner.session !== name) {
       return nickTaken(nick);
@@ -212,7 +203,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     if (before !== undefined && before !== server) this.#announce.taken(before, name);
     const old = session.nick;
     if (old !== nick) {
-      this.#nicks.delete(nameKey(old));
+      this.#nicks.delete(likenessKey(old));
       const event: PresenceEvent = { kind: "rename", member: memberOf(session), to: nick };
       session.nick = nick;
       for (const room of session.rooms) this.#announce.presence(room, event);
@@ -273,7 +264,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   #end(session: Session<S>): void {
     this.#sessions.delete(session.session);
     this.#inGrace.delete(session);
-    this.#nicks.delete(nameKey(session.nick));
+    this.#nicks.delete(likenessKey(session.nick));
     this.#store.dropSession(session);
     const event: PresenceEvent = { kind: "leave", member: memberOf(session) };
     for (const room of session.rooms) {
@@ -295,8 +286,9 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
   }
 
   lookup(nick: string): Member | undefined {
-    const owner = this.#nicks.get(nameKey(nick));
-    return owner === undefined ? undefined : memberOf(owner);
+    const owner = this.#nicks.get(likenessKey(nick));
+    // Who only looks like the one that is meant is somebody else.
+    return owner === undefined || nameKey(owner.nick) !== nameKey(nick) ? undefined : memberOf(owner);
   }
 
   enter(server: S, name: string, sessionName: string): BackplaneFailure | undefined {
@@ -322,8 +314,19 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     this.#announce.presence(room, { kind: "leave", member: memberOf(session) });
   }
 
-  setRecord(name: string, key: string, value: string): void {
-    const room = this.room(name);
+  /** @returns why not */
+  setRecord(server: S, change: RecordChange): BackplaneFailure | undefined {
+    const { key, value, session, once } = change;
+    if (this.#sessions.get(session)?.server !== server) return notHere(session);
+    const room = this.room(change.room);
+    if (room.changes.includes(once)) return undefined;
+    room.changes = [...room.changes, once].slice(-backplaneLimits.recordChanges);
+    this.#store.putRecord(room, CHANGES, JSON.stringify(room.changes));
+    this.#putRecord(room, key, value);
+    return undefined;
+  }
+
+  #putRecord(room: Room<S>, key: string, value: string): void {
     this.#store.putRecord(room, key, value);
     room.records.set(key, value);
     this.#announce.record(room, key, value);
@@ -334,7 +337,7 @@ export class ClusterState<S extends { readonly id: string }, Key = string, Body 
     const room = this.room(markLog(reader));
     const value = raisedMark(room.records.get(mark.room), mark, this.#options.now());
     if (value === undefined) return;
-    this.setRecord(room.name, mark.room, value);
+    this.#putRecord(room, mark.room, value);
     if (room.records.size <= backplaneLimits.marks) return;
     const oldest = oldestMark(room.records);
     if (oldest === undefined) return;

@@ -5,6 +5,7 @@
  * quarantine, ejection) in one place, {@link describe}, so that no order of events can leave a contradiction behind.
  * Only the pool writes to a record.
  */
+import { Patience } from "../edge/patience.ts";
 import type { HubReport } from "../edge/trunk.ts";
 import type { BackendSpec } from "./address.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -49,7 +50,8 @@ export interface Drain {
   readonly cause: DrainCause;
   /** Wall clock, ms. */
   readonly startedAt: number;
-  /** Wall clock, ms: from then on everything left is moved at once. */
+  /** From then on everything left is moved at once: monotonic ms, which nobody sets, and wall clock, for people. */
+  readonly deadline: number;
   readonly deadlineAt: number;
   /** Sessions a second. */
   readonly rate: number;
@@ -113,6 +115,8 @@ export class Backend implements Candidate {
   /** Monotonic ms at which the present or last trunk came up. */
   openedAt = -Infinity;
   readonly roundTrip = new Histogram();
+  /** How long its trunks may be silent. */
+  readonly patience = new Patience();
   /** Messages a second, oldest first, one a check. */
   readonly messageRates: number[] = [];
   /** `report.users` is as old as the last check; this is what this balancer did since. */

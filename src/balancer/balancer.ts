@@ -10,7 +10,7 @@
  */
 import { Edge } from "../edge/edge.ts";
 import type { EdgeTls } from "../edge/newcomer.ts";
-import type { Listener } from "../net/listener.ts";
+import type { Listener, ListenEndpoint } from "../net/listener.ts";
 import { connectionsOpen, descriptorLimit } from "../net/descriptors.ts";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Random } from "../protocol/clock.ts";
@@ -21,7 +21,7 @@ import type { BackendSpec } from "./address.ts";
 import type { Backend, Description } from "./backend.ts";
 import { Control } from "./control.ts";
 import type { DoorOptions } from "./door.ts";
-import { Door } from "./door.ts";
+import { Door, newPerSecondOf } from "./door.ts";
 import type { Resolve } from "./list.ts";
 import { BackendsList } from "./list.ts";
 import { Monitor } from "./monitor.ts";
@@ -29,6 +29,7 @@ import { Mover } from "./mover.ts";
 import type { PolicyName } from "./policy.ts";
 import { Pool } from "./pool.ts";
 import { parseProxyHeader } from "./proxy-protocol.ts";
+import { Retirement } from "./retirement.ts";
 import { viewBackend } from "./snapshot.ts";
 import { Traffic } from "./traffic.ts";
 import { trunkMaker } from "./trunks.ts";
@@ -76,6 +77,7 @@ export class Balancer implements BalancerView {
   /** What an operator may do. */
   readonly control: BalancerControl;
   #listener: Listener | undefined;
+  #retirement: Retirement | undefined;
 
   constructor(options: BalancerOptions) {
     const { clock, random, logger } = options;
@@ -153,10 +155,28 @@ export class Balancer implements BalancerView {
    * @throws ListenError, AddressError
    * @returns where it listens
    */
-  async start(at: Address, backends: readonly BackendSpec[], reusePort = false): Promise<string> {
-    this.#listener = this.#edge.listen({ at, reusePort });
+  async start(at: Address, backends: readonly BackendSpec[]): Promise<string> {
+    const { address } = this.open(at);
+    await this.reach(backends);
+    return address;
+  }
+
+  /**
+   * Opens a door. It may have several.
+   * @throws ListenError
+   */
+  open(at: ListenEndpoint): Listener {
+    const listener = this.#edge.listen({ at });
+    this.#listener ??= listener;
+    return listener;
+  }
+
+  /**
+   * Begins to look for backends.
+   * @throws AddressError
+   */
+  async reach(backends: readonly BackendSpec[]): Promise<void> {
     await this.#list.set(backends);
-    return this.#listener.address;
   }
 
   /** The list as an operator wrote it, names included. */
@@ -164,8 +184,24 @@ export class Balancer implements BalancerView {
     return this.#list.specs;
   }
 
+  /**
+   * Leaves its place to a successor that listens there already: accepts nobody more, and sends its clients over
+   * (retirement.ts). Resolves when nobody is left, and everything is closed.
+   */
+  async retire(): Promise<void> {
+    const { clock, door } = this.#options;
+    this.#retirement ??= new Retirement({
+      edge: this.#edge,
+      clock,
+      newPerSecond: (ip) => newPerSecondOf(door, ip),
+    });
+    await this.#retirement.done;
+    await this.stop();
+  }
+
   /** Sends the clients elsewhere, waits for their last lines, and closes everything. */
   async stop(): Promise<void> {
+    this.#retirement?.stop();
     this.#traffic.stopping = true;
     this.#list.stop();
     this.#mover.stop();
@@ -188,10 +224,9 @@ export class Balancer implements BalancerView {
     }
     if (state === "maintenance") this.#monitor.rest(backend);
     else if (before.state === "maintenance") this.#monitor.wake(backend);
-    if (state === "up") {
-      if (before.state !== "draining") this.#mover.joined(backend);
-      this.#edge.retry();
-    }
+    if (state === "up" && before.state !== "draining") this.#mover.joined(backend);
+    // An ejected one is used while there is no other.
+    if (state === "up" || state === "ejected") this.#edge.retry();
   }
 
   #removed(backend: Backend): void {
@@ -218,10 +253,12 @@ export class Balancer implements BalancerView {
       startedAt: new Date(this.#startedAt).toISOString(),
       at: new Date(clock.now()).toISOString(),
       uptimeSeconds: (monotonic - this.#startedMonotonic) / 1_000,
-      workers: 1,
+      // A worker that was replaced is none any more, and that it goes is nobody's concern.
+      workers: this.#retirement === undefined ? 1 : 0,
       policy,
       cluster: this.#pool.cluster ?? null,
-      stopping: this.#traffic.stopping,
+      stopping: this.#traffic.stopping && this.#retirement === undefined,
+      retiring: this.#retirement === undefined ? 0 : this.#edge.connections,
       certificate: this.#options.certificate?.() ?? null,
       sessions: {
         current: this.#traffic.sessions,

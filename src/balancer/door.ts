@@ -5,8 +5,9 @@
  * bucket). A v6 address counts by its /64, because that is what one customer has. Loopback is exempt from the two
  * limits by address unless they were asked for: bots, relays and tests on the same machine all share it.
  *
- * Invariant: `#open` holds exactly the addresses with open connections; `#buckets` at most `addresses` entries, the
- * least recently used forgotten first (its bucket would most likely have filled up again).
+ * Who counts is the {@link Tally}'s business: of this process alone, or of several that share the limits.
+ *
+ * Invariant: whoever was admitted and has not left is counted, once in total and once by address; nobody else is.
  */
 import { BlockList, isIP } from "node:net";
 import { isLoopback } from "../protocol/address.ts";
@@ -14,6 +15,7 @@ import type { Clock } from "../protocol/clock.ts";
 import { addressBlock } from "../protocol/ip.ts";
 import { doorLimits, edgeLimits, netLimits } from "../protocol/limits.ts";
 import { quote } from "../protocol/names.ts";
+import { LocalTally, type Tally } from "./tally.ts";
 
 /** Why somebody is not let in. */
 export type RefusalReason = "total" | "address" | "rate" | "descriptors";
@@ -33,6 +35,8 @@ export interface DoorOptions {
   readonly limitLoopback?: boolean;
   /** File descriptors that may still be opened; Infinity if unknown. */
   readonly freeDescriptors?: () => number;
+  /** Counts; without it this door counts for itself. */
+  readonly tally?: Tally;
 }
 
 /** What happened at a door since it was opened. */
@@ -41,30 +45,25 @@ export interface DoorCounters {
   readonly refused: Record<RefusalReason, number>;
 }
 
-interface Bucket {
-  tokens: number;
-  /** Monotonic ms of the last refill. */
-  at: number;
-}
+/** What all connections are counted by; no address is written so. */
+const ALL = "*";
 
 /** See the head of this file. */
 export class Door {
-  readonly #clock: Clock;
+  readonly #tally: Tally;
   readonly #connections: number;
   readonly #perAddress: number;
   readonly #newPerSecond: number;
   readonly #limitLoopback: boolean;
   readonly #freeDescriptors: () => number;
-  readonly #open = new Map<string, number>();
-  readonly #buckets = new Map<string, Bucket>();
-  #total = 0;
+  #open = 0;
   readonly counters: DoorCounters = {
     admitted: 0,
     refused: { total: 0, address: 0, rate: 0, descriptors: 0 },
   };
 
   constructor(options: DoorOptions) {
-    this.#clock = options.clock;
+    this.#tally = options.tally ?? new LocalTally(options.clock);
     this.#connections = options.connections ?? edgeLimits.connections;
     this.#perAddress = options.perAddress ?? doorLimits.connectionsPerAddress;
     this.#newPerSecond = options.newPerSecond ?? doorLimits.newPerSecondPerAddress;
@@ -72,80 +71,77 @@ export class Door {
     this.#freeDescriptors = options.freeDescriptors ?? (() => Infinity);
   }
 
-  /** Connections open now. */
+  /** Connections that came in here and are open now. */
   get open(): number {
-    return this.#total;
+    return this.#open;
   }
 
   /** Asks for one more connection of `ip`. If admitted, {@link leave} must be called once when it closes. */
   enter(ip: string): Admission {
-    if (this.#connections > 0 && this.#total >= this.#connections) {
-      return this.#refuse(
-        "total",
-        `the limit of ${this.#connections} connections is reached; try again later`,
-      );
-    }
     if (this.#freeDescriptors() < netLimits.descriptorHeadroom) {
       return this.#refuse(
         "descriptors",
         "no file descriptors are left for more connections; try again later",
       );
     }
-    const block = addressBlock(ip);
-    if (this.#limited(ip)) {
-      const open = this.#open.get(block) ?? 0;
-      if (this.#perAddress > 0 && open >= this.#perAddress) {
-        return this.#refuse("address", `${block} has ${open} connections, the limit for one address`);
-      }
-      if (!this.#takeToken(block)) {
-        return this.#refuse(
-          "rate",
-          `${block} opens more than ${this.#newPerSecond} connections a second; try again more slowly`,
-        );
-      }
+    if (!this.#tally.add(ALL, this.#connections).counted) {
+      return this.#refuse(
+        "total",
+        `the limit of ${this.#connections} connections is reached; try again later`,
+      );
     }
-    this.#open.set(block, (this.#open.get(block) ?? 0) + 1);
-    this.#total += 1;
+    const refusal = this.#enterAddress(ip);
+    if (refusal !== undefined) {
+      this.#tally.remove(ALL);
+      return refusal;
+    }
+    this.#open += 1;
     this.counters.admitted += 1;
     return { admitted: true };
   }
 
+  #enterAddress(ip: string): Admission | undefined {
+    const block = addressBlock(ip);
+    const limited = this.#limited(ip);
+    const { counted, others } = this.#tally.add(block, limited ? this.#perAddress : 0);
+    if (!counted)
+      return this.#refuse("address", `${block} has ${others} connections, the limit for one address`);
+    if (!limited || this.#newPerSecond === 0 || this.#tally.spend(block, this.#newPerSecond))
+      return undefined;
+    this.#tally.remove(block);
+    return this.#refuse(
+      "rate",
+      `${block} opens more than ${this.#newPerSecond} connections a second; try again more slowly`,
+    );
+  }
+
   /** A connection that was admitted has closed. */
   leave(ip: string): void {
-    const block = addressBlock(ip);
-    const open = this.#open.get(block);
-    if (open === undefined) return;
-    if (open === 1) this.#open.delete(block);
-    else this.#open.set(block, open - 1);
-    this.#total -= 1;
+    this.#tally.remove(addressBlock(ip));
+    this.#tally.remove(ALL);
+    this.#open -= 1;
   }
 
   #limited(ip: string): boolean {
-    return this.#limitLoopback || !isLoopback(ip);
+    return isLimited(this.#limitLoopback, ip);
   }
 
   #refuse(reason: RefusalReason, message: string): Admission {
     this.counters.refused[reason] += 1;
     return { admitted: false, reason, message };
   }
+}
 
-  #takeToken(block: string): boolean {
-    if (this.#newPerSecond === 0) return true;
-    const now = this.#clock.monotonic();
-    const most = this.#newPerSecond * doorLimits.burstSeconds;
-    const bucket = this.#buckets.get(block) ?? { tokens: most, at: now };
-    this.#buckets.delete(block);
-    this.#buckets.set(block, bucket);
-    if (this.#buckets.size > doorLimits.addresses) {
-      const [oldest] = this.#buckets.keys();
-      if (oldest !== undefined) this.#buckets.delete(oldest);
-    }
-    bucket.tokens = Math.min(most, bucket.tokens + ((now - bucket.at) / 1_000) * this.#newPerSecond);
-    bucket.at = now;
-    if (bucket.tokens < 1) return false;
-    bucket.tokens -= 1;
-    return true;
-  }
+function isLimited(limitLoopback: boolean, ip: string): boolean {
+  return limitLoopback || !isLoopback(ip);
+}
+
+/** How many connections an address may open a second at such a door; Infinity for no limit. */
+export function newPerSecondOf(
+  { newPerSecond = doorLimits.newPerSecondPerAddress, limitLoopback = false }: Partial<DoorOptions>,
+  ip: string,
+): number {
+  return newPerSecond > 0 && isLimited(limitLoopback, ip) ? newPerSecond : Infinity;
 }
 
 /** A list of networks that is wrong; the message says which entry and how to write it. */

@@ -78,7 +78,7 @@ export class Mover {
 
   #drain(backend: Backend, drain: NonNullable<Backend["drain"]>, seconds: number): void {
     if (backend.sessions > 0 && this.#anywhereElse(backend)) {
-      const late = this.#options.clock.now() >= drain.deadlineAt;
+      const late = this.#options.clock.monotonic() >= drain.deadline;
       this.#leave(backend, drain.rate, seconds, late ? backend.sessions : 0);
     }
     if (drain.cause === "removal" && backend.sessions === 0 && backend.totals.pending === 0) {

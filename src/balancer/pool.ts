@@ -273,6 +273,7 @@ export class Pool {
     backend.drain = {
       cause: wish.cause,
       startedAt: now,
+      deadline: this.#clock.monotonic() + deadlineMs,
       deadlineAt: now + deadlineMs,
       rate: Math.max(wish.rate ?? balancerLimits.drainRate, least),
       total: backend.sessions,

@@ -39,6 +39,7 @@ export function viewBackend(backend: Backend, monotonic: number): BackendView {
     messages: report?.messages ?? 0,
     messageRates: [...backend.messageRates],
     backplane: report === undefined ? null : { state: report.backplane, ms: report.backplaneMs },
+    certificate: report?.certificate ?? null,
     lastCheck:
       lastCheck === undefined
         ? null
@@ -122,7 +123,7 @@ export function addSnapshots(one: Snapshot, other: Snapshot): Snapshot {
     const known = backends.get(backend.id);
     backends.set(backend.id, known === undefined ? backend : addBackends(known, backend));
   }
-  const sum = (key: "selected" | "failures" | "retries" | "workers") => one[key] + other[key];
+  const sum = (key: "selected" | "failures" | "retries" | "workers" | "retiring") => one[key] + other[key];
   return {
     ...one,
     startedAt: one.startedAt < other.startedAt ? one.startedAt : other.startedAt,
@@ -130,6 +131,7 @@ export function addSnapshots(one: Snapshot, other: Snapshot): Snapshot {
     at: one.at > other.at ? one.at : other.at,
     workers: sum("workers"),
     stopping: one.stopping || other.stopping,
+    retiring: sum("retiring"),
     certificate: first(one.certificate, other.certificate),
     sessions: addFields(one.sessions, other.sessions),
     selected: sum("selected"),
@@ -154,6 +156,7 @@ export function countersOf(snapshot: Snapshot): Snapshot {
     ...snapshot,
     workers: 0,
     stopping: false,
+    retiring: 0,
     certificate: null,
     sessions: { ...sessions, current: 0, max: 0, held: 0 },
     connections: { ...connections, current: 0 },

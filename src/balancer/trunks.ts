@@ -44,6 +44,7 @@ class BackendTrunk implements Trunk {
       secret: options.secret,
       self: options.self,
       clock: options.clock,
+      patience: backend.patience,
       nonce: () => randomBytes(16).toString("hex"),
       events: {
         open: (hub) => {

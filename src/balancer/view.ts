@@ -82,6 +82,8 @@ export interface BackendView {
   /** Messages a second, oldest first, one value a check. */
   readonly messageRates: readonly number[];
   readonly backplane: { readonly state: "ok" | "degraded" | "down"; readonly ms: number } | null;
+  /** Of the certificate that it shows to clients who come to it directly; null without TLS, or while it is not reached. */
+  readonly certificate: Validity | null;
   readonly lastCheck: CheckView | null;
   readonly checks: { readonly passed: number; readonly failed: number };
   readonly ejections: number;
@@ -103,6 +105,8 @@ export interface Snapshot {
   readonly policy: PolicyName;
   readonly cluster: string | null;
   readonly stopping: boolean;
+  /** Connections of workers that were replaced: their clients have yet to come over. */
+  readonly retiring: number;
   /** Of the certificate for clients; null without TLS. Of several workers the one that ends first. */
   readonly certificate: Validity | null;
   /** Sums over all backends ever listed. `held` sessions wait for a backend; `refused` found none in time. */

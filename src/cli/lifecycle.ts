@@ -5,6 +5,7 @@
  * (Ctrl-C), SIGTERM, SIGHUP (its terminal went away; without one it is what the mode makes of it), or, started by `rtchat
  * up`, the end of stdin, which means that the parent is gone, even if it was killed with -9. Then it drains. A second signal
  * exits at once.
+ * SIGUSR2 asks a mode that can to renew itself: to go on with the executable and the settings as they are now.
  *
  * Readiness is told in two ways: a line in the log for people, and for whoever started the process (`rtchat up`, the
  * tests) one JSON line on the file descriptor named by RTCHAT_READY_FD, with the addresses really listened on.
@@ -26,14 +27,19 @@ export const supervisedVariable = "RTCHAT_SUPERVISED";
 /** Exit codes of shells for a process that a signal ended: 128 + its number. */
 const signalExitCodes: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
 
+/** What signals mean to a mode that serves, instead of its end. */
+export interface SignalActions {
+  /** SIGHUP, unless this process has a terminal that can go away. */
+  readonly reload?: () => void;
+  /** SIGUSR2, which otherwise means nothing. */
+  readonly renew?: () => void;
+}
+
 /**
  * Resolves with the first reason to stop; from then on a further signal exits the process at once.
- * @param reloading what SIGHUP means by now instead of stopping, unless this process has a terminal that can go away
+ * @param actions what other signals mean by now
  */
-export function waitForStop(
-  environment: Environment,
-  reloading: () => (() => void) | undefined,
-): Promise<StopReason> {
+export function waitForStop(environment: Environment, actions: () => SignalActions): Promise<StopReason> {
   const supervised = environment[supervisedVariable] === "1";
   return new Promise((resolve) => {
     let asked = false;
@@ -45,11 +51,14 @@ export function waitForStop(
     process.on("SIGTERM", () => ask("SIGTERM"));
     for (const signal of ["SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
-        const reload = signal === "SIGHUP" && !process.stdin.isTTY ? reloading() : undefined;
+        const reload = signal === "SIGHUP" && !process.stdin.isTTY ? actions().reload : undefined;
         if (reload !== undefined) reload();
         else if (!supervised) ask(signal);
       });
     }
+    process.on("SIGUSR2", () => {
+      if (!asked) actions().renew?.();
+    });
     if (supervised) {
       process.stdin.on("end", () => ask("parent gone"));
       process.stdin.on("error", () => ask("parent gone"));

@@ -13,7 +13,13 @@ import { silentLogger } from "../protocol/logger.ts";
 import { exitCodes } from "./errors.ts";
 import type { Config, Environment, Flags, ModeDefinition } from "./flag.ts";
 import { renderHelp } from "./help.ts";
-import { announceReady, type ReadyFacts, type StopReason, waitForStop } from "./lifecycle.ts";
+import {
+  announceReady,
+  type ReadyFacts,
+  type SignalActions,
+  type StopReason,
+  waitForStop,
+} from "./lifecycle.ts";
 import type { Log, LogFormat, LogLevel } from "./log.ts";
 import { endOutput, handleBrokenPipes, reportFailure } from "./output.ts";
 import { parseFlags, wantsHelp } from "./parse.ts";
@@ -21,7 +27,7 @@ import { readSettings } from "./settings.ts";
 import type { Settings } from "./settings.ts";
 
 /** What a mode's body is given beside its configuration. */
-export interface ModeContext {
+export interface ModeContext<Table extends Flags = Flags> {
   /** As --log-level and --log-format say; silent for modes without these flags. */
   readonly log: Log;
   readonly environment: Environment;
@@ -32,10 +38,15 @@ export interface ModeContext {
   /** What a person wrote, by key, as a variable's value: for handing flags on to a child. */
   readonly written: ReadonlyMap<string, string>;
   /**
-   * Says, once, that the mode serves now: in the log, and to whoever started it.
-   * @param reload what SIGHUP does from now on, instead of stopping
+   * The configuration as it would be if the same command were given now: the settings' file is read again.
+   * @throws UsageError
    */
-  ready(facts: ReadyFacts, reload?: () => void): void;
+  readAgain(): Config<Table>;
+  /**
+   * Says, once, that the mode serves now: in the log, and to whoever started it.
+   * @param actions what signals do from now on, instead of stopping
+   */
+  ready(facts: ReadyFacts, actions?: SignalActions): void;
   /** The first reason to stop. Until this or ready() is called, signals end the process at once. */
   stopped(): Promise<StopReason>;
 }
@@ -43,7 +54,7 @@ export interface ModeContext {
 /** A mode's composition. Returns an exit code, or nothing for 0; throws a Failure for what a person can mend. */
 export type ModeBody<Table extends Flags> = (
   config: Config<Table>,
-  context: ModeContext,
+  context: ModeContext<Table>,
 ) => Promise<number | void>;
 
 /** What every mode's file exports for main. Never resolves: it ends the process. */
@@ -75,21 +86,22 @@ async function runMode<Table extends Flags>(
     const { config, positional, written } = parseFlags(mode, args, environment, settings);
     log = await logOf(config);
     let stopping: Promise<StopReason> | undefined;
-    let reloading: (() => void) | undefined;
-    const context: ModeContext = {
+    let actions: SignalActions = {};
+    const context: ModeContext<Table> = {
       log,
       environment,
       settings,
       positional,
       written,
-      ready(facts, reload) {
+      readAgain: () => parseFlags(mode, args, environment, readSettings(environment)).config,
+      ready(facts, wanted = {}) {
         // Before anybody hears that it is ready: a signal that follows at once must find it listening.
-        reloading = reload;
-        stopping ??= waitForStop(environment, () => reloading);
+        actions = wanted;
+        stopping ??= waitForStop(environment, () => actions);
         log.info("ready", facts);
         announceReady(mode.name, facts, environment);
       },
-      stopped: () => (stopping ??= waitForStop(environment, () => reloading)),
+      stopped: () => (stopping ??= waitForStop(environment, () => actions)),
     };
     return (await body(config, context)) ?? exitCodes.ok;
   } catch (error) {

@@ -4,7 +4,8 @@
  * Addresses are tried in turn; when a whole round failed, exponential backoff with full jitter. A connection that was
  * welcomed and then broke begins a new round at the next address after a jittered delay, because everybody else lost
  * theirs at the same moment. Keep-alive pings find half-open connections. `going-away` is obeyed: the connection is
- * replaced after the time the server asked for plus a random part of its jitter.
+ * replaced after the time the server asked for plus a random part of its jitter, or, if it asked for none, by the successor
+ * that stands at the same address already, as soon as the server has answered and closed it.
  *
  * Invariant: at most one link exists; every state but `closed` and `needs-nick` has a timer or a link that leads out
  * of it, so a client that is wanted comes back without being asked.
@@ -62,8 +63,8 @@ export class Client {
   #onlineSince: number | undefined;
   /** While `nick-taken` may be the work of a former life: until when it is retried (monotonic). */
   #nickRetryUntil = 0;
-  /** When a `going-away` server may be replaced (monotonic). */
-  #comeBackAt = 0;
+  /** When a `going-away` server may be replaced (monotonic), and whether its successor is where it was. */
+  #comeBack: { readonly at: number; readonly isHere: boolean } | undefined;
 
   /** @throws ProtocolError `bad-nick`, RangeError without an address */
   constructor(options: ClientOptions) {
@@ -274,20 +275,24 @@ export class Client {
     const { clock, random, addresses } = this.#options;
     const address = formatServer(this.#address);
     const wasOnline = this.#onlineSince !== undefined;
-    if (this.#onlineSince !== undefined) {
-      const good = clock.monotonic() - this.#onlineSince >= chatClientLimits.stableMs;
-      if (good) this.#failures = 0;
-      this.#onlineSince = undefined;
-    }
+    const onlineMs = clock.monotonic() - (this.#onlineSince ?? Infinity);
+    if (onlineMs >= chatClientLimits.stableMs) this.#failures = 0;
+    this.#onlineSince = undefined;
     this.#drop();
+    const comeBack = this.#comeBack;
+    this.#comeBack = undefined;
+    // Once in a while at most: a server that sends everybody to itself must not be asked without pause.
+    if (comeBack?.isHere === true && onlineMs >= chatClientLimits.lastAnswersMs) {
+      this.#beginRound();
+      return;
+    }
     this.#next = (this.#next + 1) % addresses.length;
     if (!wasOnline && this.#left > 0) {
       this.#dial();
       return;
     }
-    const asked = this.#comeBackAt - clock.monotonic();
-    const retryInMs = Math.round(asked > 0 ? asked : retryDelay(this.#failures, random, mostMs));
-    this.#comeBackAt = 0;
+    const asked = comeBack?.isHere === false ? Math.max(0, comeBack.at - clock.monotonic()) : undefined;
+    const retryInMs = Math.round(asked ?? retryDelay(this.#failures, random, mostMs));
     this.#failures += 1;
     this.#timers.retry = clock.after(retryInMs, () => this.#beginRound());
     this.#become({ state: "waiting", address, attempt: this.#failures, retryInMs, reason, code });
@@ -315,8 +320,11 @@ export class Client {
   #goingAway(afterMs: number, jitterMs: number): void {
     const { clock, random } = this.#options;
     const delay = Math.min(afterMs + random() * jitterMs, chatClientLimits.goingAwayMostMs);
-    this.#comeBackAt = clock.monotonic() + delay;
+    const isHere = delay === 0;
+    this.#comeBack = { at: clock.monotonic() + delay, isHere };
     this.#timers.leave?.stop();
-    this.#timers.leave = clock.after(delay, () => this.#lost("the server is going away", "going-away"));
+    // Nothing is waited for at the successor's; but the last answers come from here, and then the connection ends.
+    const leaveInMs = isHere ? chatClientLimits.lastAnswersMs : delay;
+    this.#timers.leave = clock.after(leaveInMs, () => this.#lost("the server is going away", "going-away"));
   }
 }

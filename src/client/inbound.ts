@@ -153,6 +153,23 @@ function makeSchemas() {
       ack: seq.exactOptional(),
       end: z.literal(true).exactOptional(),
     }),
+    operator: z.looseObject({ type: z.literal("operator"), id }),
+    kick: z.looseObject({ type: z.literal("kick"), nick: z.string(), id }),
+    ban: z.looseObject({ type: z.literal("ban"), who: z.string(), id }),
+    unban: z.looseObject({ type: z.literal("unban"), address: z.string(), id }),
+    bans: z.looseObject({
+      type: z.literal("bans"),
+      bans: z.array(
+        z.looseObject({
+          address: z.string(),
+          by: z.string(),
+          at,
+          until: at.exactOptional(),
+          reason: z.string().exactOptional(),
+        }),
+      ),
+      id,
+    }),
     read: z.looseObject({ type: z.literal("read"), positions: z.record(z.string(), position), id }),
     away: z.looseObject({
       type: z.literal("away"),

@@ -74,6 +74,11 @@ type Plain =
   | "away"
   | "identify"
   | "read"
+  | "operator"
+  | "kick"
+  | "ban"
+  | "unban"
+  | "bans"
   | "ping";
 /** Such a request as its owner writes it: without an id it gets one, and defaults are the server's. */
 export type PlainRequest = {

@@ -9,7 +9,7 @@
  * Invariant: a session that has spoken a line is on exactly one link, or waits for one in `#placement`, or has ended.
  */
 import type { Connection, ConnectionHandlers } from "../net/connection.ts";
-import { listen, type Endpoint, type Listener } from "../net/listener.ts";
+import { listen, type Listener, type ListenEndpoint } from "../net/listener.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
 import { clientLimits, edgeLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
@@ -55,10 +55,9 @@ export interface EdgeOptions {
   readonly takeTrunk?: (connection: Connection, first: Uint8Array) => void;
 }
 
-/** Where and how to listen. */
+/** Where to listen. */
 export interface EdgeListenOptions {
-  readonly at: Endpoint;
-  readonly reusePort?: boolean;
+  readonly at: ListenEndpoint;
 }
 
 /** How an edge says goodbye, ms. */
@@ -131,11 +130,10 @@ export class Edge {
    * Accepts clients (and trunks, if this edge takes any).
    * @throws ListenError
    */
-  listen({ at, reusePort = false }: EdgeListenOptions): Listener {
+  listen({ at }: EdgeListenOptions): Listener {
     const { outboxBytes, outboxSoftBytes, lingerMs, connections } = this.#limits;
     const listener = listen({
       at,
-      reusePort,
       settings: {
         clock: this.#clock,
         limits: { outboxBytes, highWaterBytes: outboxSoftBytes, lingerMs },
@@ -179,7 +177,12 @@ export class Edge {
 
   /** Accepts nobody more. */
   stopAccepting(): void {
-    for (const listener of this.#listeners) listener.stop();
+    for (const listener of this.#listeners.splice(0)) listener.stop();
+  }
+
+  /** Tells one client to connect again at once, which leads it to a successor, lets its last lines be answered, and closes it. */
+  sendAway(session: Session): void {
+    session.goAway(goingAwayLine(0, 0));
   }
 
   /**

@@ -3,8 +3,8 @@
  *
  * A trunk lives once. Whoever owns it (the balancer's pool) makes the next one when it wants to try again, because when
  * to try is a matter of policy. While open it asks the hub for a report several times a second; a hub that is silent for
- * `silenceMs` is dead, whether its process is gone, stopped or stuck. The edge measures silence only while its own loop
- * runs: if the edge itself was stopped, what the hub said meanwhile is still waiting to be read.
+ * longer than its patience (patience.ts) is dead, whether its process is gone, stopped or stuck. The edge measures silence
+ * only while its own loop runs: if the edge itself was stopped, what the hub said meanwhile is still waiting to be read.
  *
  * Invariant: after `open` comes exactly one `closed`; without `open`, exactly one `closed` as well.
  */
@@ -18,6 +18,7 @@ import { edgeLimits, trunkLimits } from "../protocol/limits.ts";
 import { flushSoFar } from "../net/turn.ts";
 import { EdgeHandshake, HandshakeError } from "./handshake.ts";
 import type { EdgeIdentity, HubIdentity, TrunkRefusal } from "./handshake.ts";
+import { Patience } from "./patience.ts";
 import type { EdgePort, HubPort, HubReport } from "./trunk.ts";
 import { TrunkFlush } from "./trunk-flush.ts";
 import { decodePong, decodeToEdge, HubPortEncoder } from "./trunk-wire.ts";
@@ -65,12 +66,14 @@ export interface RemoteTrunkOptions {
   readonly events: RemoteTrunkEvents;
   readonly connectMs?: number;
   readonly beatMs?: number;
-  readonly silenceMs?: number;
+  /** What is known of the hub from earlier trunks. */
+  readonly patience?: Patience;
 }
 
 /** One life of a trunk. Begins to connect when it is made. */
 export class RemoteTrunk implements ConnectionHandlers {
   readonly #options: RemoteTrunkOptions;
+  readonly #patience: Patience;
   readonly #decoder = new FrameDecoder(trunkLimits.handshakeFrameBytes);
   readonly #handshake: EdgeHandshake;
   readonly #giveUp = new AbortController();
@@ -91,6 +94,7 @@ export class RemoteTrunk implements ConnectionHandlers {
 
   constructor(options: RemoteTrunkOptions) {
     this.#options = options;
+    this.#patience = options.patience ?? new Patience();
     this.#handshake = new EdgeHandshake(options.secret, options.self, options.nonce());
     dial({
       to: options.to,
@@ -127,7 +131,9 @@ export class RemoteTrunk implements ConnectionHandlers {
   }
 
   data(chunk: Uint8Array): void {
-    this.#heardAt = this.#options.clock.monotonic();
+    const now = this.#options.clock.monotonic();
+    if (this.#open && !this.#wasAsleep(now)) this.#patience.silent(now - this.#heardAt, now);
+    this.#heardAt = now;
     try {
       this.#decoder.push(chunk, this.#frame);
     } catch (error) {
@@ -198,19 +204,22 @@ export class RemoteTrunk implements ConnectionHandlers {
 
   #beat(): void {
     const now = this.#options.clock.monotonic();
-    const beatMs = this.#options.beatMs ?? trunkLimits.beatMs;
-    // This loop did not run either: what the hub said meanwhile has not been read yet.
-    if (now - this.#beatAt > 2 * beatMs) this.#heardAt = now;
+    if (this.#wasAsleep(now)) this.#heardAt = now;
     this.#beatAt = now;
-    const silenceMs = this.#options.silenceMs ?? trunkLimits.silenceMs;
-    if (now - this.#heardAt > silenceMs) {
-      const silentMs = now - this.#heardAt;
+    const silentMs = now - this.#heardAt;
+    if (silentMs > this.#patience.ms(now)) {
+      this.#patience.silent(silentMs, now);
       this.#fail({
         kind: "silent",
         silentMs,
         message: `the server said nothing for ${Math.round(silentMs)} ms`,
       });
     } else if (this.#pingAt === 0) this.#ping();
+  }
+
+  /** This loop did not run either: what the hub said meanwhile has not been read yet. */
+  #wasAsleep(now: number): boolean {
+    return now - this.#beatAt > 2 * (this.#options.beatMs ?? trunkLimits.beatMs);
   }
 
   #ping(): void {

@@ -222,12 +222,13 @@ export class Session implements ConnectionHandlers, Flushable, Continuable {
     this.#complete();
   }
 
-  /** Says `words` and closes as soon as the lines taken so far are finished. */
+  /** Says `words` and closes as soon as the lines taken so far are finished, or have had their time. */
   goAway(words: Uint8Array): void {
     if (this.endReason !== undefined || this.#isLeaving) return;
     this.#isLeaving = true;
     this.connection.write(words);
     if (this.#window.isEmpty) this.#complete();
+    else this.#owner.sessionEnding(this);
   }
 
   // What the hub says.

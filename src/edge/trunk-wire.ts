@@ -54,6 +54,7 @@ const report = z.object({
   backplane: z.enum(["ok", "degraded", "down"]),
   backplaneMs: z.number().min(0),
   draining: z.boolean(),
+  certificate: z.object({ notBefore: z.iso.datetime(), notAfter: z.iso.datetime() }).optional(),
 });
 
 /** Frames that a hub's answers to pings and the handshake bring, which are no business of either port. */

@@ -18,6 +18,7 @@
  */
 import type { ErrorCode } from "../protocol/errors.ts";
 import type { Position } from "../protocol/messages.ts";
+import type { Validity } from "../protocol/validity.ts";
 
 /** A session's number on one trunk: chosen by the edge, above 0, not reused while the trunk lives. */
 export type SessionId = number;
@@ -130,6 +131,8 @@ export interface HubReport {
   /** Last backplane round trip, ms. */
   readonly backplaneMs: number;
   readonly draining: boolean;
+  /** Of the certificate that its server shows to clients who come to it directly; absent without TLS. */
+  readonly certificate?: Validity | undefined;
 }
 
 /** A hub, as whoever accepts trunks sees it. */

@@ -8,6 +8,7 @@
 import type { Backplane, BackplaneFailure, Claimed, Done } from "../backplane/backplane.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
 import type { Logger } from "../protocol/logger.ts";
+import { Bans } from "./bans.ts";
 import { TokenBucket } from "./bucket.ts";
 import type { Group } from "./group.ts";
 import { HelloDeadlines } from "./hello-deadlines.ts";
@@ -48,6 +49,9 @@ export class Core {
   readonly handlers: RequestHandlers;
   readonly rooms: Rooms;
   readonly readers: Readers;
+  readonly bans: Bans;
+  /** The operators' secret; undefined where nobody is one. */
+  readonly operatorSecret: string | undefined;
   /** Sessions that have not said hello. */
   readonly helloDeadlines: HelloDeadlines;
   readonly cacheBudget: CacheBudget = { bytes: 0 };
@@ -75,6 +79,8 @@ export class Core {
     this.random = options.random;
     this.rooms = new Rooms(this);
     this.readers = new Readers(this);
+    this.bans = new Bans(this);
+    this.operatorSecret = options.operatorSecret;
     const rate = this.limits.relayPerSecondServer;
     this.relayBucket = new TokenBucket(rate, rate, this.clock.monotonic());
     this.roomLists = new RoomLists(this);
@@ -205,6 +211,7 @@ export class Core {
     this.#grace.clear();
     this.helloDeadlines.stop();
     this.readers.close();
+    this.bans.close();
     this.rooms.close();
   }
 }

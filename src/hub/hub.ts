@@ -31,7 +31,7 @@ export class Hub implements HubHost {
   }
 
   /** Connects to the backplane; resolves when sessions are welcome. Rejects as {@link Backplane.start} does. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     const core = this.#core;
     const listener: BackplaneListener = {
       taken: (session) => core.taken(session),
@@ -42,7 +42,8 @@ export class Hub implements HubHost {
       },
       health: (health) => this.#tellHealth(health),
     };
-    return core.backplane.start(listener);
+    await core.backplane.start(listener);
+    core.bans.open();
   }
 
   /**

@@ -31,6 +31,8 @@ export interface HubOptions {
   readonly build: string;
   /** The cluster's secret: signs resume tokens, so that every server of the cluster honours them. */
   readonly secret: Uint8Array;
+  /** Who says it may put others out; without it nobody may. */
+  readonly operatorSecret?: string | undefined;
   readonly clock: Clock;
   /** Makes names that must not repeat; nothing secret comes from it. */
   readonly random: Random;

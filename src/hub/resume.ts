@@ -66,7 +66,9 @@ function takeOver(core: Core, session: Session, claims: ResumeClaims, handover: 
   session.nick = claims.nick;
   session.helloLine = claims.helloLine;
   session.madeAt = claims.madeAt;
+  session.operator = claims.operator === true;
   core.register(session);
+  if (core.bans.refuse(session)) return;
   if (claims.reader !== undefined) identifyAgain(core, session, claims.reader);
   const views = viewsByName(handover.groups);
   if (!views.has(INBOX)) views.set(INBOX, undefined);

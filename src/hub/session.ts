@@ -56,6 +56,8 @@ export class Session implements QueueOwner<ReadLine> {
   leaving = "";
   /** Where the last search stopped, if it may go on. */
   searching: SearchPlace | undefined;
+  /** Has said the operators' secret, here or elsewhere. */
+  operator = false;
   /** A change of nick is under way. */
   renaming = false;
   /** A session that a claim without an answer may have begun, and what is to become of it without this connection. */
@@ -177,7 +179,14 @@ export class Session implements QueueOwner<ReadLine> {
       madeAt: this.madeAt,
       helloLine: this.helloLine,
       ...(this.reader === undefined ? {} : { reader: this.reader.name }),
+      ...(this.operator ? { operator: true as const } : {}),
     });
+  }
+
+  /** Lets it do what operators may, also wherever it is moved. */
+  setOperator(): void {
+    this.operator = true;
+    this.edge.token(this.id, this.token);
   }
 
   /** Lines that answer nothing. */
@@ -186,9 +195,9 @@ export class Session implements QueueOwner<ReadLine> {
   }
 
   /** Tells the client why, and closes it. */
-  close(code: ErrorCode, message: string): void {
+  close(code: ErrorCode, message: string, value?: string): void {
     if (this.#closed) return;
-    this.say(encodeError(code, message));
+    this.say(encodeError(code, message, undefined, { value }));
     this.hangUp(code);
   }
 

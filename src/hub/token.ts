@@ -20,6 +20,8 @@ const claimsSchema = z.object({
   l: z.number().int().min(1),
   /** Whose device it is, if that is known. */
   r: z.string().max(64).optional(),
+  /** It is an operator's. */
+  o: z.literal(true).optional(),
 });
 
 /** What a token says. */
@@ -32,6 +34,7 @@ export interface ResumeClaims {
   readonly helloLine: number;
   /** The reader that the session has identified as (see readers.ts). */
   readonly reader?: string;
+  readonly operator?: true;
 }
 
 /** Moves that are told apart; the product with a time in ms stays below 2^53 for some centuries. */
@@ -59,8 +62,11 @@ function sign(secret: Uint8Array, payload: string): string {
 
 /** Signs claims. */
 export function makeToken(secret: Uint8Array, claims: ResumeClaims): string {
-  const { session, nick, madeAt, helloLine, reader } = claims;
-  const more = reader === undefined ? {} : { r: reader };
+  const { session, nick, madeAt, helloLine, reader, operator } = claims;
+  const more = {
+    ...(reader === undefined ? {} : { r: reader }),
+    ...(operator === undefined ? {} : { o: operator }),
+  };
   const json = JSON.stringify({ s: session, n: nick, i: madeAt, l: helloLine, ...more });
   const payload = Buffer.from(json).toString("base64url");
   return `${payload}.${sign(secret, payload)}`;
@@ -78,6 +84,11 @@ export function readToken(secret: Uint8Array, token: string): ResumeClaims | und
   if (!timingSafeEqual(Buffer.from(sign(secret, payload)), Buffer.from(proof))) return undefined;
   const checked = claimsSchema.safeParse(JSON.parse(Buffer.from(payload, "base64url").toString()));
   if (!checked.success) return undefined;
-  const { s, n, i, l, r } = checked.data;
-  return { session: s, nick: n, madeAt: i, helloLine: l, ...(r === undefined ? {} : { reader: r }) };
+  const { s, n, i, l, r, o } = checked.data;
+  const claims = { session: s, nick: n, madeAt: i, helloLine: l };
+  return {
+    ...claims,
+    ...(r === undefined ? {} : { reader: r }),
+    ...(o === undefined ? {} : { operator: o }),
+  };
 }

@@ -7,6 +7,7 @@ import { z } from "zod";
 import { encodeLine } from "./encode.ts";
 import type { Core } from "./core.ts";
 import { pairOf } from "./pass.ts";
+import { putOut } from "./put-out.ts";
 
 const flag = z.literal(true).exactOptional();
 const number = z.number().exactOptional();
@@ -23,6 +24,15 @@ const introduction = z.object({
   pass: text,
   end: flag,
 });
+/** The address is refused from now on. */
+const ban = z.object({
+  by: z.string(),
+  seconds: number,
+  /** The operator's own host, which is not. */
+  spared: z.string(),
+  /** See RecordChange. */
+  once: z.string(),
+});
 const relay = z.object({
   from: z.string(),
   stream: z.string(),
@@ -31,7 +41,16 @@ const relay = z.object({
   ack: number,
   end: flag,
 });
-const wordSchema = z.union([z.object({ typing }), z.object({ introduction }), z.object({ relay })]);
+const out = z.object({
+  reason: text,
+  ban: ban.exactOptional(),
+});
+const wordSchema = z.union([
+  z.object({ typing }),
+  z.object({ introduction }),
+  z.object({ relay }),
+  z.object({ out }),
+]);
 
 /** What a hub may say to a session elsewhere. */
 export type Word = z.infer<typeof wordSchema>;
@@ -61,6 +80,10 @@ export function hearWord(core: Core, session: string, word: string): boolean {
 
 function tell(core: Core, name: string, word: Word): void {
   const session = core.sessions.get(name);
+  if ("out" in word) {
+    putOut(core, name, word.out);
+    return;
+  }
   // Moved on, or not welcomed yet: whoever said it finds out by the silence.
   if (session?.ready !== true) return;
   if ("typing" in word) {

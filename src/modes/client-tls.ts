@@ -1,5 +1,6 @@
 /** TLS for the clients of a server or a balancer, as the flags say. */
 import { Failure, UsageError } from "../cli/errors.ts";
+import type { SignalActions } from "../cli/lifecycle.ts";
 import type { EdgeTls } from "../edge/newcomer.ts";
 import { TlsFiles, TlsFilesError } from "../identity/tls-files.ts";
 import { systemClock } from "../protocol/clock.ts";
@@ -26,8 +27,11 @@ export interface ClientTls {
 }
 
 /** What SIGHUP does where nothing is read again: what renews certificates often sends it, and must not end anything. */
-export function ignoreHangUp(log: Logger): () => void {
-  return () => log.info("certificates are looked at without a signal; nothing else is read again at SIGHUP");
+export function ignoreHangUp(log: Logger): SignalActions {
+  return {
+    reload: () =>
+      log.info("certificates are looked at without a signal; nothing else is read again at SIGHUP"),
+  };
 }
 
 /** The day on which the certificate ends. */

@@ -13,6 +13,8 @@ import { pipeLimits } from "../protocol/limits.client.ts";
 import { clientLimits } from "../protocol/limits.ts";
 import { sanitizeLine } from "../protocol/sanitize.ts";
 import { paintFor } from "../tui/colours.ts";
+import type { Command } from "../tui/commands/command.ts";
+import type { HabitKeeping, KeptHabits } from "../tui/model/habits.ts";
 import type { Words } from "../tui/language/words.ts";
 import { makeClient, wayTo, wordsOf, writeAddresses } from "./client/connect.ts";
 import { deviceCommand } from "./client/device.ts";
@@ -20,6 +22,9 @@ import { DirectBackend } from "./client/direct/backend.ts";
 import { Memory } from "./client/memory.ts";
 import { clientMode } from "./flags/client.ts";
 import { loginNick } from "./flags/common.ts";
+
+/** Where everybody begins who was nowhere yet. */
+const FIRST_ROOM = "lobby";
 
 type ClientConfig = Config<(typeof clientMode)["flags"]>;
 
@@ -32,6 +37,8 @@ interface Chat {
   readonly context: ModeContext;
   readonly words: Words;
   readonly memory: Memory;
+  /** Where it connects to, as memory has it. */
+  readonly address: string;
 }
 
 export const start: StartMode = modeStarter(clientMode, async (config, context) => {
@@ -55,10 +62,11 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
     mode: config.p2p,
     newId: () => `direct-${crypto.randomUUID()}`,
     // A pipe has nothing to show a code to, and remembers nothing.
-    commands: person ? [deviceCommand(client, memory)] : [],
+    commands: person ? [...(await operatorsOf(config)), deviceCommand(client, memory)] : [],
     load: async () => (await import("./client/direct/parts.ts")).openParts(config.data, config.downloads),
   });
-  const chat = { client, backend, config, context, words, memory };
+  const address = writeAddresses(way.addresses);
+  const chat = { client, backend, config, context, words, memory, address };
   if (!person) {
     await runInPipe(chat);
     return;
@@ -66,14 +74,51 @@ export const start: StartMode = modeStarter(clientMode, async (config, context) 
   client.on((event) => {
     if (event.kind !== "connection" || event.connection.state !== "online") return;
     memory.nick = event.connection.nick;
-    memory.connect = writeAddresses(way.addresses);
+    memory.connect = address;
     memory.save();
   });
   if (config.plain || environment["TERM"] === "dumb") await runLines(chat);
   else await runFullScreen(chat);
 });
 
-async function runFullScreen({ client, backend, config, context, words, memory }: Chat): Promise<void> {
+/** The commands of operators, for whoever has their secret. */
+async function operatorsOf({ operatorSecretFile }: ClientConfig): Promise<readonly Command[]> {
+  if (operatorSecretFile === undefined) return [];
+  const [{ operatorCommands }, { readOperatorSecret }] = await Promise.all([
+    import("./client/operator.ts"),
+    import("./secret.ts"),
+  ]);
+  return operatorCommands(readOperatorSecret(operatorSecretFile));
+}
+
+/**
+ * In which room a person begins, and what they find as they left it. Whoever names a room wants to be there and nowhere
+ * else, this time.
+ */
+function beginning({ client, config, memory, address }: Chat): { room: string; habits: HabitKeeping } {
+  let cluster: string | undefined;
+  const kept = memory.habitsAt(address);
+  const { room } = config;
+  const keep = (habits: KeptHabits): void => {
+    if (cluster === undefined) return;
+    memory.setHabits(
+      cluster,
+      room === undefined ? habits : { ...habits, rooms: kept.rooms, front: kept.front },
+    );
+    memory.save();
+  };
+  client.on((event) => {
+    if (event.kind !== "received" || event.message.type !== "welcome") return;
+    ({ cluster } = event.message);
+    memory.found(address, cluster);
+  });
+  const rooms = room === undefined ? kept.rooms : [];
+  const front = room ?? kept.front ?? rooms[0] ?? FIRST_ROOM;
+  return { room: front, habits: { kept: { ...kept, rooms }, keep } };
+}
+
+async function runFullScreen(chat: Chat): Promise<void> {
+  const { client, backend, context, words, memory } = chat;
   // Each way to chat loads its own code only: whoever starts one waits for no other.
   const { runScreen } = await import("../tui/screen/run.ts");
   const { environment } = context;
@@ -85,7 +130,7 @@ async function runFullScreen({ client, backend, config, context, words, memory }
     backend,
     words,
     clock: systemClock,
-    room: config.room,
+    ...beginning(chat),
     suggest,
     input: process.stdin,
     output: process.stdout,
@@ -110,28 +155,29 @@ async function runFullScreen({ client, backend, config, context, words, memory }
   if (unacknowledged > 0) throw new Failure(words.pipeUnacknowledged(unacknowledged));
 }
 
-async function runLines({ client, backend, config, context, words }: Chat): Promise<void> {
+async function runLines(chat: Chat): Promise<void> {
+  const { client, backend, context, words } = chat;
   const { LineChat } = await import("../tui/line/line-chat.ts");
   const { LineTerminal } = await import("../tui/line/terminal.ts");
   const quit = Promise.withResolvers<void>();
   const terminal = new LineTerminal({
     input: process.stdin,
     output: process.stdout,
-    typed: (line) => chat.typed(line),
-    complete: (before) => chat.complete(before),
+    typed: (line) => lines.typed(line),
+    complete: (before) => lines.complete(before),
     quit: () => quit.resolve(),
     dumb: context.environment["TERM"] === "dumb",
   });
-  const chat = new LineChat({
+  const lines = new LineChat({
     backend,
     screen: terminal,
     words,
     paint: paintFor(coloursOf(context.environment)),
-    room: config.room,
+    ...beginning(chat),
     suggest,
     quit: () => quit.resolve(),
   });
-  chat.start();
+  lines.start();
   await Promise.race([quit.promise, context.stopped()]);
   const { connection } = client;
   const unsent = backend.unacknowledged;
@@ -143,6 +189,7 @@ async function runLines({ client, backend, config, context, words }: Chat): Prom
 }
 
 async function runInPipe({ client, backend, config, context, words }: Chat): Promise<void> {
+  const { room = FIRST_ROOM } = config;
   const { runPipe } = await import("../tui/line/pipe.ts");
   const { LineFormat } = await import("../tui/line/format.ts");
   const { eventLines } = await import("../tui/line/event-lines.ts");
@@ -153,14 +200,14 @@ async function runInPipe({ client, backend, config, context, words }: Chat): Pro
     backend,
     words,
     clock: systemClock,
-    room: config.room,
+    room,
     history: config.json || config.follow ? clientLimits.historyDefault : 0,
     json: config.json,
     follow: config.follow,
     input: stdin,
     print: (line) => reader.write(line),
     warn: (line) => stderr.write(`${sanitizeLine(line)}\n`),
-    format: (event) => eventLines(event, format, client.session.nick, config.room),
+    format: (event) => eventLines(event, format, client.session.nick, room),
     stopped: Promise.race([context.stopped(), reader.behind]),
   });
   await backend.ended();

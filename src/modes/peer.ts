@@ -44,7 +44,7 @@ export const start: StartMode = modeStarter(peerMode, async (config, context) =>
       config,
       environment: context.environment,
       words: wordsOf(config.lang, context.environment),
-      greeting: greeting(peer.node, config, invite, wordsOf(config.lang, context.environment)),
+      greeting: greeting(peer, config, invite, wordsOf(config.lang, context.environment)),
       isPipe: peer.isPipe,
       stopped: context.stopped(),
     });
@@ -130,12 +130,12 @@ function readInvite(text: string): Invite {
 
 /** What a person sees first: who they are, and how somebody else comes in. */
 function greeting(
-  node: MeshNode,
+  { node, backend }: RunningPeer,
   config: PeerConfig,
   invite: Invite | undefined,
   { peers }: Words,
 ): readonly string[] {
   const lines = [peers.yourId(formatPeerId(node.self))];
   if (invite !== undefined || config.connect !== undefined) return lines;
-  return [...lines, peers.letIn, `rtchat peer '${node.invite()}'`];
+  return [...lines, ...backend.wayIn()];
 }

@@ -17,6 +17,7 @@ import { Edge } from "../edge/edge.ts";
 import { InProcessTrunk } from "../edge/in-process.ts";
 import type { TrunkLink } from "../edge/link.ts";
 import type { Router } from "../edge/router.ts";
+import type { HubHost } from "../edge/trunk.ts";
 import { TrunkAcceptor } from "../edge/trunk-acceptor.ts";
 import { Hub } from "../hub/hub.ts";
 import { type Address, formatAddress } from "../protocol/address.ts";
@@ -24,8 +25,8 @@ import { systemClock } from "../protocol/clock.ts";
 import { hubLimits, shutdownLimits } from "../protocol/limits.ts";
 import type { Logger } from "../protocol/logger.ts";
 import { serverMode } from "./flags/server.ts";
-import { ignoreHangUp, lastDay, readClientTls } from "./client-tls.ts";
-import { readClusterSecret } from "./secret.ts";
+import { type ClientTls, ignoreHangUp, lastDay, readClientTls } from "./client-tls.ts";
+import { readClusterSecret, readOperatorSecret } from "./secret.ts";
 import { listenFailure, requireFree } from "./ports.ts";
 
 type ServerConfig = Config<typeof serverMode.flags>;
@@ -60,6 +61,9 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   const name =
     config.name ?? (at.port === 0 ? `server-${randomBytes(3).toString("hex")}` : formatAddress(at));
   const secret = readClusterSecret(config);
+  const { operatorSecretFile } = config;
+  const operatorSecret =
+    operatorSecretFile === undefined ? undefined : readOperatorSecret(operatorSecretFile);
   const { log } = context;
   const tls = readClientTls(config, log);
   const backplane = await openBackplane(config, log);
@@ -68,6 +72,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     server: name,
     build: version,
     secret,
+    operatorSecret,
     clock: systemClock,
     random: secureRandom,
     logger: log,
@@ -82,7 +87,7 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
     throw new Failure(error instanceof Error ? error.message : String(error), "", { cause: error });
   }
   const acceptor = new TrunkAcceptor({
-    host: hub,
+    host: tls === undefined ? hub : withCertificate(hub, tls),
     secret,
     self: { build: version, server: name, cluster: backplane.cluster },
     clock: systemClock,
@@ -109,6 +114,14 @@ export const start: StartMode = modeStarter(serverMode, async (config, context) 
   log.info("stopping", { reason: await context.stopped() });
   await stop(edge, hub, acceptor);
 });
+
+/** A hub that balancers are told of, with the certificate of those who come here directly. */
+function withCertificate(hub: Hub, tls: ClientTls): HubHost {
+  return {
+    attach: (edge, name) => hub.attach(edge, name),
+    report: () => ({ ...hub.report(), certificate: tls.validity() }),
+  };
+}
 
 /** In a server there is one hub, and it is always there. */
 class OnlyHub implements Router {

@@ -1,4 +1,5 @@
 /** `rtchat status`: a balancer's figures, once or every second. */
+import { formatCount } from "../admin/dashboard/format.ts";
 import { overallStatus } from "../admin/health.ts";
 import { exitCodes } from "../cli/errors.ts";
 import { reportFailure } from "../cli/output.ts";
@@ -48,7 +49,11 @@ async function watch(look: Look, context: ModeContext, inPlace: boolean): Promis
     try {
       const { text } = await look();
       last = text;
-      stdout.write(inPlace ? `${HOME}${text.replaceAll("\n", `${CLEAR_LINE}\n`)}${CLEAR_BELOW}` : text);
+      stdout.write(
+        inPlace
+          ? `${HOME}${cut(text, stdout.rows).join(`${CLEAR_LINE}\n`)}${CLEAR_LINE}${CLEAR_BELOW}`
+          : text,
+      );
     } catch (error) {
       // A balancer that restarts is no reason to stop looking.
       if (inPlace) stdout.write(`${HOME}${CLEAR_BELOW}`);
@@ -61,4 +66,13 @@ async function watch(look: Look, context: ModeContext, inPlace: boolean): Promis
     stdout.write(`${LEAVE}${last}`);
   }
   return exitCodes.ok;
+}
+
+/** As many lines as the screen has; a picture that scrolls could not be drawn over. */
+function cut(text: string, rows: number): string[] {
+  const lines = text.trimEnd().split("\n");
+  const most = Math.max(1, rows);
+  if (lines.length <= most) return lines;
+  const shown = lines.slice(0, most - 1);
+  return [...shown, `(${formatCount(lines.length - shown.length)} lines more)`];
 }

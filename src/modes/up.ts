@@ -13,6 +13,7 @@ import { serverMode } from "./flags/server.ts";
 import { upMode } from "./flags/up.ts";
 import { childEnvironment, handOn, ownCommand, spawnChild } from "./up/child.ts";
 import { Cluster, type ClusterFacts, type ClusterPlan, type SpawnChild } from "./up/cluster.ts";
+import { keeperOf } from "./up/keeper.ts";
 import { labelLines } from "./up/log-lines.ts";
 import { nextFreePorts, requireFree } from "./ports.ts";
 import { Quiet } from "./up/quiet.ts";
@@ -117,6 +118,28 @@ function summary(facts: ClusterFacts, tls: ClientTls | undefined, stream: Stream
   ].join("\n");
 }
 
+/** SIGUSR2: one renewal at a time. */
+class Renewing {
+  readonly #cluster: Cluster;
+  readonly #log: Logger;
+  #isUnderWay = false;
+
+  constructor(cluster: Cluster, log: Logger) {
+    this.#cluster = cluster;
+    this.#log = log;
+  }
+
+  async run(): Promise<void> {
+    if (this.#isUnderWay) return this.#log.warn("a renewal is under way already");
+    this.#isUnderWay = true;
+    this.#log.info("renewing: the servers one after another, then the balancer");
+    const missing = await this.#cluster.renew();
+    if (missing === undefined) this.#log.info("renewed: the servers are, and the balancer renews itself");
+    else this.#log.error("did not come back; the others stay as they are", { child: missing });
+    this.#isUnderWay = false;
+  }
+}
+
 export const start: StartMode = modeStarter(upMode, async (config, context) => {
   const { log } = context;
   checkUsage(config);
@@ -128,6 +151,7 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
     clock: systemClock,
     random: Math.random,
     log,
+    keeper: () => keeperOf(config.data),
   });
   // A second signal, or a fault of ours, exits at once: nothing may be left behind.
   process.on("exit", () => void cluster.kill());
@@ -142,7 +166,11 @@ export const start: StartMode = modeStarter(upMode, async (config, context) => {
   }
   const servers = facts.servers.map((server) => String(server["listen"])).join(",");
   const { listen = "", admin } = facts.balancer;
-  context.ready({ listen, servers, ...(admin === undefined ? {} : { admin }) }, ignoreHangUp(log));
+  const renewing = new Renewing(cluster, log);
+  context.ready(
+    { listen, servers, ...(admin === undefined ? {} : { admin }) },
+    { ...ignoreHangUp(log), renew: () => void renewing.run() },
+  );
   if (config.logFormat === "text") {
     await Promise.race([quiet.comes(superviseLimits.quietMs, superviseLimits.quietMostMs), stopped]);
     log.flush();

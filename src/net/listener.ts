@@ -11,11 +11,21 @@ import { Connection, socketHandlers } from "./connection.ts";
 import type { ConnectionHandlers, ConnectionSettings } from "./connection.ts";
 import { connectionsExhausted } from "./descriptors.ts";
 
+/** A listening socket that this process inherited, and where it is, as people write it (see held-socket.ts). */
+export interface Inherited {
+  readonly descriptor: number;
+  readonly address: string;
+}
+
+/** Where a listener may be. */
+export type ListenEndpoint = Endpoint | Inherited;
+
 /** A TCP address or the path of a Unix socket. */
 export type Endpoint = Address | { readonly path: string };
 
 /** The endpoint as people write it. */
-export function describeEndpoint(endpoint: Endpoint): string {
+export function describeEndpoint(endpoint: ListenEndpoint): string {
+  if ("descriptor" in endpoint) return endpoint.address;
   return "path" in endpoint ? endpoint.path : formatAddress(endpoint);
 }
 
@@ -32,7 +42,7 @@ export class ListenError extends Error {
 
 /** What {@link listen} needs. */
 export interface ListenOptions {
-  readonly at: Endpoint;
+  readonly at: ListenEndpoint;
   readonly settings: ConnectionSettings;
   /** A newcomer: says who handles it. Called before its first byte is read. */
   accept(connection: Connection): ConnectionHandlers;
@@ -51,6 +61,8 @@ export interface Listener {
   readonly port: number;
   /** Where, as people write it, with the real port. */
   readonly address: string;
+  /** The listening socket's, until {@link stop}. */
+  readonly descriptor: number;
   /** Connections accepted here and still open. */
   readonly connections: number;
   /** Accepts no more; connections stay. */
@@ -89,25 +101,21 @@ export function listen(options: ListenOptions): Listener {
     },
   };
   try {
-    if ("path" in options.at) {
-      const { path } = options.at;
-      const listener = Bun.listen<Connection>({ ...shared, unix: path });
-      return door(
-        () => listener.stop(),
-        0,
-        path,
-        () => connections,
-      );
+    const { at } = options;
+    if ("descriptor" in at) {
+      // Bun's types do not know the descriptor, and want a path, which is not looked at beside one.
+      const inherited = { ...shared, unix: "", fd: at.descriptor };
+      const listener = Bun.listen<Connection>(inherited);
+      const [, port] = /:(\d+)$/.exec(at.address) ?? [];
+      return door(listener, Number(port ?? 0), at.address, () => connections);
     }
-    const { host, port } = options.at;
+    if ("path" in at) {
+      const listener = Bun.listen<Connection>({ ...shared, unix: at.path });
+      return door(listener, 0, at.path, () => connections);
+    }
+    const { host, port } = at;
     const listener = Bun.listen<Connection>({ ...shared, hostname: host, port });
-    const address = formatAddress({ host, port: listener.port });
-    return door(
-      () => listener.stop(),
-      listener.port,
-      address,
-      () => connections,
-    );
+    return door(listener, listener.port, formatAddress({ host, port: listener.port }), () => connections);
   } catch (error) {
     throw explain(options.at, error);
   }
@@ -116,24 +124,32 @@ export function listen(options: ListenOptions): Listener {
 /** For connections that are refused: nothing to tell anybody. */
 const nobody: ConnectionHandlers = { data: () => {}, close: () => {} };
 
-function door(stop: () => void, port: number, address: string, connections: () => number): Listener {
+function door(
+  listener: { stop(): void; readonly fd?: number },
+  port: number,
+  address: string,
+  connections: () => number,
+): Listener {
   return {
     port,
     address,
+    get descriptor() {
+      return listener.fd ?? -1;
+    },
     get connections() {
       return connections();
     },
-    stop,
+    stop: () => listener.stop(),
   };
 }
 
-function explain(at: Endpoint, error: unknown): ListenError {
+function explain(at: ListenEndpoint, error: unknown): ListenError {
   const code = error instanceof Error && "code" in error ? String(error.code) : undefined;
   const where = `cannot listen on ${describeEndpoint(at)}`;
   return new ListenError(`${where}: ${reason(at, code)}`, code);
 }
 
-function reason(at: Endpoint, code: string | undefined): string {
+function reason(at: ListenEndpoint, code: string | undefined): string {
   if ("path" in at) {
     if (code === "EADDRINUSE") return "the file exists; remove it if no other process listens there";
     if (code === "ENOENT") return "its folder does not exist; create it";

@@ -44,13 +44,18 @@ interface Verdict {
   refuse(code: string, reason: string): void;
 }
 
+/** What a handshake has to do with of its connection. */
+interface Shaken extends Pick<Connection, "terminate"> {
+  readonly socket: { getPeerCertificate(): { readonly fingerprint256: string } | null };
+}
+
 /** Handles a connection until the other side has proved who it is. */
 export class Handshake implements ConnectionHandlers {
-  readonly #connection: Connection;
+  readonly #connection: Shaken;
   readonly #trust: TlsTrust;
   readonly #verdict: Verdict;
 
-  constructor(connection: Connection, trust: TlsTrust, verdict: Verdict) {
+  constructor(connection: Shaken, trust: TlsTrust, verdict: Verdict) {
     this.#connection = connection;
     this.#trust = trust;
     this.#verdict = verdict;

@@ -40,7 +40,7 @@ export const errorKinds = {
   "hello-first": stays("A request before `hello`"),
   "already-hello": stays("A second `hello` on one connection"),
   "bad-nick": stays("The nick is empty, too long, or has characters other than letters, digits, `-` and `_`"),
-  "nick-taken": stays("Somebody in the cluster has this nick, or one that differs only by case or width"),
+  "nick-taken": stays("Somebody in the cluster has this nick, or one that looks like it"),
   "bad-room": stays(
     "The room name is empty, too long, or has characters other than letters, digits, `-` and `_`",
   ),
@@ -61,6 +61,9 @@ export const errorKinds = {
     "Too many messages or requests in a short time; `afterMs` tells when to repeat it",
     true,
   ),
+  forbidden: stays("Only operators may do this, or the secret is not theirs"),
+  "no-such-ban": stays("No such address is banned"),
+  "not-banned": stays("It is no network, too large to be banned, or has the operator's own address"),
   unavailable: stays("The log cannot be reached now; nothing was logged, or a repeat tells", true),
   internal: stays("A fault of the server, logged there", true),
   "version-mismatch": closes("The client speaks another protocol version; the message names both", false),
@@ -74,7 +77,8 @@ export const errorKinds = {
   "session-lost": closes("The session could not be carried over to another server", true),
   flooding: closes("More lines wait for their turn than one session may have", true),
   replaced: closes("The same session was resumed by a newer connection", false),
-  kicked: closes("An operator or moderator ended the session", false),
+  kicked: closes("An operator ended the session", false),
+  banned: closes("An operator refuses connections from this address", false),
 } as const satisfies Record<string, ErrorKind>;
 
 /** A code of {@link errorKinds}. */

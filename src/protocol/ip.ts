@@ -28,7 +28,7 @@ export function addressBlock(ip: string): string {
 }
 
 /** The eight groups of an IPv6 address in its one spelling, without leading zeros. */
-function groupsOf(ip: string): string[] {
+export function groupsOf(ip: string): string[] {
   const [head = "", tail] = ip.split("::");
   const before = head === "" ? [] : head.split(":");
   const after = tail === undefined || tail === "" ? [] : tail.split(":");

@@ -50,6 +50,9 @@ export const chatClientLimits = {
   byeMs: 2_000,
   /** The longest delay that a `going-away` may ask for; more is a broken or hostile server. */
   goingAwayMostMs: 120_000,
+  /** How long a server whose successor is there already may take for its last answers, and the least time between two such
+   * successions that a client goes along with at once. */
+  lastAnswersMs: 1_000,
 } as const;
 
 /** `rtchat client` in a pipe. */
@@ -116,6 +119,14 @@ export const screenLimits = {
   frameBytesPerSecond: 64 * 1_024,
   /** After an Escape byte: nothing more came, so it was the key. Longer than a slow line's gap, shorter than patience. */
   escapeMs: 60,
+  /** Less than this and no sentence can be read. */
+  columnsLeast: 10,
+  /** A message and the line being typed. */
+  rowsLeast: 2,
+  /** With fewer rows the title gives way to messages, ... */
+  titleRows: 6,
+  /** ... and then the status. */
+  statusRows: 4,
   /** From this width on there are columns for rooms and members. */
   panelColumns: 110,
   /** Columns of such a panel. */

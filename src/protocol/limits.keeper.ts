@@ -24,6 +24,14 @@ export const keeperLimits = {
   callsUnderWay: 200_000,
   /** The same in bytes of bodies: what a server keeps to repeat after a takeover. */
   callBytesUnderWay: 64 * MiB,
+  /** One page of what a room missed while a keeper was gone: about two milliseconds of reading, in a turn of its own. */
+  recoveryEntries: 500,
+  recoveryBytes: 1 * MiB,
+  /** Frames of the keeper that wait while that is read; above it the server reads no more of them, until half is handled. A
+   * chunk of a socket, half a MiB, comes on top. What it leaves unread waits with the kernel and in `outboxBytes`. */
+  waitingBytes: 4 * MiB,
+  /** What each of them costs beside its bytes. */
+  waitingFrameBytes: 128,
   /** The keeper is heard at least this often, however quiet it is. */
   beatMs: 150,
   /** A keeper that was not heard for so many beats in a row, and is stopped or gone or cannot be seen, hangs: another is

@@ -138,6 +138,10 @@ export const relayLimits = {
 
 /** A peer's line and JSON mode. */
 export const peerConsoleLimits = {
+  /** Lines of its own log that a peer looks through for one `search`: some ten ms; the answer says where to go on. */
+  searchLines: 2_000,
+  /** And reads at once. */
+  searchPage: 250,
   /** How long a guest's name may take before the guest is told of without one. */
   guestNameMs: 2_000,
   /** Between two looks at what nobody else holds yet. */

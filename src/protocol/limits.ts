@@ -135,6 +135,11 @@ export const trunkLimits = {
   /** Without any frame from the hub for this long, a trunk is dead and its sessions move on. A person does not notice
    * this pause, and moving is harmless when the hub was only slow. */
   silenceMs: 600,
+  /** At most for this long, where silences have been long of late (edge/patience.ts): below edgeSilenceMs, at which the hub
+   * gives up. */
+  silenceMostMs: 3_000,
+  /** After this long a silence that was seen counts half: from the longest to the least in half a minute. */
+  silenceHalfMs: 10_000,
   /** An edge asks for reports all the time; one that says nothing for this long is gone with its machine, and its
    * sessions are expected elsewhere. Longer than silenceMs: moving them is the edge's business while it lives. */
   edgeSilenceMs: 5_000,
@@ -229,6 +234,8 @@ export const backplaneLimits = {
   bodyBytes: 64 * KiB,
   /** Characters of a log's name, a session's name or an idempotency key: a session and the longest request id. */
   nameCharacters: 256,
+  /** Changes of a room's records of which a repeat is known: more than can be made of one room while a server is replaced. */
+  recordChanges: 16,
   /** Rooms of which it is kept how far one person has read: twice what a session may be in. */
   marks: 200,
   /** How long that is kept after the last time it changed: a long holiday, as for the session's token and more. */
@@ -298,6 +305,15 @@ export const balancerLimits = {
    * balancer may be there at once, this one's successor in a second or two. */
   comeBackMs: 200,
   comeBackJitterMs: 2_000,
+  /** In about this long a worker that was replaced has sent all its clients to its successor, but for those that the door
+   * would not let in as fast. A hundred and sixty a second of ten thousand, as in a drain. */
+  retireMs: 60_000,
+  /** How often workers that leave are asked what they have counted, which is lost with them. */
+  retireLookMs: 1_000,
+  /** How long new workers may take to reach the servers before they are given up and the old ones stay. */
+  warmMs: 5_000,
+  /** How often it is looked whether they have. */
+  warmPollMs: 50,
   /** Processes of one balancer: more than cores is waste, more than this a typing error. */
   workers: 64,
 } as const;
@@ -354,6 +370,10 @@ export const superviseLimits = {
   readyMs: 30_000,
   /** From SIGTERM to SIGKILL: more than the 10 s in which a server drains. */
   stopMs: 12_000,
+  /** How long the server that keeps the log waits for the others to go first: they take some ten ms, unless one hangs. */
+  keeperLastMs: 2_000,
+  /** Between two servers that are renewed: a balancer dials every half second, and wants two good checks. */
+  renewPauseMs: 3_000,
   /** One line of a child's log; the rest of a longer one is dropped. */
   logLineBytes: 16 * KiB,
 } as const;

@@ -239,6 +239,45 @@ export interface Read {
   readonly positions: Readonly<Record<string, Position>>;
   readonly id?: string;
 }
+/** Answer to `operator`: this session may do what operators may. */
+export interface Operator {
+  readonly type: "operator";
+  readonly id?: string;
+}
+/** Answer to `kick`: whoever had the nick is put out. */
+export interface Kick {
+  readonly type: "kick";
+  readonly nick: string;
+  readonly id?: string;
+}
+/** Answers to `ban`, with what was meant, and to `unban`. */
+export interface Banned {
+  readonly type: "ban";
+  readonly who: string;
+  readonly id?: string;
+}
+export interface Unbanned {
+  readonly type: "unban";
+  readonly address: string;
+  readonly id?: string;
+}
+/** Answer to `bans`: those that hold, the oldest first. */
+export interface Bans {
+  readonly type: "bans";
+  readonly bans: readonly Ban[];
+  readonly id?: string;
+}
+/** A network that nobody may come from. */
+export interface Ban {
+  /** `203.0.113.0/24`, `2001:db8::/64`. */
+  readonly address: string;
+  /** The operator's nick. */
+  readonly by: string;
+  /** When it began, and when it ends if it does, ms since 1970. */
+  readonly at: number;
+  readonly until?: number;
+  readonly reason?: string;
+}
 export interface Pong {
   readonly type: "pong";
   readonly id?: string;
@@ -287,6 +326,11 @@ export type ServerMessage =
   | Relay
   | Away
   | Read
+  | Operator
+  | Kick
+  | Banned
+  | Unbanned
+  | Bans
   | Pong
   | GoingAway
   | Notice

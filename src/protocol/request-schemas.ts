@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { clientLimits, introductionLimits } from "./limits.ts";
+import { operatorLimits } from "./limits.operators.ts";
 
 const seq = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 /** Two ids that differ only in unpaired surrogates would be the same key once they are bytes. */
@@ -19,6 +20,8 @@ export const RESUME_BOUND = 1_024;
 export const CLIENT_BOUND = 64;
 const name = z.string().max(NAME_BOUND);
 const text = z.string();
+/** What is told to somebody who is put out; operators are trusted, but not with pages. */
+const reason = z.string().max(operatorLimits.reasonLength);
 const position = z.object({ epoch: z.string().min(1).max(64), seq });
 const request = { id: id.optional() };
 /** What a message is about: another message of the same room or conversation. */
@@ -117,6 +120,23 @@ export const requestSchemas = {
   identify: z.object({ ...request, type: z.literal("identify"), secret: z.string().min(32).max(128) }),
   read: z.object({ ...request, type: z.literal("read"), room: name, position }),
   away: z.object({ ...request, type: z.literal("away"), away: z.boolean(), text: text.optional() }),
+  operator: z.object({
+    ...request,
+    type: z.literal("operator"),
+    secret: z.string().min(operatorLimits.secretLeast).max(operatorLimits.secretMost),
+  }),
+  kick: z.object({ ...request, type: z.literal("kick"), nick: name, reason: reason.optional() }),
+  ban: z.object({
+    ...request,
+    type: z.literal("ban"),
+    /** A nick, whose address is meant, or an address or network. */
+    who: z.string().min(1).max(64),
+    /** For good without. */
+    seconds: z.number().int().min(1).max(operatorLimits.banSeconds).optional(),
+    reason: reason.optional(),
+  }),
+  unban: z.object({ ...request, type: z.literal("unban"), address: z.string().min(1).max(64) }),
+  bans: z.object({ ...request, type: z.literal("bans") }),
   ping: z.object({ ...request, type: z.literal("ping") }),
   bye: z.object({ ...request, type: z.literal("bye") }),
 } as const;

@@ -44,6 +44,8 @@ export interface ChatBackend {
   doObject?(object: unknown): Taken | undefined;
   readonly session: ChatSession;
   readonly connection: ConnectionState;
+  /** Why nothing that is written reaches anybody although this is connected, in few words; undefined if all is well. */
+  readonly outage?: string | undefined;
   /** How a room or `@nick` is written to, where that is not the usual way; for a title. */
   pathTo?(name: string): string | undefined;
   on(listener: ClientListener): () => void;

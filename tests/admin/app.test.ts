@@ -118,6 +118,38 @@ describe("the certificate for clients", () => {
   });
 });
 
+describe("a server's own certificate", () => {
+  const notBefore = "2025-12-01T00:00:00.000Z";
+  const until = (notAfter: string) =>
+    snapshotOf([backendView(8001, { certificate: { notBefore, notAfter } }), backendView(8002)]);
+  const late = until("2026-03-01T00:10:00.000Z");
+  const soon = until("2026-02-09T16:10:00.000Z");
+  const words = "the certificate ends on 2026-02-09, in 9 d 4 h; renew it";
+
+  test("is shown wherever the balancer's is, and warned of like that", async () => {
+    const { call, balancer } = setUp();
+    const read = async (path: string) => (await call(path)).text();
+    balancer.current = late;
+    expect(JSON.parse(await read("/health"))).toMatchObject({
+      status: "pass",
+      notes: [],
+      checks: { "127.0.0.1:8001:certificate": [{ observedValue: 2_462_400, status: "pass" }] },
+    });
+    expect(await read("/")).toContain("certificate until 2026-03-01, 28 d 12 h from now");
+    expect(await read("/")).not.toContain('id="certificate"');
+    balancer.current = soon;
+    const health = JSON.parse(await read("/health")) as { checks: object };
+    expect(health).toMatchObject({ status: "warn", notes: [`127.0.0.1:8001: ${words}`] });
+    expect(Object.keys(health.checks)).not.toContain("127.0.0.1:8002:certificate");
+    expect(await read("/")).toContain(`<span class="detail bad">${words}</span>`);
+    const metrics = (await read("/metrics")).split("\n").filter((line) => line.includes("_tls_"));
+    expect(metrics.filter((line) => !line.startsWith("#"))).toEqual([
+      'rtchat_balancer_backend_tls_certificate_not_before_seconds{backend="127.0.0.1:8001"} 1764547200',
+      'rtchat_balancer_backend_tls_certificate_not_after_seconds{backend="127.0.0.1:8001"} 1770653400',
+    ]);
+  });
+});
+
 describe("probes", () => {
   test("/livez answers while the process does, /readyz while somebody can be served", async () => {
     const { call, balancer } = setUp();

@@ -1,14 +1,26 @@
 /** The keeper and a store that will not do: full, damaged, foreign, inaccessible; and what a crash of the machine costs. */
 import { Database } from "bun:sqlite";
 import { afterAll, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { Candidate } from "../../src/backplane/keeper/candidate.ts";
 import { KeeperBackplane, logFile } from "../../src/backplane/keeper/keeper.ts";
 import { takeOffice } from "../../src/backplane/keeper/office.ts";
 import { ownIdentity } from "../../src/backplane/keeper/process-identity.ts";
 import { StoreProblem } from "../../src/backplane/keeper/problem.ts";
 import { openForWriting } from "../../src/backplane/keeper/schema.ts";
+import { openSocket, removeSocket } from "../../src/backplane/keeper/socket-path.ts";
 import { listen } from "../../src/net/listener.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
 import { keeperLimits } from "../../src/protocol/limits.keeper.ts";
@@ -129,16 +141,63 @@ describe("a server does not start on", () => {
     await plane.stop(true);
   });
 
-  test("a path of any length fails: a socket that would not fit goes elsewhere", async () => {
+  test("a path of any length fails: a socket that would not fit goes elsewhere, and leaves nothing there", async () => {
     const directory = join(newDirectory(), "a-rather-long-name".repeat(6));
+    const id = createHash("sha256").update(directory).digest("hex").slice(0, 16);
+    const elsewhere = join(
+      process.env["XDG_RUNTIME_DIR"] ?? tmpdir(),
+      `rtchat-${process.getuid?.() ?? 0}-${id}`,
+    );
     const a = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
     const b = await new Server(new KeeperBackplane({ directory, log: testLogger })).start();
     const follower = await b.follow("lobby");
     await a.publish("lobby", "k");
     await follower.hears("entry k");
+    expect(readdirSync(elsewhere)).toHaveLength(1);
+    // The keeper ends first, and the other takes over for a moment.
     await a.plane.stop(true);
     await b.plane.stop(true);
+    expect(existsSync(elsewhere)).toBe(false);
   });
+
+  test("a folder of sockets that goes in the moment in which it is needed", () => {
+    const directory = join(folder, "a-rather-long-name".repeat(6));
+    let calls = 0;
+    const { path } = openSocket(directory, 1, (at) => {
+      calls += 1;
+      if (calls < 3) rmSync(dirname(at), { recursive: true });
+      return statSync(dirname(at));
+    });
+    expect(calls).toBe(3);
+    removeSocket(path, directory);
+    expect(existsSync(dirname(path))).toBe(false);
+  });
+});
+
+test("who ends while an election is under way ends what it brings, in order", async () => {
+  const directory = newDirectory();
+  mkdirSync(directory);
+  const file = join(directory, logFile);
+  const candidate = new Candidate(
+    {
+      directory,
+      file,
+      power: false,
+      graceMs: 1_000,
+      keyWindowEntries: 100,
+      keepMessages: undefined,
+      keepDays: undefined,
+      limits: keeperLimits,
+    },
+    systemClock,
+    testLogger,
+  );
+  const elected = candidate.run(undefined);
+  await candidate.stop("stop");
+  expect(await elected).toBe("decided");
+  expect(readdirSync(directory).filter((name) => name.endsWith(".sock"))).toEqual([]);
+  const durable = withLog(file, (db) => db.query("SELECT term, durable FROM cluster").get());
+  expect(durable).toEqual({ term: 1, durable: 1 });
 });
 
 describe("after a crash of the machine", () => {

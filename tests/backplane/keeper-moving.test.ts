@@ -1,6 +1,6 @@
 /** What the keeper's store knows while entries are on their way from the journal to the rooms' logs, and afterwards. */
 import { Database } from "bun:sqlite";
-import { describe, expect, spyOn, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { KeysAhead } from "../../src/backplane/keeper/keys-ahead.ts";
 import { KeyWindow } from "../../src/backplane/keeper/key-window.ts";
 import { LogReader } from "../../src/backplane/keeper/reader.ts";
@@ -187,10 +187,15 @@ describe("keys that are hashed ahead", () => {
     const ahead = new KeysAhead(keys);
     ahead.begin(frame);
     for (const key of [alpha, beta, gamma]) ahead.add(1, key);
-    const hash = spyOn(keys, "hash");
+    let hashed = 0;
+    const hash = keys.hash.bind(keys);
+    keys.hash = (...args) => {
+      hashed += 1;
+      return hash(...args);
+    };
     for (const key of [alpha, beta, gamma]) ahead.of(1, key);
-    expect(hash).toHaveBeenCalledTimes(0);
+    expect(hashed).toBe(0);
     ahead.of(1, alpha);
-    expect(hash).toHaveBeenCalledTimes(1);
+    expect(hashed).toBe(1);
   });
 });

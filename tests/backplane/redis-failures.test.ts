@@ -1,11 +1,13 @@
 /** Redis that restarts, fails over, hangs, refuses, is full or empty: what the backplane makes of it. */
 import { afterEach, describe, expect, test } from "bun:test";
+import type { BackplaneHealth } from "../../src/backplane/backplane.ts";
 import { parseRedisAddress, RedisAddressError } from "../../src/backplane/redis/address.ts";
 import type { RedisBackplane, RedisLimits } from "../../src/backplane/redis/redis.ts";
 import { RedisBackplane as Backplane } from "../../src/backplane/redis/redis.ts";
 import { answer, bytes, Server, text } from "../conformance/backplane-support.ts";
 import type { Follower } from "../conformance/backplane-support.ts";
 import { eventually } from "../support/deadline.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 import { findService } from "../support/services.ts";
 import { testLogger } from "./keeper-support.ts";
 import { Proxy } from "./redis-proxy.ts";
@@ -161,6 +163,45 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     behind.destroy();
   }, 30_000);
 
+  test("fails over and back to a process that was there before: what it lost since is noticed again", async () => {
+    const [first, second] = [
+      await redis("--repl-diskless-sync-delay", "0"),
+      await redis("--repl-diskless-sync-delay", "0"),
+    ];
+    const entry = proxy(first.port);
+    const prefix = newPrefix();
+    const [a, b] = [await join(entry.port, prefix), await join(entry.port, prefix)] as [Server, Server];
+    const [one, two] = [await plainClient(first.port), await plainClient(second.port)];
+    cleanups.push(() => one.destroy());
+    cleanups.push(() => two.destroy());
+    const inStep = (client: typeof one, seq: number) =>
+      eventually(
+        async () =>
+          (await client.sendCommand<string>(["INFO", "replication"])).includes("master_link_status:up") &&
+          Number(await client.hGet(`${prefix}:0:{lobby}:meta`, "seq")) === seq,
+        () => `the replica to have ${seq}`,
+      );
+    await two.sendCommand(["REPLICAOF", "127.0.0.1", String(first.port)]);
+    await a.publish("lobby", "one");
+    await inStep(two, 1);
+    const fail = async (to: RedisServer, client: typeof one): Promise<void> => {
+      await client.sendCommand(["REPLICAOF", "NO", "ONE"]);
+      entry.target = to.port;
+      entry.cut();
+    };
+    await fail(second, two);
+    await b.publish("lobby", "two");
+    await one.sendCommand(["REPLICAOF", "127.0.0.1", String(second.port)]);
+    await inStep(one, 2);
+    // From here on it hears nothing more; what follows only one of the servers has seen.
+    await one.sendCommand(["REPLICAOF", "NO", "ONE"]);
+    const lost = await a.publish("lobby", "lost");
+    await fail(first, one);
+    const after = await b.publish("lobby", "new");
+    expect([lost.position.seq, after.position.seq]).toEqual([3, 3]);
+    expect(after.position.epoch).not.toBe(lost.position.epoch);
+  });
+
   test("drops its subscribers, over and over: nothing is missed", async () => {
     const store = await redis();
     const prefix = newPrefix();
@@ -177,6 +218,22 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     await check(a, follower, flood);
     expect(follower.resets).toBe(0);
     client.destroy();
+  }, 30_000);
+
+  test("drops a subscriber that is just subscribing: it subscribes again, and hears everything once", async () => {
+    const store = await redis();
+    const entry = proxy(store.port);
+    const server = await join(entry.port, newPrefix());
+    for (const room of ["lobby", "garden"]) {
+      entry.cutAt = new RegExp(`\\bsubscribe\r[^]*room:${room}`, "i");
+      const follower = await server.follow(room);
+      expect(entry.cutAt).toBeUndefined();
+      await server.publish(room, "one");
+      await server.publish(room, "two");
+      await follower.hears("entry two");
+      expect(follower.texts).toEqual(["one", "two"]);
+      expect(follower.wrong).toEqual([]);
+    }
   }, 30_000);
 
   test("keeps a subscription's socket and says nothing on it: what is missed is found, and the subscription renewed", async () => {
@@ -338,10 +395,36 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     client.destroy();
   }, 30_000);
 
+  test("cannot write one room's log: others that go along are logged, and the room when it can be", async () => {
+    const server = await redis();
+    const prefix = newPrefix();
+    const one = await join(server.port, prefix);
+    const client = await plainClient(server.port);
+    cleanups.push(() => client.destroy());
+    const rooms = ["a", "b", "c", "d"];
+    const follower = await one.follow("b");
+    const publish = (key: string) => rooms.map((room) => one.publish(room, key));
+    await Promise.all(publish("k1"));
+    const log = `${prefix}:0:{b}:log`;
+    await client.rename(log, `${log}-kept`);
+    await client.set(log, "no stream");
+    const [a, b, c, d] = publish("k2");
+    const told = await Promise.all([a, c, d]);
+    expect(told.map((found) => found?.position.seq)).toEqual([2, 2, 2]);
+    const more = publish("k3");
+    expect((await more[3])?.position.seq).toBe(3);
+    await client.rename(`${log}-kept`, log);
+    expect((await b)?.position.seq).toBe(2);
+    expect((await more[1])?.position.seq).toBe(3);
+    await follower.hears("entry k3");
+    expect(follower.texts).toEqual(["k1", "k2", "k3"]);
+    expect(follower.wrong).toEqual([]);
+  });
+
   test("stops in the middle of a direct message: it is completed for whom it was meant, not for who has the nick now", async () => {
     const server = await redis();
     const prefix = newPrefix();
-    const one = await join(server.port, prefix, { ...testLimits, callMs: 300 });
+    const one = await join(server.port, prefix, { ...testLimits, callMs: 2_000 });
     const client = await plainClient(server.port);
     cleanups.push(() => client.destroy());
     const send = (copy: string) =>
@@ -524,13 +607,19 @@ describe("an address of Redis", () => {
 
 describe.skipIf(program === undefined)("a server does not start with", () => {
   async function refusal(address: string): Promise<string> {
+    const clock = new ManualClock();
     const plane: RedisBackplane = new Backplane({
       address: parseRedisAddress(address),
       log: testLogger,
-      limits: { ...testLimits, callMs: 500 },
+      limits: testLimits,
+      clock,
     });
+    // Its patience ends when it knows why, however long that takes on a busy machine.
+    const health = ({ state }: BackplaneHealth): void => {
+      if (state === "down") clock.advance(testLimits.startMs);
+    };
     try {
-      await plane.start({ taken() {}, told() {}, health() {} });
+      await plane.start({ taken() {}, told() {}, health });
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

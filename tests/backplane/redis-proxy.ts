@@ -19,6 +19,8 @@ export class Proxy {
   subscribers = 0;
   /** Newcomers are refused. */
   closed = false;
+  /** The first connection that says this is cut before the server has heard it. */
+  cutAt: RegExp | undefined;
 
   constructor(target: number) {
     this.target = target;
@@ -34,7 +36,12 @@ export class Proxy {
           void this.#dial(pair);
         },
         data: ({ data: pair }, chunk) => {
-          if (!pair.subscriber && /\bsubscribe\r/i.test(chunk.toString("latin1"))) {
+          const said = chunk.toString("latin1");
+          if (this.cutAt?.test(said) === true) {
+            this.cutAt = undefined;
+            return this.#end(pair);
+          }
+          if (!pair.subscriber && /\bsubscribe\r/i.test(said)) {
             pair.subscriber = true;
             this.subscribers += 1;
           }

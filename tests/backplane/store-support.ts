@@ -66,7 +66,7 @@ export class Keeper {
     let room = this.#rooms.get(name);
     if (room === undefined) {
       const { id, last, lastAt } = this.store.load(name);
-      room = { name, id, last, lastAt, members: new Map(), records: new Map(), subscribers: [] };
+      room = { name, id, last, lastAt, members: new Map(), records: new Map(), changes: [], subscribers: [] };
       this.#rooms.set(name, room);
     }
     return room;

@@ -178,6 +178,27 @@ describe("sessions", () => {
     }
     await settled("ejected,up");
   });
+
+  test("wait for no ejection to end when the only backend that is there again is ejected", async () => {
+    const all = backends(2);
+    const { connect, settled } = await balance(all);
+    await settled("up,up");
+    const [stays] = (await connect(2)).slice(1) as [Client];
+    for (let turn = 0; turn < 10; turn += 1) {
+      const [client] = (await connect()) as [Client];
+      await client.ask(turn % 2 === 0 ? "fail" : "work");
+    }
+    await settled("ejected,up");
+    for (const backend of all) backend.kill();
+    await settled("down,down");
+    stays.say("anybody?");
+    all[0]!.start();
+    await settled("ejected,down");
+    await eventually(
+      () => stays.lines.includes("s1 anybody?"),
+      () => `an answer: ${stays.lines.join()}`,
+    );
+  });
 });
 
 describe("backends", () => {

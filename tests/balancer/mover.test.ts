@@ -83,6 +83,19 @@ describe("a drain", () => {
     expect(one.sessions).toBe(0);
   });
 
+  test("keeps its deadline when somebody sets the clock", () => {
+    for (const step of [-3_600_000, 3_600_000]) {
+      const { clock, pool, backends } = setUp([100, 0]);
+      const [one] = backends as [Backend];
+      pool.drain(one, { cause: "operator", rate: 1, deadlineMs: 5_000 });
+      clock.step(step);
+      clock.advance(4_900);
+      expect(one.sessions).toBe(96);
+      clock.advance(200);
+      expect(one.sessions).toBe(0);
+    }
+  });
+
   test("goes at least fast enough to be done in half of the time a stopping server gives", () => {
     const { clock, pool, backends } = setUp([1_000, 0]);
     const [one] = backends as [Backend];

@@ -1,6 +1,8 @@
 /** The bench itself, run: one short scenario through the real binary, and nothing left behind by Control-C. */
 import { expect, test } from "bun:test";
 import { existsSync, mkdtempSync, readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { family } from "../../scripts/benchmarks/process.ts";
 import { rtchatBinary } from "../support/binary.ts";
@@ -12,7 +14,9 @@ const main = resolve(import.meta.dir, "../../scripts/benchmarks/main.ts");
 
 /** Starts the bench; its own temporary files go to a folder that can be looked at. */
 async function bench(...argv: string[]) {
-  const temporary = mkdtempSync(join(await lab.folder(), "temporary-"));
+  // Not in the lab's folder: the paths of the servers' sockets must be short.
+  const temporary = mkdtempSync(join(tmpdir(), "rtchat-"));
+  lab.onClose(() => rm(temporary, { recursive: true, force: true }));
   const env = { TMPDIR: temporary, RTCHAT_BIN: await rtchatBinary() };
   const running = await lab.startWith({ command: [process.execPath, main], env }, ...argv);
   return { running, temporary };

@@ -3,8 +3,10 @@
  * seen by whoever looks, also after the server under them was killed. With either backplane.
  */
 import { afterAll, expect, test } from "bun:test";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { RedisServer } from "../backplane/redis-support.ts";
+import { eventually } from "../support/deadline.ts";
 import { openLab } from "../support/lab.ts";
 import { findService } from "../support/services.ts";
 
@@ -30,6 +32,33 @@ async function cluster(backplane: string) {
   return { servers, door: (await balancer.ready())["listen"] ?? "" };
 }
 
+/**
+ * Resolves when the cluster lists so many in the lobby. Who ends is listed until its server has heard of it, and if that is
+ * killed first, for as long as it might come back: ten seconds.
+ */
+async function listed(door: string, wanted: number): Promise<void> {
+  const [host = "", port = ""] = door.split(":");
+  const socket = connect(Number(port), host);
+  let heard = "";
+  socket.on("data", (chunk: Buffer) => (heard += chunk.toString()));
+  const say = (request: object): void => void socket.write(`${JSON.stringify(request)}\n`);
+  say({ type: "hello", version: 1, nick: "looker", bot: true });
+  let answers = 0;
+  await eventually(
+    async () => {
+      say({ type: "rooms" });
+      answers += 1;
+      await eventually(
+        () => heard.split('"type":"rooms"').length > answers,
+        () => `an answer: ${heard}`,
+      );
+      return heard.slice(heard.lastIndexOf('"type":"rooms"')).includes(`"room":"lobby","members":${wanted}`);
+    },
+    () => `${wanted} in the lobby: ${heard}`,
+  );
+  socket.destroy();
+}
+
 async function talk(backplane: string): Promise<void> {
   const { servers, door } = await cluster(backplane);
   const env = { TZ: "UTC", LC_ALL: "C.UTF-8", XDG_STATE_HOME: join(await lab.folder(), "ana", backplane) };
@@ -43,6 +72,7 @@ async function talk(backplane: string): Promise<void> {
   await ana.see(/cron: backup done/);
   expect(await lab.run("export", "--connect", door, "--nick", "keeper")).toMatchObject({ code: 0 });
   await follower.line(/backup done/);
+  await listed(door, 2);
 
   // Of two servers each has one of the two who stay: whichever is killed, one of them is moved.
   await servers[0]?.stop("SIGKILL");

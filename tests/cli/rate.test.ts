@@ -4,7 +4,7 @@ import { openLab } from "../support/lab.ts";
 
 const lab = openLab();
 
-test("a client that is faster than it may be sends everything, in order, in the time that it takes", async () => {
+test("a client that is faster than it may be sends everything, once, in the time that it takes", async () => {
   const server = await lab.start(
     "server",
     "--port",
@@ -42,8 +42,12 @@ test("a client that is faster than it may be sends everything, in order, in the 
     "100",
     "--json",
   );
-  const heard = stdout.trim().split("\n");
-  expect(heard.map((line) => (JSON.parse(line) as { text: string }).text)).toEqual(texts);
+  const heard = stdout.split("\n").slice(0, -1);
+  const order = heard.map((line) => texts.indexOf((JSON.parse(line) as { text: string }).text));
+  // What was on the wire together with one that was refused may be taken before it is repeated (client/sends.ts), if the
+  // server is so slow that it may take one again before it has read all of them.
+  expect(order.slice(0, 10)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(order.toSorted((a, b) => a - b)).toEqual(texts.map((_, index) => index));
 });
 
 test("up hands the limit on to its servers", async () => {

@@ -131,8 +131,8 @@ test("until when it is good is in health, metrics and status, also after a renew
 
   put(await authority.issue(["localhost"], 13 * DAY_MS));
   await eventually(
-    async () => (await ask("/health")).includes("in 12 d 23 h; renew it"),
-    () => "a warning",
+    async () => (await ask("/health")).split("in 12 d 23 h; renew it").length === 5,
+    () => "a warning in the notes and in a check, of the balancer and of the server",
   );
   expect(await status()).toMatch(/: degraded [^]*\nthe certificate ends on [-\d]+, in 12 d 23 h; renew it\n/);
 
@@ -143,10 +143,20 @@ test("until when it is good is in health, metrics and status, also after a renew
     async () => (await ask("/metrics")).includes(`rtchat_tls_certificate_not_after_seconds ${seconds}\n`),
     () => `${seconds} in the metrics`,
   );
-  expect(await status()).toMatch(/: all well [^]*\ncertificate until [-\d]+, 89 d 23 h from now\n/);
-  expect(JSON.parse(await status("--json"))).toMatchObject({
-    certificate: { notAfter: notAfter(renewed.cert).toISOString() },
-  });
+  // The server has the same certificate for those who come to it directly, and tells the balancer of it.
+  const ofServer = new RegExp(
+    `^rtchat_balancer_backend_tls_certificate_not_after_seconds\\{backend="[^"]+"\\} ${seconds}$`,
+    "m",
+  );
+  await eventually(
+    async () => ofServer.test(await ask("/metrics")),
+    () => `${seconds} of the server in the metrics`,
+  );
+  expect(await status()).toMatch(
+    /: all well [^]*\ncertificate until [-\d]+, 89 d 23 h from now\n[^]*\n {2}certificate until [-\d]+, 89 d 23 h from now\n/,
+  );
+  const certificate = { notAfter: notAfter(renewed.cert).toISOString() };
+  expect(JSON.parse(await status("--json"))).toMatchObject({ certificate, backends: [{ certificate }] });
 });
 
 test.each([

@@ -106,6 +106,46 @@ test.each(["where it is looked for", "where RTCHAT_CONFIG says"])(
   },
 );
 
+test("is stopped without another server being elected to keep the log", async () => {
+  const cluster = await lab.start("up", "--servers", "3", "--port", "0", "--no-admin");
+  await cluster.ready();
+  await cluster.line(/rtchat is up/, "stderr");
+  expect((await cluster.stop("SIGTERM")).code).toBe(0);
+  // One at the beginning.
+  expect(cluster.output.stderr.match(/this server keeps the log/g)).toHaveLength(1);
+});
+
+test("SIGUSR2 renews everything, process after process, under people who talk and notice nothing", async () => {
+  const cluster = await lab.start("up", "--servers", "2", "--port", "0", "--admin", "127.0.0.1:0");
+  const facts = await cluster.ready();
+  await eventually(
+    async () => (await states(facts["admin"]!)).every((state) => state === "up"),
+    () => `two servers that are up; ${cluster.output.stderr}`,
+  );
+  const connect = ["--connect", facts["listen"]!];
+  const ana = await lab.start("client", ...connect, "--nick", "ana", "--json", "--follow");
+  await ana.line(/"type":"joined"/);
+  const before = childrenOf(cluster.pid);
+  let count = 0;
+  const talking = setInterval(() => ana.write(`${(count += 1)}\n`), 50);
+  cluster.kill("SIGUSR2");
+  await cluster.line(/renewed: the servers are, and the balancer renews itself/, "stderr");
+  await cluster.line(/balancer \| .*the last client has come over to the new workers/, "stderr");
+  clearInterval(talking);
+  await eventually(
+    () => heard(ana).length === count,
+    () => `${count} messages in ${ana.output.stdout}`,
+  );
+  expect(heard(ana)).toEqual(Array.from({ length: count }, (_, index) => String(index + 1)));
+  expect(ana.output.stderr).toBe("");
+  const after = childrenOf(cluster.pid);
+  expect(after.size).toBe(3);
+  const kept = [...after].filter(([, pid]) => [...before.values()].includes(pid));
+  // Its workers are new.
+  expect(kept.map(([command]) => command.split(" ")[1])).toEqual(["balancer"]);
+  expect((await cluster.stop("SIGTERM")).code).toBe(0);
+});
+
 test("killed with -9 itself, it leaves no process behind", async () => {
   const cluster = await lab.start("up", "--servers", "2", "--port", "0", "--no-admin");
   await cluster.ready();

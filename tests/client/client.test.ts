@@ -421,6 +421,59 @@ describe("a client", () => {
     expect(client.connection.state).toBe("online");
   });
 
+  test("goes over to a successor at the same address at once, without a word of it, and loses nothing", () => {
+    const server = new FakeServer();
+    const { client, clock, events } = setUp({ [A]: server, [B]: new FakeServer() });
+    client.session.join("lobby");
+    client.connect();
+    clock.advance(2_000);
+    const [connection] = server.connections;
+    connection!.say({ type: "going-away", afterMs: 0, jitterMs: 0 });
+    client.session.send("lobby", "on its way");
+    clock.advance(50);
+    expect(server.history).toHaveLength(1);
+    connection!.end();
+    clock.advance(50);
+    expect(states(events)).toEqual(["connecting", "online", "connecting", "online"]);
+    expect(server.history).toHaveLength(2);
+    expect(texts(events)).toEqual(["on its way"]);
+  });
+
+  test("goes over by itself when the server that goes away does not close", () => {
+    const server = new FakeServer();
+    const { client, clock, events } = setUp({ [A]: server });
+    client.connect();
+    clock.advance(100);
+    clock.advance(2_000);
+    [...server.connections][0]!.say({ type: "going-away", afterMs: 0, jitterMs: 0 });
+    clock.advance(3_000);
+    expect(states(events)).toEqual(["connecting", "online", "connecting", "online"]);
+  });
+
+  test("is not sent round and round by a server that always sends it to itself", () => {
+    const server = new FakeServer();
+    const { client, clock } = setUp({ [A]: server });
+    client.connect();
+    for (let turn = 0; turn < 300; turn += 1) {
+      clock.advance(100);
+      const [connection] = server.connections;
+      connection?.say({ type: "going-away", afterMs: 0, jitterMs: 0 });
+      connection?.end();
+    }
+    expect(server.history.length).toBeLessThan(30);
+  });
+
+  test("a server that goes away without closing is replaced when it asked for it, not later", () => {
+    const server = new FakeServer();
+    const { client, clock } = setUp({ [A]: server });
+    client.connect();
+    clock.advance(100);
+    [...server.connections][0]!.say({ type: "going-away", afterMs: 3_000, jitterMs: 0 });
+    clock.advance(3_100);
+    expect(client.connection.state).toBe("online");
+    expect(server.history).toHaveLength(2);
+  });
+
   test.each([
     ["version-mismatch", "closed"],
     ["kicked", "closed"],

@@ -133,7 +133,7 @@ export class FakeServer {
     return message;
   }
 
-  #publish(room: string, from: string, text: string, id: string | undefined): Message {
+  #publish(room: string, from: string, text: string, id: string | undefined, re?: Message["re"]): Message {
     const log = this.log(room);
     const named = id === undefined ? {} : { id };
     const message: Message = {
@@ -144,6 +144,7 @@ export class FakeServer {
       from,
       at: this.#at(),
       text,
+      ...(re === undefined ? {} : { re }),
     };
     log.push(message);
     for (const connection of this.connections) if (connection.rooms.has(room)) connection.say(message);
@@ -329,7 +330,7 @@ export class FakeServer {
         connection.say({ type: "error", code: "not-in-room", message: `not in ${room}`, ...named });
         return;
       }
-      message = this.#publish(room, session.nick, text, id);
+      message = this.#publish(room, session.nick, text, id, request.re);
     }
     this.#keys.set(key, message);
     connection.say({ type: "ack", ...named, room: message.room, seq: message.seq, at: message.at });

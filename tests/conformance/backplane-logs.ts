@@ -8,6 +8,34 @@ import type { Declare, Server } from "./backplane-support.ts";
 
 export function logConformance(driver: string, promise: Declare): void {
   describe(`${driver}: logs`, () => {
+    promise(
+      "repeats among what one turn brings are told their places, and the others are in order",
+      async ([a, b]) => {
+        const follower = await b!.follow("lobby");
+        const first = await a!.publish("lobby", "k1");
+        const keys = ["k2", "k1", "k3", "k2", "k4", "k1", "k5", "k4"];
+        const told = await Promise.all(keys.map((key) => a!.publish("lobby", key, `${key} é`)));
+        expect(told.map(({ position, duplicate }) => [position.seq, duplicate])).toEqual([
+          [2, false],
+          [1, true],
+          [3, false],
+          [2, true],
+          [4, false],
+          [1, true],
+          [5, false],
+          [4, true],
+        ]);
+        expect([told[1]!.at, told[5]!.at]).toEqual([first.at, first.at]);
+        await follower.when(() => follower.last >= 5);
+        expect(follower.texts).toEqual(["k1", "k2 é", "k3 é", "k4 é", "k5 é"]);
+        expect(follower.wrong).toEqual([]);
+        expect((await b!.page({ room: "lobby" })).entries).toEqual(follower.entries);
+        // A repeat alone, and what comes after it.
+        expect((await a!.publish("lobby", "k5")).position.seq).toBe(5);
+        expect((await a!.publish("lobby", "k6")).position.seq).toBe(6);
+      },
+    );
+
     promise("servers of one store report one cluster id", async ([a, b]) => {
       expect(a!.plane.cluster).not.toBe("");
       expect(b!.plane.cluster).toBe(a!.plane.cluster);

@@ -245,6 +245,16 @@ export class Server extends Watched {
     return good((done) => this.plane.leave(room, session, done));
   }
 
+  setRecord(
+    room: string,
+    key: string,
+    value: string,
+    session: string,
+    once: string = value,
+  ): Promise<object> {
+    return good((done) => this.plane.setRecord({ room, key, value, session, once }, done));
+  }
+
   async owner(nick: string): Promise<string | undefined> {
     return (await good<{ member: Member | undefined }>((done) => this.plane.lookup(nick, done))).member
       ?.session;

@@ -51,12 +51,12 @@ export class Person {
     this.do({ type: "send", room: `@${to}`, text, id: `${this.nick}-${this.#count}` });
   }
 
-  /** Waits until the path to somebody is in this state, and gives what was told of it last. */
-  async until(nick: string, state: string): Promise<Event> {
+  /** Waits until the path to somebody is in one of these states, and gives what was told of it last. */
+  async until(nick: string, ...states: readonly string[]): Promise<Event> {
     await eventually(
-      () => this.states(nick).at(-1) === state,
+      () => states.includes(String(this.states(nick).at(-1))),
       () =>
-        `${this.nick}: ${nick} ${state}, not ${JSON.stringify(this.states(nick))}\n${this.running.output.stdout}`,
+        `${this.nick}: ${nick} ${states.join(" or ")}, not ${JSON.stringify(this.states(nick))}\n${this.running.output.stdout}`,
     );
     return this.events.findLast((one) => one["type"] === "p2p" && one["nick"] === nick) ?? {};
   }

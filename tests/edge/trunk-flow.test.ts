@@ -4,6 +4,7 @@ import fc from "fast-check";
 import { Edge } from "../../src/edge/edge.ts";
 import { EdgeHandshake } from "../../src/edge/handshake.ts";
 import type { TrunkLink } from "../../src/edge/link.ts";
+import { Patience } from "../../src/edge/patience.ts";
 import { RemoteTrunk, type TrunkEnd } from "../../src/edge/remote-trunk.ts";
 import { TrunkAcceptor } from "../../src/edge/trunk-acceptor.ts";
 import type { EdgePort, TrunkFate } from "../../src/edge/trunk.ts";
@@ -71,7 +72,7 @@ async function startEdge(port: number) {
     self: { build: "1", edge: "edge" },
     clock: systemClock,
     nonce,
-    silenceMs: 30_000,
+    patience: new Patience({ silenceMs: 30_000, silenceMostMs: 30_000, silenceHalfMs: 10_000 }),
     events: {
       open: () => {
         const link = edge.attach(

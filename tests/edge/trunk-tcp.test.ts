@@ -1,10 +1,12 @@
 /** Trunks over real sockets: opening, talking, refusing, and noticing that the other side is gone. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { Patience } from "../../src/edge/patience.ts";
 import { RemoteTrunk } from "../../src/edge/remote-trunk.ts";
 import type { TrunkEnd } from "../../src/edge/remote-trunk.ts";
 import { TrunkAcceptor } from "../../src/edge/trunk-acceptor.ts";
 import type { EdgePort, HubHost, HubPort, HubReport } from "../../src/edge/trunk.ts";
+import type { Connection } from "../../src/net/connection.ts";
 import { listen } from "../../src/net/listener.ts";
 import type { Listener } from "../../src/net/listener.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
@@ -80,6 +82,16 @@ class EchoHost implements HubHost {
   }
 }
 
+const accepted: Connection[] = [];
+
+/** Hubs read nothing, so they say nothing either; or go on with what has come meanwhile. */
+function hang(isHanging: boolean): void {
+  for (const connection of accepted) {
+    if (isHanging) connection.pause();
+    else connection.resume();
+  }
+}
+
 function serve(
   host: HubHost,
   hubSecret: Uint8Array = secret,
@@ -98,9 +110,13 @@ function serve(
   const listener = listen({
     at: { host: "127.0.0.1", port: 0 },
     settings,
-    accept: (connection) => ({ data: (first) => acceptor.accept(connection, first), close() {} }),
+    accept: (connection) => {
+      accepted.push(connection);
+      return { data: (first) => acceptor.accept(connection, first), close() {} };
+    },
   });
   cleanUp.push(() => {
+    accepted.length = 0;
     listener.stop();
     acceptor.stop();
   });
@@ -116,10 +132,13 @@ interface Dialled {
   readonly reports: readonly HubReport[];
 }
 
+const patienceOf = (silenceMs: number): Patience =>
+  new Patience({ silenceMs, silenceMostMs: 10 * silenceMs, silenceHalfMs: 10_000 });
+
 function dialTrunk(
   port: number,
   edge: EdgePort = deaf,
-  silenceMs = 5_000,
+  patience = patienceOf(5_000),
   clock: Clock = systemClock,
 ): Dialled {
   const opened = Promise.withResolvers<string>();
@@ -133,7 +152,7 @@ function dialTrunk(
     clock,
     nonce,
     beatMs: 20,
-    silenceMs,
+    patience,
     events: {
       open: (hub) => {
         opened.resolve(hub.server);
@@ -196,9 +215,36 @@ describe("a trunk over TCP", () => {
     host.report = () => {
       throw new RangeError("a hub that cannot answer");
     };
-    const { opened, closed } = dialTrunk(serve(host).port, deaf, 100);
+    const { opened, closed } = dialTrunk(serve(host).port, deaf, patienceOf(100));
     await opened;
     expect(["silent", "lost"]).toContain((await closed).kind);
+  });
+
+  test("gives a hub more time when it was given up too soon", async () => {
+    const { port } = serve(new EchoHost());
+    const clock = new ManualClock();
+    const patience = patienceOf(100);
+    const first = dialTrunk(port, deaf, patience, clock);
+    await first.reported;
+    hang(true);
+    for (let waited = 0; waited < 140; waited += 20) clock.advance(20);
+    expect((await first.closed).kind).toBe("silent");
+    const second = dialTrunk(port, deaf, patience, clock);
+    let end: TrunkEnd | undefined;
+    void second.closed.then((given) => (end = given));
+    await second.reported;
+    hang(true);
+    for (let waited = 0; waited < 180; waited += 20) clock.advance(20);
+    hang(false);
+    const before = second.reports.length;
+    await eventually(
+      () => {
+        clock.advance(1);
+        return second.reports.length > before || end !== undefined;
+      },
+      () => "an answer after the silence",
+    );
+    expect(end).toBeUndefined();
   });
 
   test("does not take a hub for dead because this process itself was stopped", async () => {
@@ -210,7 +256,7 @@ describe("a trunk over TCP", () => {
       after: (ms, run) => manual.after(ms, run),
       every: (ms, run) => manual.every(ms, run),
     };
-    const { opened, closed, reports } = dialTrunk(serve(new EchoHost()).port, deaf, 100, clock);
+    const { opened, closed, reports } = dialTrunk(serve(new EchoHost()).port, deaf, patienceOf(100), clock);
     let end: TrunkEnd | undefined;
     void closed.then((given) => (end = given));
     await opened;
@@ -248,7 +294,11 @@ describe("a trunk over TCP", () => {
     cleanUp.push(() => child.kill("SIGKILL"));
     const reader = child.stdout.getReader();
     const { value } = await reader.read();
-    const { opened, reported, closed } = dialTrunk(Number(Buffer.from(value ?? []).toString()), deaf, 300);
+    const { opened, reported, closed } = dialTrunk(
+      Number(Buffer.from(value ?? []).toString()),
+      deaf,
+      patienceOf(300),
+    );
     await opened;
     await reported;
     child.kill("SIGSTOP");
@@ -289,7 +339,7 @@ test("a hub takes an edge for gone at the second look in vain, and not while it 
   const { trunk, reported } = dialTrunk(
     port,
     { ...deaf, send: () => (heard += 1) },
-    5_000,
+    patienceOf(5_000),
     new ManualClock(),
   );
   await reported;

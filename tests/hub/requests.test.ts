@@ -684,6 +684,38 @@ describe("topic", () => {
     ]);
   });
 
+  test("of a line that is carried out again by another server does not come back over a newer one", () => {
+    const world = new World();
+    const [first, second] = [world.site(), world.site()];
+    const ana = world.person(first, "ana", "lobby");
+    const bob = world.person(world.site(), "bob", "lobby");
+    const handover = ana.handover();
+    world.ask(ana, { type: "topic", id: "t", room: "lobby", text: "old" });
+    world.ask(bob, { type: "topic", room: "lobby", text: "new" });
+    first.backplane.die();
+    const moved = second.edge.resume(handover);
+    moved.say({ type: "topic", id: "t", room: "lobby", text: "old" });
+    world.settle();
+    expect(moved.lines().at(-1)).toBe(
+      '{"type":"topic","room":"lobby","text":"new","by":"bob","at":1000000,"id":"t"}',
+    );
+    expect(world.cluster.log("lobby").records.get("topic")).toContain('"text":"new"');
+  });
+
+  test("is not set by a server that was paused, when its session has gone on elsewhere", () => {
+    const world = new World();
+    const [paused, second] = [world.site(), world.site()];
+    const ana = world.person(paused, "ana", "lobby");
+    const bob = world.person(world.site(), "bob", "lobby");
+    const moved = second.edge.resume(ana.handover());
+    // It wakes up with this line to read, before it hears that the session has been taken over.
+    ana.say({ type: "topic", room: "lobby", text: "old" });
+    world.settle();
+    expect(bob.heard()).toEqual([]);
+    world.ask(moved, { type: "topic", room: "lobby", text: "new" });
+    expect(bob.heard()).toMatchObject([{ type: "topic", text: "new" }]);
+  });
+
   test("is one line and not too long, may be empty, and needs the room", () => {
     const world = new World();
     const ana = world.person(world.site(), "ana", "lobby");

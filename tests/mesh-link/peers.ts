@@ -19,6 +19,8 @@ export interface PeerOptions extends Partial<
   readonly connect?: readonly (TestPeer | Address)[];
   readonly directory?: string;
   readonly port?: number;
+  /** Hears what happens, beside {@link TestPeer.events}. */
+  readonly hear?: (event: NodeEvent) => void;
 }
 
 /** One peer and what it told. */
@@ -72,7 +74,14 @@ export class TestPeer {
 
 /** Starts a peer; it is stopped when the test ends. */
 export async function startPeer(cleanup: Cleanup, options: PeerOptions = {}): Promise<TestPeer> {
-  const { connect = [], directory = cleanup.directory(), port = 0, clock = systemClock, ...rest } = options;
+  const {
+    connect = [],
+    directory = cleanup.directory(),
+    port = 0,
+    clock = systemClock,
+    hear,
+    ...rest
+  } = options;
   const identity = loadOrCreateIdentity(directory);
   const home = new PeerHome(directory);
   const events: NodeEvent[] = [];
@@ -96,7 +105,10 @@ export async function startPeer(cleanup: Cleanup, options: PeerOptions = {}): Pr
     files: new DiskFiles(join(directory, "downloads")),
     listen: { host: "127.0.0.1", port },
     connect: connect.map((to) => (to instanceof TestPeer ? to.address : to)),
-    onEvent: (event) => events.push(event),
+    onEvent: (event) => {
+      events.push(event);
+      hear?.(event);
+    },
     ...rest,
   });
   const peer = new TestPeer(node, directory, events, home);

@@ -16,8 +16,7 @@ const spoilt = (to: number, whose: "dialler" | "listener", record: number) =>
 afterEach(() => cleanup.run());
 
 /** A plain TCP connection: sends `bytes`, gathers the answer until the other side closes. */
-async function plain(port: number, bytes: string | Uint8Array): Promise<{ answer: string; ms: number }> {
-  const started = performance.now();
+async function plain(port: number, bytes: string | Uint8Array): Promise<{ answer: string }> {
   let answer = "";
   await new Promise<void>((resolve, reject) => {
     Bun.connect({
@@ -33,7 +32,7 @@ async function plain(port: number, bytes: string | Uint8Array): Promise<{ answer
       },
     }).catch(reject);
   });
-  return { answer, ms: performance.now() - started };
+  return { answer };
 }
 
 async function openssl(port: number, ...args: string[]): Promise<string> {
@@ -234,11 +233,11 @@ describe("the port refuses, names and quickly closes", () => {
     ],
   ])("%j", async (bytes, code, detail) => {
     const port = new Port(cleanup, await cleanup.person());
-    const { ms } = await plain(port.port, Buffer.from(bytes, "latin1"));
+    // At once: at its deadline the refusal would be another.
+    await plain(port.port, Buffer.from(bytes, "latin1"));
     expect(port.refusals).toHaveLength(1);
     expect<string | undefined>(port.refusals[0]?.code).toBe(code);
     expect(port.refusals[0]?.detail).toContain(detail);
-    expect(ms).toBeLessThan(1_500);
   });
 
   // Bun calls a handshake good when the client sent no certificate.

@@ -1,6 +1,7 @@
 /** Two people in a private mesh: over a relay, directly, and from one to the other. */
 import { afterEach, describe, expect, test } from "bun:test";
 import { randomBytes } from "node:crypto";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { PeerId } from "../../src/identity/peer-id.ts";
 import type { NodeEvent } from "../../src/mesh/node/events.ts";
@@ -65,8 +66,8 @@ async function halves(isHidden: boolean): Promise<[Half, Half]> {
   ];
 }
 
-/** A stream between the two, with TLS in it. @returns a way to break it */
-function relay(one: Half, two: Half): () => void {
+/** A stream between the two, with TLS in it. @returns whether it is over on both sides */
+function relay(one: Half, two: Half): () => boolean {
   const pace = new RelayPace(systemClock);
   const ends: RelayStream[] = [];
   for (const [index, { node, person }] of [one, two].entries()) {
@@ -84,7 +85,7 @@ function relay(one: Half, two: Half): () => void {
     const dials = node.self < (index === 0 ? two : one).node.self;
     tlsInPipe({ pipe, dials, identity: person, clock: systemClock, name: "relay", opened, failed: () => {} });
   }
-  return () => ends[0]?.destroy();
+  return () => ends.every(({ destroyed }) => destroyed);
 }
 
 const paths = ({ events }: Half) =>
@@ -128,6 +129,30 @@ describe("a mesh of two", () => {
     say(bob, "still");
     await until(() => texts(ana).includes("still"), "the next message");
     expect(kinds(bob)).toEqual(["relay", "local"]);
+  });
+
+  test("sends files directly when a relayed link has come up beside the direct one, and gone", async () => {
+    const [ana, bob] = await halves(false);
+    ana.node.reach(bob.node.self, [{ host: "127.0.0.1", port: bob.node.port ?? 0 }]);
+    await until(() => paths(ana).at(-1) === "local" && paths(bob).at(-1) === "local", "the direct link");
+    const isOver = relay(ana, bob);
+    await until(isOver, "the relayed link is closed again");
+    const path = join(cleanup.directory(), "notes.txt");
+    writeFileSync(path, "which way?");
+    for (const [from, to] of [
+      [ana, bob],
+      [bob, ana],
+    ] as const) {
+      const transfers = () =>
+        to.events.flatMap((event) => (event.type === "transfer" ? [event.transfer] : []));
+      from.node.transfers.exchange.offer(to.node.self, path);
+      const offered = () => transfers().find(({ direction }) => direction === "in");
+      await until(() => offered() !== undefined, "the offer");
+      to.node.transfers.exchange.accept(offered()?.number ?? 0);
+      const done = () => transfers().find(({ direction, state }) => direction === "in" && state === "done");
+      await until(() => done() !== undefined, "the file");
+      expect(readFileSync(done()?.path ?? "", "utf8")).toBe("which way?");
+    }
   });
 
   test("is closed to everybody else, whoever dials", async () => {

@@ -208,9 +208,11 @@ describe("who asks for pages", () => {
     for (let i = 0; i < 300; i += 1) say(ann, `line ${i}`);
     const tip = ann.core.order().at(-1)!;
     const wishes = Array.from({ length: logLimits.tipsMost }, () => ({ tip, locator: [] }));
-    const before = performance.now();
+    // What it costs us, and not what else the machine has to do.
+    const before = process.cpuUsage();
     for (let page = 1; page <= 5; page += 1) ann.core.receive(mal.core.self, encodeWant(page, wishes));
-    expect(performance.now() - before).toBeLessThan(500);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1_000).toBeLessThan(500);
   });
 });
 

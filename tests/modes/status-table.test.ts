@@ -1,5 +1,5 @@
 /** The table of `rtchat status`, without a balancer. */
-import { expect, test } from "bun:test";
+import { describe, expect, test } from "bun:test";
 import { PassThrough } from "node:stream";
 import { renderStatus } from "../../src/modes/status/table.ts";
 import { backendView, snapshotOf } from "../admin/fixtures.ts";
@@ -42,6 +42,53 @@ backend         state                   sessions  chosen                    mess
 10.0.0.7:8003   down L4TOUT 10 min  10 (most 14)  ░░░░░░░░░░ 0                     8.0  L4TOUT 5.0 s
   no answer within 5000 ms; check that it runs
 `);
+});
+
+describe("on a terminal", () => {
+  const snapshot = snapshotOf(
+    [
+      backendView(8001, { failures: 0, selected: 75 }),
+      backendView(8003, {
+        id: "[2001:db8:aaaa:bbbb:cccc:dddd:eeee:ffff]:8003",
+        state: "down",
+        reason: "L4TOUT",
+        detail: "no answer within 5000 ms; check that it runs, and that nothing stands between",
+        lastCheck: { code: "L4TOUT", at: "2026-01-31T12:09:59.000Z", durationMs: 5_000, detail: "" },
+      }),
+    ],
+    {
+      sessions: { current: 1_234, max: 2_000, total: 9_999, held: 3, refused: 2 },
+      retiring: 7,
+      unresolved: [
+        { name: "chat.lan:8001", detail: "chat.lan does not resolve (ENOTFOUND); check the name" },
+      ],
+      certificate: { notBefore: "2025-12-01T00:00:00.000Z", notAfter: "2026-02-09T16:10:00.000Z" },
+    },
+  );
+  const at = (columns: number) => renderStatus(snapshot, Object.assign(new PassThrough(), { columns }));
+
+  test.each([130, 110, 100, 90, 80, 70, 60, 50, 40, 30, 20, 10])(
+    "of %d columns no line is wider",
+    (columns) => {
+      const lines = at(columns).split("\n");
+      expect(lines.filter((line) => Bun.stringWidth(line) > columns)).toEqual([]);
+      // However narrow, who is down and how many are where.
+      expect(lines.join(" ").replaceAll(/\s+/g, "")).toContain("down");
+      expect(lines.join("").replaceAll(/\s+/g, "")).toContain("1,234users");
+    },
+  );
+
+  test("of few columns what matters most is left", () => {
+    const small = snapshotOf([backendView(8001), backendView(8002, { state: "down", reason: "L4CON" })]);
+    const of = (columns: number) =>
+      renderStatus(small, Object.assign(new PassThrough(), { columns })).split("\n\n")[1]?.split("\n")[0];
+    expect([100, 80, 60, 40].map(of)).toEqual([
+      "backend         state                  sessions  chosen                    messages/s  last check",
+      "backend         state              sessions  chosen         msg/s  last check",
+      "backend         state              sessions  msg/s",
+      "backend         state       sessions",
+    ]);
+  });
 });
 
 test("shows weights, slow starts and what is wrong with a server that is up", () => {

@@ -27,7 +27,7 @@ class FakeChild implements Child {
     return this.#exited.promise;
   }
 
-  kill(signal: "SIGTERM" | "SIGKILL"): void {
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGUSR2"): void {
     this.signals.push(signal);
     if (signal === "SIGKILL") this.die({ code: null, signal });
     else if (this.obeys) this.die({ code: 0, signal: null });
@@ -211,4 +211,83 @@ describe("stopping", () => {
     await stopped;
     expect(children[0]!.signals).toEqual(["SIGTERM", "SIGKILL"]);
   });
+});
+
+describe("renewing", () => {
+  test("stops it and starts it again at once, where it was, and tells when it is back", async () => {
+    await startReady();
+    const renewed = supervised.renew();
+    await settle();
+    expect(children.map(({ signals }) => signals)).toEqual([["SIGTERM"], []]);
+    expect(children[1]!.last).toEqual(facts);
+    children[1]!.becomeReady(facts);
+    expect(await renewed).toBe(true);
+    // From here on it is a child like any other.
+    await die();
+    clock.advance(superviseLimits.backoffMs);
+    expect(children).toHaveLength(3);
+  });
+
+  test("tells that it did not come back, and goes on trying", async () => {
+    await startReady();
+    const renewed = supervised.renew();
+    await settle();
+    await die({ code: 1, signal: null });
+    expect(await renewed).toBe(false);
+    clock.advance(superviseLimits.backoffMs);
+    expect(children).toHaveLength(3);
+  });
+
+  test("of one that hangs insists after the grace time", async () => {
+    await startReady();
+    children[0]!.obeys = false;
+    const renewed = supervised.renew();
+    clock.advance(superviseLimits.stopMs);
+    await settle();
+    children[1]!.becomeReady(facts);
+    expect(await renewed).toBe(true);
+    expect(children[0]!.signals).toEqual(["SIGTERM", "SIGKILL"]);
+  });
+
+  test("ends when everything is stopped meanwhile", async () => {
+    await startReady();
+    children[0]!.obeys = false;
+    const renewed = supervised.renew();
+    const stopped = supervised.stop();
+    await die();
+    await stopped;
+    expect(await renewed).toBe(false);
+    expect(children).toHaveLength(1);
+  });
+});
+
+test("an executable that is missing for a while is no end of the supervisor", async () => {
+  let isThere = true;
+  const note = (message: string, fields: LogFields = {}) => void logged.push([message, fields]);
+  const one = new Supervised(
+    "server-1",
+    (last) => {
+      if (!isThere) throw new Error("ENOENT");
+      const child = new FakeChild(last);
+      children.push(child);
+      return child;
+    },
+    {
+      clock,
+      random: () => 1,
+      log: { debug: note, info: note, warn: note, error: note },
+      onGaveUp: (reason) => void gaveUp.push(reason),
+    },
+  );
+  void one.start();
+  children[0]!.becomeReady(facts);
+  await settle();
+  isThere = false;
+  await die();
+  clock.advance(superviseLimits.backoffMs);
+  expect(logged.map(([message]) => message)).toContain("cannot be started");
+  isThere = true;
+  clock.advance(superviseLimits.backoffMostMs);
+  expect(children).toHaveLength(2);
+  expect(gaveUp).toEqual([]);
 });

@@ -52,9 +52,10 @@ describe("writing", () => {
     await until(() => served.pressures === 1, "pressed");
     expect(served.drains).toBe(0);
     let drainedAt = -1;
+    const drain = served.drain.bind(served);
     served.drain = () => {
       drainedAt = served.open.outboxBytes;
-      served.drains += 1;
+      drain();
     };
     const waiting = served.open.outboxBytes;
     expect(waiting).toBeGreaterThan(30 << 20);

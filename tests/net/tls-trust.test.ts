@@ -1,11 +1,9 @@
 /** Whom a client believes. */
 import { afterAll, beforeAll, expect, test } from "bun:test";
-import type { PeerCertificate } from "node:tls";
 import { X509Certificate } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Connection } from "../../src/net/connection.ts";
 import { dial, DialError } from "../../src/net/dial.ts";
 import { Handshake, parsePin, type TlsTrust } from "../../src/net/tls-trust.ts";
 import { type Authority, type Issued, newAuthority } from "../support/authority.ts";
@@ -51,16 +49,12 @@ test("a handshake that did not come about is refused, whatever certificate was s
   const pin = "ab".repeat(32);
   const verdicts: string[] = [];
   let terminated = 0;
-  const certificate: Partial<PeerCertificate> = { fingerprint256: pin };
-  const socket: Partial<Connection["socket"]> = {
-    getPeerCertificate: () => certificate as PeerCertificate,
-  };
-  const connection: Partial<Connection> = {
-    socket: socket as Connection["socket"],
+  const connection = {
+    socket: { getPeerCertificate: () => ({ fingerprint256: pin }) },
     terminate: () => (terminated += 1),
   };
   const handshake = (trust: TlsTrust) =>
-    new Handshake(connection as Connection, trust, {
+    new Handshake(connection, trust, {
       open: () => verdicts.push("open"),
       refuse: (code) => verdicts.push(code),
     });

@@ -9,7 +9,8 @@
  *
  * A process says that it is ready by one JSON line on the descriptor named in RTCHAT_READY_FD (src/cli/lifecycle.ts), so
  * no test sleeps or guesses a port. Everything waits for conditions, and gives up after the deadline with all the
- * output so far in the message. HOME and XDG_DATA_HOME are the lab's folder; no RTCHAT_ variable of the caller leaks in.
+ * output so far in the message, and what the lab's other processes have complained of last. HOME, XDG_DATA_HOME and TMPDIR are the lab's folder, so that what somebody who was killed
+ * leaves goes with it; no RTCHAT_ variable of the caller leaks in.
  */
 import { afterAll, setDefaultTimeout } from "bun:test";
 import { closeSync } from "node:fs";
@@ -47,9 +48,17 @@ export class Running {
   readonly #text = { stdout: "", stderr: "" };
   /** Where {@link line} goes on reading, a stream. */
   readonly #read = { stdout: 0, stderr: 0 };
+  readonly #others: () => string;
   #over = false;
 
-  constructor(command: readonly string[], options: StartOptions, env: Record<string, string>) {
+  /** @param others what else is to be said in the message of a wait that failed */
+  constructor(
+    command: readonly string[],
+    options: StartOptions,
+    env: Record<string, string>,
+    others: () => string,
+  ) {
+    this.#others = others;
     this.#child = Bun.spawn([...command], {
       // The fourth entry is the pipe for the ready line; Bun's types know only the first three.
       stdio: ["pipe", "pipe", "pipe", "pipe"],
@@ -107,7 +116,7 @@ export class Running {
 
   #describe(what: string): string {
     const { stdout, stderr } = this.#text;
-    return `${what} of process ${this.pid}\n--- stdout\n${stdout}--- stderr\n${stderr}---`;
+    return `${what} of process ${this.pid}\n--- stdout\n${stdout}--- stderr\n${stderr}---\n${this.#others()}`;
   }
 
   /** The facts of its ready line. Rejects if it ended without one. */
@@ -185,6 +194,7 @@ export class Running {
 /** A folder and the processes of one test file. */
 export class Lab {
   readonly #cleanups: (() => Promise<void>)[] = [];
+  readonly #running: Running[] = [];
   #folder: Promise<string> | undefined;
 
   /** A folder of the lab's own, removed at the end. */
@@ -195,11 +205,12 @@ export class Lab {
   /** The environment processes of this lab start with. */
   async environment(): Promise<Record<string, string>> {
     const folder = await this.folder();
-    const kept = ["PATH", "LANG", "TZ", "TMPDIR"].flatMap((name) => {
+    const kept = ["PATH", "LANG", "TZ"].flatMap((name) => {
       const value = process.env[name];
       return value === undefined ? [] : [[name, value] as const];
     });
-    return { ...Object.fromEntries(kept), HOME: folder, XDG_DATA_HOME: folder, USER: "tester" };
+    const places = { HOME: folder, XDG_DATA_HOME: folder, TMPDIR: folder };
+    return { ...Object.fromEntries(kept), ...places, USER: "tester" };
   }
 
   /** Starts `rtchat` with these arguments. */
@@ -210,7 +221,11 @@ export class Lab {
   /** Starts `rtchat`, or the command of the options, with these arguments. */
   async startWith(options: StartOptions, ...args: readonly string[]): Promise<Running> {
     const command = options.command ?? [await rtchatBinary()];
-    const running = new Running([...command, ...args], options, await this.environment());
+    const others = (): string =>
+      this.#running.flatMap((one) => (one === running ? [] : [complaintsOf(one)])).join("");
+    const env = await this.environment();
+    const running: Running = new Running([...command, ...args], options, env, others);
+    this.#running.push(running);
     this.#cleanups.push(() => running.destroy());
     return running;
   }
@@ -247,6 +262,12 @@ export class Lab {
     for (const cleanup of this.#cleanups.toReversed()) await cleanup();
     if (this.#folder !== undefined) await rm(await this.#folder, { recursive: true, force: true });
   }
+}
+
+/** The last lines that a process wrote to its log. */
+function complaintsOf({ pid, output }: Running): string {
+  const lines = output.stderr.split("\n").slice(-13, -1);
+  return lines.map((line) => `process ${pid}: ${line}\n`).join("");
 }
 
 /** A lab that closes when the test file is done. Call it at the top of the file. */

@@ -11,6 +11,7 @@ interface Pending {
 /** See the head of this file. Starts at 1,000,000 ms. */
 export class ManualClock implements Clock {
   #now = 1_000_000;
+  #wallAhead = 0;
   #order = 0;
   readonly #pending = new Set<Pending>();
 
@@ -20,7 +21,7 @@ export class ManualClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#wallAhead;
   }
 
   monotonic(): number {
@@ -40,6 +41,11 @@ export class ManualClock implements Clock {
     const entry: Pending = { at: this.#now + Math.max(0, ms), order: this.#order, run, every };
     this.#pending.add(entry);
     return { stop: () => this.#pending.delete(entry) };
+  }
+
+  /** Somebody sets the wall clock, by so many ms: no time passes. */
+  step(ms: number): void {
+    this.#wallAhead += ms;
   }
 
   /** Lets `ms` pass, firing what falls due in order of time, then of scheduling. */

@@ -125,6 +125,18 @@ export class TerminalScreen {
     return this.lines().join("\n").trimEnd();
   }
 
+  /** The screen as a selection of all of it copies it: rows that the terminal itself broke are one line. */
+  copied(): string {
+    const buffer = this.#emulator.buffer.active;
+    let text = "";
+    for (let y = buffer.baseY; y < buffer.baseY + this.#emulator.rows; y += 1) {
+      const line = buffer.getLine(y);
+      const breaks = buffer.getLine(y + 1)?.isWrapped !== true;
+      text += `${line?.translateToString(breaks) ?? ""}${breaks ? "\n" : ""}`;
+    }
+    return text.trimEnd();
+  }
+
   /** All lines that scrolled away and those on the screen. */
   history(): string {
     return this.#lines(0, this.#emulator.buffer.active.length).join("\n").trimEnd();

@@ -39,7 +39,7 @@ describe("the judge", () => {
     expect(sums(verdict)).toEqual([0, 0, 0]);
     expect(verdict.violations).toEqual([]);
     expect(closingLine(verdict)).toBe(
-      "sent=1 acked=1 lost=0 duplicated=0 reordered=0 disconnects=0 longest_pause_ms=2 faults=0",
+      "sent=1 acked=1 lost=0 duplicated=0 reordered=0 disconnects=0 longest_pause_ms=2 beyond_fault_ms=2 faults=0",
     );
   });
 
@@ -91,5 +91,34 @@ describe("the judge", () => {
     const presence: RunEvent = { e: "presence", t: 1, c: 1, room: "r", nick: "n", state: "leave" };
     expect(judge(presence).noise).toBe(0);
     expect(judge({ e: "steady", t: 0 }, presence).noise).toBe(1);
+  });
+
+  test("tells how much of a pause was the fault itself, and after which fault it was", () => {
+    const sendAt = (id: string, t: number): RunEvent => ({ e: "send", t, c: 1, room: "r", id });
+    const answerAt = (id: string, seq: number, t: number): RunEvent[] => [
+      { ...got(1, seq, id), t } as RunEvent,
+      { ...got(2, seq, id), t } as RunEvent,
+      { e: "ack", t, c: 1, room: "r", id, seq },
+      log(seq, id),
+    ];
+    const verdict = judge(
+      { e: "fault", t: 100, what: "hang server-2 (keeper)" },
+      sendAt("a", 110),
+      ...answerAt("a", 1, 800),
+      { e: "fault", t: 1_000, what: "kill redis" },
+      { e: "away", t: 1_000 },
+      sendAt("b", 990),
+      // Whoever does not read meanwhile waits no longer for it.
+      { e: "away", t: 2_000, c: 1 },
+      { e: "back", t: 5_000 },
+      { e: "back", t: 5_100, c: 1 },
+      ...answerAt("b", 2, 5_200),
+    );
+    expect(sums(verdict)).toEqual([0, 0, 0]);
+    expect(closingLine(verdict)).toContain("longest_pause_ms=4210 beyond_fault_ms=690 faults=2");
+    expect(verdict.pauses).toEqual([
+      "  hang server (keeper)  longest pause 690 ms",
+      "  kill redis            longest pause 4210 ms, and 210 ms longer than the fault itself",
+    ]);
   });
 });

@@ -13,6 +13,8 @@
  * Invariant: a member's `next` is the only position at which its next delivery is right.
  */
 
+import { pauseLines, Pauses } from "./pauses.ts";
+
 /** One thing that happened. `t` is ms since the start of the run; `c` the client's number. */
 export type RunEvent =
   | { readonly e: "send"; readonly t: number; readonly c: number; readonly room: string; readonly id: string }
@@ -53,6 +55,8 @@ export type RunEvent =
     }
   | { readonly e: "disconnect"; readonly t: number; readonly c: number; readonly why: string }
   | { readonly e: "fault"; readonly t: number; readonly what: string }
+  /** From here on, or up to here, nothing could answer: nobody (without `c`), or not this client, which does not read. */
+  | { readonly e: "away" | "back"; readonly t: number; readonly c?: number }
   /** From here on, or up to here, nobody comes or goes. */
   | { readonly e: "steady" | "calm"; readonly t: number }
   | {
@@ -72,9 +76,13 @@ export interface Verdict {
   reordered: number;
   disconnects: number;
   longestPauseMs: number;
+  /** The longest pause without the time in which nothing could have answered. */
+  beyondFaultMs: number;
   faults: number;
   /** Leave and join events seen while every client stayed. */
   noise: number;
+  /** The longest pauses by fault, worded for a person. */
+  pauses: string[];
   /** What was violated, worded for a person; at most `VIOLATIONS_SHOWN`. */
   violations: string[];
 }
@@ -102,6 +110,7 @@ export class Checker {
   readonly #positions = new Map<string, string>();
   readonly #members = new Map<string, Membership>();
   readonly #texts = new Map<string, string>();
+  readonly #pauses = new Pauses();
   readonly #verdict: Verdict = {
     sent: 0,
     acked: 0,
@@ -110,8 +119,10 @@ export class Checker {
     reordered: 0,
     disconnects: 0,
     longestPauseMs: 0,
+    beyondFaultMs: 0,
     faults: 0,
     noise: 0,
+    pauses: [],
     violations: [],
   };
   #steady = false;
@@ -124,7 +135,7 @@ export class Checker {
         this.#sent.set(event.id, { at: event.t, room: event.room, acked: undefined, firstSeenAt: undefined });
         return;
       case "ack":
-        this.#ack(event.id, event.seq, event.t);
+        this.#ack(event);
         return;
       case "message":
         this.#message(event);
@@ -145,6 +156,13 @@ export class Checker {
         return;
       case "fault":
         this.#verdict.faults += 1;
+        this.#pauses.fault(event.what);
+        return;
+      case "away":
+        this.#pauses.away(event.t, event.c);
+        return;
+      case "back":
+        this.#pauses.back(event.t, event.c);
         return;
       case "steady":
       case "calm":
@@ -184,10 +202,13 @@ export class Checker {
       this.#say(`member ${key} stopped at ${member.next - 1} of ${last}`);
     }
     for (const key of this.#positions.keys()) this.#checkLogged(key);
+    verdict.longestPauseMs = this.#pauses.all.pauseMs;
+    verdict.beyondFaultMs = this.#pauses.all.beyondMs;
+    verdict.pauses = pauseLines(this.#pauses);
     return verdict;
   }
 
-  #ack(id: string, seq: number, t: number): void {
+  #ack({ id, seq, t, c }: Extract<RunEvent, { e: "ack" }>): void {
     const sent = this.#sent.get(id);
     if (sent === undefined) {
       this.#say(`an acknowledgement for ${id}, which nobody sent`);
@@ -199,7 +220,7 @@ export class Checker {
       this.#say(`${id} was acknowledged at ${sent.acked} and at ${seq}`);
     }
     sent.acked = seq;
-    this.#pause(t - sent.at);
+    this.#pauses.took(sent.at, t, c);
   }
 
   #message(event: Extract<RunEvent, { e: "message" }>): void {
@@ -212,7 +233,7 @@ export class Checker {
     const sent = this.#sent.get(event.id);
     if (sent !== undefined && sent.firstSeenAt === undefined) {
       sent.firstSeenAt = event.t;
-      this.#pause(event.t - sent.at);
+      this.#pauses.took(sent.at, event.t);
     }
     this.#carries(event.room, member.epoch, event.seq, event.id, event.text);
     if (event.seq === member.next) {
@@ -297,10 +318,6 @@ export class Checker {
     this.#say(`${room}/${seq} was delivered as ${id ?? "nothing"}, the log has ${entry?.id ?? "nothing"}`);
   }
 
-  #pause(ms: number): void {
-    if (ms > this.#verdict.longestPauseMs) this.#verdict.longestPauseMs = ms;
-  }
-
   #say(violation: string): void {
     if (this.#verdict.violations.length < VIOLATIONS_SHOWN) this.#verdict.violations.push(violation);
   }
@@ -319,6 +336,7 @@ export function closingLine(verdict: Verdict): string {
   return (
     `sent=${verdict.sent} acked=${verdict.acked} lost=${verdict.lost} duplicated=${verdict.duplicated} ` +
     `reordered=${verdict.reordered} disconnects=${verdict.disconnects} ` +
-    `longest_pause_ms=${Math.round(verdict.longestPauseMs)} faults=${verdict.faults}`
+    `longest_pause_ms=${Math.round(verdict.longestPauseMs)} ` +
+    `beyond_fault_ms=${Math.round(verdict.beyondFaultMs)} faults=${verdict.faults}`
   );
 }

@@ -126,10 +126,14 @@ export class Witness {
   stall(ms: number): void {
     if (this.#paused || this.#socket === undefined) return;
     const socket = this.#socket;
+    const note = (e: "away" | "back"): void =>
+      this.#run.record({ e, t: this.#run.elapsed(), c: this.#run.number });
     this.#paused = true;
+    note("away");
     socket.pause();
     setTimeout(() => {
       this.#paused = false;
+      note("back");
       socket.resume();
     }, ms);
   }

@@ -65,7 +65,7 @@ export class Member {
     }
   }
 
-  signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM"): void {
+  signal(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT" | "SIGTERM" | "SIGUSR2"): void {
     if (this.#process?.exitCode === null) this.#process.kill(signal);
   }
 
@@ -180,8 +180,9 @@ export class Cluster {
     return redis;
   }
 
-  /** The server whose process is the keeper now, as the log file says. */
+  /** The server whose process is the keeper now, as the log file says; undefined with Redis. */
   keeper(): Member | undefined {
+    if (this.redis !== undefined) return undefined;
     const log = new Database(join(this.#data, "log.sqlite"), { readonly: true });
     try {
       const row = log.query<{ pid: number }, []>("SELECT pid FROM cluster").get();

@@ -36,6 +36,7 @@ function exitCodeOf(verdict: Verdict, folder: string): number {
   const clean =
     verdict.lost + verdict.duplicated + verdict.reordered + verdict.noise + verdict.violations.length === 0;
   if (!clean && folder !== "") say(`  history, seed and logs are kept in ${folder}`);
+  if (verdict.faults > 0) for (const line of verdict.pauses) say(line);
   say(closingLine(verdict));
   return clean ? 0 : 1;
 }

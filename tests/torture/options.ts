@@ -7,6 +7,7 @@ export const faultKinds = [
   "backend",
   "keeper",
   "balancer",
+  "renew",
   "redis",
   "hang",
   "drain",

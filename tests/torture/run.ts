@@ -113,8 +113,9 @@ async function talk(
   try {
     for (const fault of schedule(options.faults, totalMs, random)) {
       await Bun.sleep(Math.max(0, start + fault.atMs - elapsed()));
-      const what = await apply(fault, cluster, witnesses, (text) => {
-        record({ e: "fault", t: elapsed(), what: text });
+      const what = await apply(fault, cluster, witnesses, {
+        fault: (text) => record({ e: "fault", t: elapsed(), what: text }),
+        away: (e) => record({ e, t: elapsed() }),
       });
       say(`${String(elapsed()).padStart(7)} ms  ${what}`);
     }
@@ -124,23 +125,30 @@ async function talk(
   }
 }
 
+/** Notes for the history. */
+interface Notes {
+  fault(what: string): void;
+  /** From now on nothing is left that could answer, or something is again. */
+  away(e: "away" | "back"): void;
+}
+
 /** Carries out one fault and heals it. @returns what was done, for a person */
 async function apply(
   fault: Fault,
   cluster: Cluster,
   witnesses: readonly Witness[],
-  note: (what: string) => void,
+  note: Notes,
 ): Promise<string> {
   const away = `for ${Math.round(fault.awayMs)} ms`;
   if (fault.target === "client") {
     const number = Math.floor(fault.pick * witnesses.length);
-    note(`slow ${number}`);
+    note.fault(`slow ${number}`);
     witnesses[number]?.stall(fault.awayMs);
     return `client ${number} stopped reading ${away}`;
   }
   if (fault.target === "network") {
     const proxy = cluster.proxies[Math.floor(fault.pick * cluster.proxies.length)];
-    note(`${fault.action} network`);
+    note.fault(`${fault.action} network`);
     if (fault.action === "cut") proxy?.cut();
     else if (proxy !== undefined) {
       proxy.weather.delayMs = fault.action === "delay" ? 100 : 0;
@@ -152,9 +160,19 @@ async function apply(
   }
   const member = chosen(fault, cluster);
   if (member === undefined) return `no ${fault.target} to ${fault.action}`;
-  note(`${fault.action} ${member.name}`);
+  const what = `${fault.action} ${member.name}${member === cluster.keeper() ? " (keeper)" : ""}`;
+  note.fault(what);
+  if (isOnlyOne(member, cluster)) note.away("away");
   await strike(fault, member);
-  return `${fault.action} ${member.name} ${away}`;
+  if (isOnlyOne(member, cluster)) note.away("back");
+  return `${what} ${away}`;
+}
+
+/** Nobody else can do what this one does. */
+function isOnlyOne(member: Member, { redis, balancers, servers }: Cluster): boolean {
+  return [redis === undefined ? [] : [redis], balancers, servers].some(
+    (kind) => kind.length === 1 && kind[0] === member,
+  );
 }
 
 function chosen(fault: Fault, cluster: Cluster): Member | undefined {
@@ -180,6 +198,10 @@ async function strike(fault: Fault, member: Member): Promise<void> {
       await member.stop(DRAIN_MS);
       await Bun.sleep(fault.awayMs);
       await member.start();
+      return;
+    case "renew":
+      member.signal("SIGUSR2");
+      await Bun.sleep(fault.awayMs);
       return;
     default:
       member.signal("SIGKILL");

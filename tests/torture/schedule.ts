@@ -17,7 +17,7 @@ const AWAY_JITTER_MS = 3_500;
 /** One fault. `pick` in [0, 1) chooses among the processes that stand at that moment. */
 export interface Fault {
   readonly atMs: number;
-  readonly action: "kill" | "hang" | "drain" | "slow" | "cut" | "delay" | "split";
+  readonly action: "kill" | "hang" | "drain" | "renew" | "slow" | "cut" | "delay" | "split";
   readonly target: "backend" | "keeper" | "balancer" | "redis" | "client" | "network";
   readonly pick: number;
   readonly awayMs: number;
@@ -32,6 +32,8 @@ function actionOf(kind: FaultKind, chance: number): Pick<Fault, "action" | "targ
     case "balancer":
     case "redis":
       return { target: kind, action: "kill" };
+    case "renew":
+      return { target: "balancer", action: "renew" };
     case "hang":
       return { target: "backend", action: "hang" };
     case "drain":

@@ -33,9 +33,9 @@ test("values stand in the text, unknown codes and English are told in the server
 test("a nick that is taken is said to be so once, and what to do once", () => {
   const taken = { code: "nick-taken", message: 'the nick "ana" is taken; choose another', value: "ana" };
   expect(english.nickRefused(failureIn(english, taken))).toBe(
-    "the nick ana is taken; choose another with /nick NAME",
+    "the nick ana is taken, or looks like one that is; choose another with /nick NAME",
   );
   expect(spanish.nickRefused(failureIn(spanish, taken))).toBe(
-    "el nombre ana ya es de alguien; elige otro con /nick NOMBRE",
+    "el nombre ana ya es de alguien, o se confunde con el de alguien; elige otro con /nick NOMBRE",
   );
 });

@@ -75,6 +75,22 @@ describe("line mode", () => {
     expect(type("hello \u001b[31mthere\u001b[0m")).toEqual(["22:13 ana: hello there"]);
   });
 
+  test("changes no earlier message while the last one is under way", () => {
+    const { type, line, printed, clock, server } = chat();
+    expect(type("to be kept")).toEqual(["22:13 ana: to be kept"]);
+    printed.length = 0;
+    line.typed("oops");
+    line.typed("/delete");
+    line.typed("/edit something else");
+    const later = "! your last message is still on its way; change it when it is there";
+    expect(printed).toEqual([later, later]);
+    clock.advance(100);
+    expect(printed.slice(2)).toEqual(["22:13 ana: oops"]);
+    type("/delete");
+    const changes = server.log("lobby").flatMap(({ re }) => (re === undefined ? [] : [re]));
+    expect(changes).toEqual([{ kind: "delete", seq: 2 }]);
+  });
+
   test("does what commands say", () => {
     const { type, prompt, server, quits, client, clock, printed } = chat();
     server.post("ops", "bob", "in ops");
@@ -366,7 +382,7 @@ describe("pipe mode", () => {
     const { result, err, texts } = await pipe(["hi\n"], { server });
     expect(result).toEqual({ ok: true });
     expect(texts).toEqual(["hi"]);
-    expect(err).toEqual([expect.stringMatching(/^the nick ana is taken; if it was yours a moment ago/)]);
+    expect(err).toEqual([expect.stringMatching(/^the nick ana is taken, .*; if it was yours a moment ago/)]);
   });
 
   test("with JSON reads requests only as fast as they are answered", async () => {

@@ -5,6 +5,7 @@ import type { Message, ServerMessage } from "../../src/protocol/messages.ts";
 import { english } from "../../src/tui/language/english.ts";
 import type { ChatBackend, RoomView } from "../../src/tui/backend.ts";
 import { ChatModel } from "../../src/tui/model/chat-model.ts";
+import { ManualClock } from "../support/manual-clock.ts";
 
 const epoch = "e1";
 const said = (seq: number, from = "bob"): Message => ({
@@ -54,8 +55,9 @@ function open(remembered: number) {
     changeNick() {},
     close() {},
   };
+  const clock = new ManualClock();
   const model = new ChatModel(
-    { backend, words: english, now: () => 0, changed() {}, alert() {}, remembered: () => remembered },
+    { backend, words: english, clock, changed() {}, alert() {}, remembered: () => remembered },
     "lobby",
   );
   const say = (message: ServerMessage) => hear({ kind: "received", message, rejoined: false });
@@ -72,7 +74,7 @@ function open(remembered: number) {
       recovered: true,
     });
   const read = (seq: number) => say({ type: "read", positions: { lobby: { epoch, seq } } });
-  return { model, room: model.active, told, retried: () => retried, say, joined, read };
+  return { clock, model, room: model.active, told, retried: () => retried, say, joined, read };
 }
 
 describe("the line where new messages begin", () => {
@@ -130,4 +132,14 @@ test("writing without a connection tries for one at once, and does not wait for 
   model.send("lobby", "are we back?");
   expect(retried()).toBe(1);
   expect(model.active.pending).toMatchObject([{ text: "are we back?", state: "sending" }]);
+});
+
+test("who is typing is shown for a while, also when the clock is set back meanwhile", () => {
+  const { clock, model, room, say, joined } = open(1);
+  joined(1);
+  say({ type: "typing", room: "lobby", nick: "ben" });
+  expect(model.typing(room)).toEqual(["ben"]);
+  clock.step(-3_600_000);
+  clock.advance(6_001);
+  expect(model.typing(room)).toEqual([]);
 });

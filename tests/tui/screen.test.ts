@@ -86,15 +86,15 @@ describe("the screen", () => {
       expect.stringMatching(/^ lobby 1! +│ +│ ana/),
       expect.stringMatching(/^ ops +│/),
     ]);
-    ana.type("\u001bl");
+    ana.type("\u001bN");
     await ana.see((shown) => !shown.includes("│"));
     ana.type("\u001ba");
     await ana.see(/bob: ana: look/);
     ana.resize({ columns: 60, rows: 12 });
     // The emulator cuts what it shows to the new size before the program has drawn anew.
     await ana.see((shown) => shown.split("\n").length === 12 && /lobby {2}ops/.test(shown));
-    ana.resize({ columns: 20, rows: 5 });
-    await ana.see(/the terminal is too/);
+    ana.resize({ columns: 9, rows: 5 });
+    await ana.see(/too small/);
     ana.resize(large);
     await ana.see(/bob: ana: look/);
   });
@@ -167,6 +167,26 @@ describe("the screen", () => {
     ana.press("escape");
     await ana.see((shown) => !shown.includes("pasted"));
     expect(server.log("lobby")).toEqual([]);
+  });
+
+  test("shows itself bare with Alt+L, so that what takes several rows is copied as one line", async () => {
+    const ana = await open("ana");
+    const long = `https://example.org/${"path/".repeat(40)}end`;
+    server.post("lobby", "bob", `first ${long}`);
+    await ana.see(/end/);
+    expect(ana.copied()).not.toContain(long);
+    ana.type("a draft");
+    ana.type("\u001bl");
+    await ana.see(/any other key leads back/);
+    expect(ana.copied()).toContain(`bob: first ${long}\n`);
+    // Nothing moves under the mouse until a key is pressed; the key is not typed.
+    server.post("lobby", "bob", "meanwhile");
+    ana.resize({ columns: 100, rows: 20 });
+    await ana.see(/meanwhile[^]*any other key leads back/);
+    expect(ana.copied()).toContain(`bob: first ${long}\n`);
+    ana.type("x");
+    const screen = await ana.see(/ana> a draft$/m);
+    expect(screen).toMatch(/new from here[^]*meanwhile/);
   });
 
   test("writes several lines with Alt+Enter, and completes commands and nicks with Tab", async () => {

@@ -28,8 +28,12 @@ describe("two people", () => {
     const ana = await open("ana", "talk", 0);
     const bob = await open("bob", "talk", 1);
     await ana.see(/2 people/);
+    // Ana may hear after bob that something of hers has arrived.
+    const arrived = (text: string) =>
+      ana.see((shown) => shown.includes(`ana: ${text}`) && !shown.includes("…   ana"));
     ana.type("helo bob\r");
     await bob.see(/ana: helo bob/);
+    await arrived("helo bob");
     ana.type("/edit hello bob\r");
     await bob.see(/ana: hello bob \(edited\)/);
     bob.type("/reply hello ana\r");
@@ -40,6 +44,7 @@ describe("two people", () => {
     await ana.see(/\* bob waves/);
     ana.type("oops\r");
     await bob.see(/ana: oops/);
+    await arrived("oops");
     ana.type("/delete\r");
     await bob.see(/ana: message deleted/);
     const seen = await ana.see(/ana: message deleted/);
@@ -89,7 +94,7 @@ describe("two people", () => {
     bob.type("/msg iris\r");
     await bob.see(/iris: helo noah/);
     ana.type("/msg noah\r");
-    await ana.see(/iris: helo noah/);
+    await ana.see((shown) => shown.includes("iris: helo noah") && !shown.includes("…   iris"));
     ana.type("/edit hello noah\r");
     await bob.see(/iris: hello noah \(edited\)/);
     await ana.see(/iris: hello noah \(edited\)/);
@@ -100,6 +105,7 @@ describe("two people", () => {
     await bob.see(/noah: hello iris\n +👍 1/);
     bob.type("oops\r");
     await ana.see(/noah: oops/);
+    await bob.see((shown) => shown.includes("noah: oops") && !shown.includes("…   noah"));
     bob.type("/delete\r");
     await ana.see(/noah: message deleted/);
     expect(await bob.see(/noah: message deleted/)).not.toContain("oops");

@@ -4,6 +4,7 @@
  * that the live update can change a row in place and the style sheet can animate it.
  */
 import type { BackendView, DrainView, Snapshot } from "../../balancer/view.ts";
+import { certificateReport } from "../certificate.ts";
 import {
   formatBytes,
   formatCount,
@@ -30,6 +31,7 @@ export function BackendRow({ backend, snapshot }: { backend: BackendView; snapsh
     backend.selected,
     snapshot.backends.reduce((sum, { selected }) => sum + selected, 0),
   );
+  const certificate = certificateReport(backend.certificate, snapshot.at);
   return (
     <tr id={rowId(backend)} class={`backend state-${backend.state}`} data-backend={backend.id}>
       <th scope="row" class="cell-name">
@@ -38,6 +40,7 @@ export function BackendRow({ backend, snapshot }: { backend: BackendView; snapsh
           {[backend.server, backend.build && `v${backend.build}`].filter(Boolean).join(" · ") ||
             "not reached yet"}
         </span>
+        {certificate?.state === "good" && <span class="sub">{certificate.text}</span>}
       </th>
       <td class="cell-state" data-label="State">
         <span class={`badge badge-${backend.state}`}>{backend.state}</span>
@@ -79,14 +82,17 @@ export function BackendRow({ backend, snapshot }: { backend: BackendView; snapsh
 }
 
 /** What is wrong with a backend, or how its drain goes: a row of its own below it, present only if there is something to say. */
-export function BackendNote({ backend }: { backend: BackendView }) {
+export function BackendNote({ backend, at }: { backend: BackendView; at: string }) {
   const drain = backend.drain;
-  if (backend.detail === "" && drain === null) return null;
+  const certificate = certificateReport(backend.certificate, at);
+  const isLate = certificate !== undefined && certificate.state !== "good";
+  if (backend.detail === "" && drain === null && !isLate) return null;
   return (
     <tr id={`${rowId(backend)}-note`} class={`note state-${backend.state}`}>
       <td colspan={7}>
         {drain !== null && <DrainProgress drain={drain} />}
         {(drain === null || drain.remaining === 0) && <span class="detail">{backend.detail}</span>}
+        {isLate && <span class="detail bad">{certificate.text}</span>}
       </td>
     </tr>
   );

@@ -152,7 +152,7 @@ export function Live({ snapshot }: { snapshot: Snapshot }) {
             {snapshot.backends.map((backend) => (
               <>
                 <BackendRow backend={backend} snapshot={snapshot} />
-                <BackendNote backend={backend} />
+                <BackendNote backend={backend} at={snapshot.at} />
               </>
             ))}
           </tbody>
@@ -172,7 +172,7 @@ export function Live({ snapshot }: { snapshot: Snapshot }) {
 
 /** A plain line, or a warning. */
 function Certificate({ snapshot }: { snapshot: Snapshot }) {
-  const report = certificateReport(snapshot);
+  const report = certificateReport(snapshot.certificate, snapshot.at);
   if (report === undefined) return null;
   return (
     <p id="certificate" class={`certificate certificate-${report.state}`}>

@@ -80,10 +80,11 @@ export class Candidate {
   }
 
   /**
-   * Ends the thread.
+   * Ends the thread, and what an election that is under way brings.
    * @param how `stop` ends the office in order; `abort` as a crash would, but for what only the end of a process does
    */
   async stop(how: "stop" | "abort"): Promise<void> {
+    await this.#answered();
     const worker = this.#worker;
     if (worker === undefined) return;
     await this.#ask({ kind: how });
@@ -91,11 +92,19 @@ export class Candidate {
     worker.terminate();
   }
 
-  #ask(message: ToKeeper): Promise<FromKeeper> {
+  /** Waits for whatever was asked: an answer does not say which question it is for. */
+  async #answered(): Promise<void> {
+    while (this.#answer !== undefined) await this.#answer.promise;
+  }
+
+  async #ask(message: ToKeeper): Promise<FromKeeper> {
     this.#worker ??= this.#start();
-    this.#answer = Promise.withResolvers<FromKeeper>();
+    const answer = Promise.withResolvers<FromKeeper>();
+    this.#answer = answer;
     this.#worker.postMessage(message);
-    return this.#answer.promise;
+    const said = await answer.promise;
+    this.#answer = undefined;
+    return said;
   }
 
   #start(): Worker {

@@ -2,7 +2,7 @@
  * One connection from a server to a keeper: dial, hello, welcome, frames, beats, and its end.
  *
  * Silence is counted in beats that this server was awake for: a server that was itself stopped for a minute must not
- * take the keeper for dead because of that.
+ * take the keeper for dead because of that. Neither is it silent while this server does not read it.
  */
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import { FrameDecoder, FrameWriter } from "../../protocol/frames.ts";
@@ -151,10 +151,22 @@ export class Conversation {
     const now = this.#clock.monotonic();
     const asleep = now - this.#beatAt > 2 * beatMs;
     this.#beatAt = now;
-    this.#silentBeats = this.#heard || asleep ? 0 : this.#silentBeats + 1;
+    const deaf = asleep || this.#connection.isPaused;
+    this.#silentBeats = this.#heard || deaf ? 0 : this.#silentBeats + 1;
     this.#heard = false;
     const hangs = this.#silentBeats >= silentBeats && !this.#handlers.running();
     if (hangs || this.#silentBeats >= patientBeats) this.close("silent");
+  }
+
+  /** Reads nothing more until {@link resume}, which must follow: the end of a connection that is not read is not seen. */
+  pause(): void {
+    this.#connection.pause();
+  }
+
+  /** Reads on. What came meanwhile comes now, and only then can the keeper be silent. */
+  resume(): void {
+    this.#heard = true;
+    this.#connection.resume();
   }
 
   /** Whether the keeper missed its last beat. */

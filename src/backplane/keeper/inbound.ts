@@ -3,11 +3,16 @@
  *
  * Frames are handled in the order they come. After a takeover each room is subscribed again, and while missed entries are
  * being read, a page a turn, later frames wait; so a subscriber hears everything in order, and before the `done` of what
- * caused it.
+ * caused it. What waits is bounded: above it the owner is told to read no more, so that the rest stays with the kernel and
+ * the keeper, in its order, until there is room again. Nothing is refused or dropped here; what the keeper will not hold
+ * for a server that hangs (its outbox is bounded too) ends the connection, and the next one begins where this one stood.
+ *
+ * Invariant: frames are handled in the order in which they came; while a recovery is under way none is.
  */
 import type { Deliveries } from "../../protocol/deliveries.ts";
 import { FrameReader } from "../../protocol/frames.ts";
 import type { FrameWriter } from "../../protocol/frames.ts";
+import { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { BackplaneFailure, Done, PresenceEvent, RoomSubscriber, Snapshot } from "../backplane.ts";
 import { unavailable } from "../failures.ts";
@@ -25,7 +30,17 @@ export interface InboundHandlers {
   told(session: string, payload: string): void;
   /** Why the log cannot be written, empty when it can. */
   status(why: string): void;
+  /** So much waits here that nothing more is to be read, until {@link InboundHandlers.relief}. */
+  pressure(): void;
+  /** Half of it has been handled. */
+  relief(): void;
 }
+
+/** Bounds; keeperLimits fits. */
+export type InboundLimits = Pick<
+  { readonly [Name in keyof typeof keeperLimits]: number },
+  "waitingBytes" | "waitingFrameBytes" | "recoveryEntries" | "recoveryBytes"
+>;
 
 /** A snapshot and the number its room has from now on. */
 interface Numbered {
@@ -33,10 +48,18 @@ interface Numbered {
   readonly snapshot: Snapshot;
 }
 
+/** A room that is brought up to a snapshot, a page a step. */
+interface Recovery {
+  readonly steps: Generator<void, void, void>;
+  readonly subscription: Subscription;
+  readonly snapshot: Snapshot;
+}
+
 export class Inbound {
   readonly #calls: CallTable;
-  readonly #reader: LogReader;
+  readonly #reader: Pick<LogReader, "page">;
   readonly #log: Logger;
+  readonly #limits: InboundLimits;
   readonly #handlers: InboundHandlers;
   readonly #subscriptions = new Map<string, Subscription>();
   /** Subscriptions by the number the present keeper has given their room. */
@@ -45,15 +68,27 @@ export class Inbound {
   readonly #again = new Map<number, Subscription>();
   /** Rooms that could not be subscribed again, to be asked for later. */
   #refused: Subscription[] = [];
-  /** Frames that wait while missed entries are read; undefined when none are. */
-  #waiting: FrameReader[] | undefined;
+  /** Reads missed entries; undefined when nothing is missed. */
+  #recovery: Recovery | undefined;
+  /** Frames that wait for that, from `#head` on, and what they take. */
+  #waiting: FrameReader[] = [];
+  #head = 0;
+  #waitingBytes = 0;
+  #pressed = false;
   #epoch = "";
 
-  constructor(calls: CallTable, reader: LogReader, log: Logger, handlers: InboundHandlers) {
+  constructor(
+    calls: CallTable,
+    reader: Pick<LogReader, "page">,
+    log: Logger,
+    handlers: InboundHandlers,
+    limits: InboundLimits = keeperLimits,
+  ) {
     this.#calls = calls;
     this.#reader = reader;
     this.#log = log;
     this.#handlers = handlers;
+    this.#limits = limits;
   }
 
   /** A keeper has welcomed this server: subscribes everything again. */
@@ -79,7 +114,11 @@ export class Inbound {
 
   /** The keeper is gone. What waits is dropped: calls are repeated, entries are read from the file. */
   lost(): void {
-    this.#waiting = undefined;
+    this.#recovery = undefined;
+    this.#waiting = [];
+    this.#head = 0;
+    this.#waitingBytes = 0;
+    this.#pressed = false;
     this.#refused = [];
     this.#rooms.clear();
     this.#again.clear();
@@ -126,7 +165,7 @@ export class Inbound {
   }
 
   frame(reader: FrameReader): void {
-    if (this.#waiting === undefined) return this.#handle(reader);
+    if (this.#recovery === undefined) return this.#handle(reader);
     // The reader is used again for the next frame: keep a copy.
     const rest = reader.rest();
     const bytes = new Uint8Array(1 + rest.length);
@@ -135,6 +174,14 @@ export class Inbound {
     const copy = new FrameReader();
     copy.aim(bytes, 0, bytes.length);
     this.#waiting.push(copy);
+    this.#waitingBytes += this.#cost(copy);
+    if (this.#pressed || this.#waitingBytes <= this.#limits.waitingBytes) return;
+    this.#pressed = true;
+    this.#handlers.pressure();
+  }
+
+  #cost(waiting: FrameReader): number {
+    return waiting.buffer.length + this.#limits.waitingFrameBytes;
   }
 
   #handle(reader: FrameReader): void {
@@ -211,11 +258,13 @@ export class Inbound {
     if (subscription.closed) return;
     this.#rooms.set(room, subscription);
     subscription.number = room;
-    this.#recover(subscription.recover(snapshot, this.#reader), subscription, snapshot);
+    const steps = subscription.recover(snapshot, this.#reader, this.#limits);
+    this.#recover({ steps, subscription, snapshot });
   }
 
-  /** Reads on a page a turn; frames wait meanwhile. */
-  #recover(steps: Generator<void, void, void>, subscription: Subscription, snapshot: Snapshot): void {
+  /** Reads a page, and on in the next turns; frames wait meanwhile. @returns whether it is done */
+  #recover(recovery: Recovery): boolean {
+    const { steps, subscription, snapshot } = recovery;
     let over = true;
     try {
       over = steps.next().done === true;
@@ -224,27 +273,32 @@ export class Inbound {
       this.#log.error("missed entries cannot be read: the room starts over", { problem: error.message });
       subscription.startOver(snapshot);
     }
-    if (over) return this.#goOn();
-    const waiting = (this.#waiting ??= []);
-    setImmediate(() => {
-      // If the keeper was lost meanwhile, its successor has begun another recovery.
-      if (this.#waiting === waiting) this.#recover(steps, subscription, snapshot);
-    });
-  }
-
-  #goOn(): void {
-    const waiting = this.#waiting ?? [];
-    this.#waiting = undefined;
-    for (const [index, reader] of waiting.entries()) {
-      this.#handle(reader);
-      // It may have begun another recovery: then the rest waits again.
-      if (this.#holdBack(waiting.slice(index + 1))) return;
+    this.#recovery = over ? undefined : recovery;
+    if (!over) {
+      setImmediate(() => {
+        // If the keeper was lost meanwhile, its successor has begun another recovery.
+        if (this.#recovery === recovery && this.#recover(recovery)) this.#goOn();
+      });
     }
+    return over;
   }
 
-  #holdBack(rest: readonly FrameReader[]): boolean {
-    this.#waiting?.push(...rest);
-    return this.#waiting !== undefined;
+  /** Handles what has waited, until it is handled or one of it has begun another recovery. */
+  #goOn(): void {
+    while (this.#recovery === undefined) {
+      const reader = this.#waiting[this.#head];
+      if (reader === undefined) {
+        this.#waiting = [];
+        this.#head = 0;
+        break;
+      }
+      this.#head += 1;
+      this.#waitingBytes -= this.#cost(reader);
+      this.#handle(reader);
+    }
+    if (!this.#pressed || this.#waitingBytes > this.#limits.waitingBytes / 2) return;
+    this.#pressed = false;
+    this.#handlers.relief();
   }
 }
 

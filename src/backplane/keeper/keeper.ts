@@ -26,6 +26,7 @@ import type {
   Mark,
   Member,
   Publication,
+  RecordChange,
   RoomSubscriber,
   RoomSummary,
   Snapshot,
@@ -113,14 +114,17 @@ export class KeeperBackplane implements Backplane {
     this.#candidate = new Candidate(this.#settings, this.#clock, this.#log, (inOffice) =>
       this.searcher.index(inOffice),
     );
-    this.#inbound = new Inbound(this.#calls, this.#reader, this.#log, {
-      taken: (session) => {
+    const told = {
+      taken: (session: string) => {
         this.#sessions.taken(session);
         this.#listener?.taken(session);
       },
-      told: (session, payload) => this.#listener?.told(session, payload),
-      status: (why) => this.#status(why),
-    });
+      told: (session: string, payload: string) => this.#listener?.told(session, payload),
+      status: (why: string) => this.#status(why),
+      pressure: () => this.#link.pause(),
+      relief: () => this.#link.resume(),
+    };
+    this.#inbound = new Inbound(this.#calls, this.#reader, this.#log, told, limits);
     this.#link = new KeeperLink(
       { file, reader: this.#reader, candidate: this.#candidate, clock: this.#clock, limits },
       {
@@ -364,10 +368,8 @@ export class KeeperBackplane implements Backplane {
     this.#ask(done, (writer, number) => writer.begin(Op.Leave).u32(number).field(room).text(session).end());
   }
 
-  setRecord(room: string, key: string, value: string, done: Done<object>): void {
-    this.#ask(done, (writer, number) => {
-      writer.begin(Op.SetRecord).u32(number).field(room).field(key).text(value).end();
-    });
+  setRecord(change: RecordChange, done: Done<object>): void {
+    this.#ask(done, (writer, number) => writer.begin(Op.SetRecord).u32(number).json(change).end());
   }
 
   raiseMark(reader: string, { room, epoch, seq }: Mark, done: Done<object>): void {

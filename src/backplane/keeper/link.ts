@@ -146,6 +146,15 @@ export class KeeperLink {
     timer.stop();
   }
 
+  /** Reads nothing more of the present conversation until {@link resume}. */
+  pause(): void {
+    this.#conversation?.pause();
+  }
+
+  resume(): void {
+    this.#conversation?.resume();
+  }
+
   /** How the present conversation ends; resolves at once when there is none. */
   async ended(): Promise<void> {
     await this.#conversation?.end;

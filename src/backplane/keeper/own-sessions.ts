@@ -6,7 +6,7 @@
  */
 import type { Claimed } from "../backplane.ts";
 import { addOnce, removeFrom } from "../few.ts";
-import type { Announced } from "../state.ts";
+import type { Announced } from "../cluster.ts";
 
 interface Own {
   /** Undefined until its first claim has been answered. */

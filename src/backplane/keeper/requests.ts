@@ -6,10 +6,11 @@
  */
 import { DeliveryWriter } from "../../protocol/deliveries.ts";
 import type { FrameReader, Part } from "../../protocol/frames.ts";
-import type { BackplaneFailure } from "../backplane.ts";
+import type { BackplaneFailure, RecordChange } from "../backplane.ts";
 import { checkSizes } from "../failures.ts";
 import type { Announcer } from "../cluster.ts";
-import type { Announced, ClusterState } from "../state.ts";
+import type { Announced } from "../cluster.ts";
+import type { ClusterState } from "../state.ts";
 import type { Peer } from "./peer.ts";
 import type { KeysAhead } from "./keys-ahead.ts";
 import { Op, summaryToWire, toWire } from "./wire.ts";
@@ -195,8 +196,7 @@ function answer(state: KeeperState, peer: Peer, reader: FrameReader, number: num
       return;
     }
     case Op.SetRecord: {
-      state.setRecord(reader.field(), reader.field(), reader.text());
-      peer.answer(number, {});
+      settle(peer, number, state.setRecord(peer, reader.json() as RecordChange));
       return;
     }
     case Op.RaiseMark: {

@@ -11,7 +11,7 @@
 import type { Database } from "bun:sqlite";
 import type { LogEntry } from "../backplane.ts";
 import type { ClusterStore, EntryOf, Room, Session, StoredRoom } from "../cluster.ts";
-import type { StoredSession } from "../state.ts";
+import type { StoredSession } from "../cluster.ts";
 import { entryIn } from "./blocks.ts";
 import type { EntryRow } from "./blocks.ts";
 import { Record } from "./journal.ts";

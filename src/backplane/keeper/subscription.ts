@@ -3,16 +3,16 @@ import type { Snapshot } from "../backplane.ts";
 import { RoomView } from "../room-view.ts";
 import type { LogReader } from "./reader.ts";
 
-/** Entries of one page of recovery: about two milliseconds of reading. */
-const PAGE_ENTRIES = 500;
-const PAGE_BYTES = 1024 * 1024;
-
 export class Subscription extends RoomView {
   /** The number the present keeper has given the room. */
   number = -1;
 
   /** A snapshot of another keeper: says what has changed. Entries are told by the generator, a page a step. */
-  *recover(snapshot: Snapshot, reader: LogReader): Generator<void, void, void> {
+  *recover(
+    snapshot: Snapshot,
+    reader: Pick<LogReader, "page">,
+    { recoveryEntries, recoveryBytes }: { readonly recoveryEntries: number; readonly recoveryBytes: number },
+  ): Generator<void, void, void> {
     if (this.closed) return;
     if (!this.continues(snapshot)) return this.startOver(snapshot);
     this.arrivals(snapshot);
@@ -20,8 +20,8 @@ export class Subscription extends RoomView {
       const page = reader.page({
         room: this.room,
         after: this.last,
-        limit: PAGE_ENTRIES,
-        maxBytes: PAGE_BYTES,
+        limit: recoveryEntries,
+        maxBytes: recoveryBytes,
       });
       if (!this.continueWith(page)) return this.startOver(snapshot);
       yield;

@@ -10,7 +10,7 @@ import type { Clock, Timer } from "../../protocol/clock.ts";
 import type { keeperLimits } from "../../protocol/limits.keeper.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { ConnectionHandlers } from "../../net/connection.ts";
-import { listen, removeSocketFile } from "../../net/listener.ts";
+import { listen } from "../../net/listener.ts";
 import type { Listener } from "../../net/listener.ts";
 import { Checkpointer, walBytesOf } from "./checkpointer.ts";
 import { Compactor } from "./compactor.ts";
@@ -24,7 +24,7 @@ import type { Holder } from "./reader.ts";
 import { Sweeper } from "./retention.ts";
 import { openForWriting, pageBytesOf } from "./schema.ts";
 import { KeeperService } from "./service.ts";
-import { removeOldSockets, socketPath } from "./socket-path.ts";
+import { openSocket, removeOldSockets, removeSocket } from "./socket-path.ts";
 import { KeeperStore } from "./store.ts";
 import type { Written } from "./store.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -106,13 +106,14 @@ export class Tenure {
       const random = () => Buffer.from(crypto.getRandomValues(new Uint8Array(10))).toString("hex");
       const seed = (crypto.getRandomValues(new Uint32Array(1))[0] ?? 1) >>> 1;
       db = openForWriting(file, { cluster: random(), epoch: random(), seed });
-      const path = socketPath(directory, seenTerm + 1);
-      const listener = listen({
-        at: { path },
-        settings: connectionSettings(clock, limits),
-        accept: (connection) => tenure?.accept(connection) ?? nobodyYet,
-      });
-      door = { listener, path };
+      door = openSocket(directory, seenTerm + 1, (path) =>
+        listen({
+          at: { path },
+          settings: connectionSettings(clock, limits),
+          accept: (connection) => tenure?.accept(connection) ?? nobodyYet,
+        }),
+      );
+      const { path } = door;
       chmodSync(path, 0o600);
       const identity = ownIdentity();
       // Where the system does not tell one boot from the next, only what is synced is safe.
@@ -126,7 +127,7 @@ export class Tenure {
         newEpoch: random(),
       });
       if (holder.term !== seenTerm + 1 || holder.socket !== path) {
-        closeDoor(door);
+        closeDoor(door, directory);
         db.close();
         return { won: false, holder };
       }
@@ -135,7 +136,7 @@ export class Tenure {
       tenure = new Tenure(db, settings, holder, door, clock, log, ended);
       return { won: true, tenure };
     } catch (error) {
-      if (door !== undefined) closeDoor(door);
+      if (door !== undefined) closeDoor(door, directory);
       db?.close();
       throw problemOf(error, file);
     }
@@ -260,12 +261,12 @@ export class Tenure {
     this.#over = true;
     this.#sweep.stop();
     this.#checkpointer.close();
-    closeDoor(this.#door);
+    closeDoor(this.#door, this.#settings.directory);
     this.#store.db.close();
   }
 }
 
-function closeDoor({ listener, path }: { listener: Listener; path: string }): void {
+function closeDoor({ listener, path }: { listener: Listener; path: string }, directory: string): void {
   listener.stop();
-  removeSocketFile(path);
+  removeSocket(path, directory);
 }

@@ -7,10 +7,10 @@
  * Hello has checked the version; the socket is in a directory that only its owner may enter.
  */
 import type { BackplaneFailure, Member, RoomSummary, Snapshot } from "../backplane.ts";
-import type { Announced } from "../state.ts";
+import type { Announced } from "../cluster.ts";
 
 /** Raised when frames change: servers of another version in the same directory are refused by name. */
-export const KEEPER_VERSION = 4;
+export const KEEPER_VERSION = 5;
 
 /** Operations, server to keeper below 32. */
 export const Op = {
@@ -32,7 +32,7 @@ export const Op = {
   Enter: 8,
   /** u32 number, field room, session. */
   Leave: 9,
-  /** u32 number, field room, field key, value. */
+  /** u32 number, JSON RecordChange. */
   SetRecord: 10,
   /** u32 number, u32 limit. */
   Rooms: 11,

@@ -11,6 +11,9 @@ import type { Clock, Timer } from "../../protocol/clock.ts";
 import type { RedisAddress } from "./address.ts";
 import { scripts } from "./scripts.ts";
 import type { ScriptName } from "./scripts.ts";
+import { sayWhoTraces } from "./tracing.ts";
+
+sayWhoTraces();
 
 /** What a script is given: text and bytes as they are. */
 export type Argument = string | Uint8Array;
@@ -60,6 +63,8 @@ function shared(address: RedisAddress, times: Times) {
     pingInterval: Math.ceil(times.limits.commandMs / 3),
     maintNotifications: "disabled" as const,
     disableClientInfo: true,
+    // A timer a command for what waits to be written; here one look at all of them does it (`#look`).
+    commandOptions: { timeout: 0 },
   };
 }
 
@@ -161,8 +166,11 @@ export class RedisStore {
 
   async #identify(client: Single): Promise<void> {
     try {
-      const info = await client.sendCommand<string>(["INFO", "server"]);
-      if (client === this.#single) this.#handlers.connected(/run_id:(\w+)/.exec(info)?.[1] ?? "");
+      const [server, replication] = await Promise.all([
+        client.sendCommand<string>(["INFO", "server"]),
+        client.sendCommand<string>(["INFO", "replication"]),
+      ]);
+      if (client === this.#single) this.#handlers.connected(instanceOf(server, replication));
     } catch (error) {
       // It broke again: another `ready` follows.
       if (client === this.#single) this.#handlers.disconnected(error);
@@ -300,7 +308,17 @@ export class RedisStore {
   }
 }
 
-const buffer = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+const buffer = (bytes: Uint8Array): Buffer =>
+  Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+
+/**
+ * What tells a store from what it was before: its process, and its history, which has another name after each promotion. A
+ * process that was a primary, was replaced, and comes back may have less than others have seen of the one in between.
+ */
+function instanceOf(server: string, replication: string): string {
+  const [process, history] = [/run_id:(\w+)/.exec(server)?.[1], /master_replid:(\w+)/.exec(replication)?.[1]];
+  return process === undefined ? "" : `${process}-${history ?? ""}`;
+}
 
 /** An error's words. */
 export function messageOf(error: unknown): string {

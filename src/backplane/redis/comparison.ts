@@ -2,12 +2,13 @@
  * When Redis is another than before, all servers compare what they have seen with what it has.
  *
  * After a restart everything is there; after a failover to a replica that lagged it is not. Nothing in Redis says which
- * it was. So before anybody publishes to an instance of Redis that is new, every server that is alive has told it the
+ * it was. An instance is a process with one history of replication: one that was there before, and comes back, is new. So before anybody publishes to an instance of Redis that is new, every server that is alive has told it the
  * highest positions it has seen, room by room; a room that has less begins a new epoch (scripts.ts). Servers find out
  * who has done that by the set of comparisons, and who is alive by their leases; a server that died with the primary
  * holds the others up no longer than its lease lasts.
  */
 import type { Clock } from "../../protocol/clock.ts";
+import { redisLimits } from "../../protocol/limits.redis.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import { messageOf } from "./client.ts";
 import type { Positions } from "./positions.ts";
@@ -46,6 +47,9 @@ export class Comparison {
     const run = this.#run(instance);
     this.#runs.set(instance, run);
     run.catch(() => this.#runs.delete(instance));
+    // Who compares again with one that is forgotten does more than is needed.
+    const [oldest = instance] = this.#runs.keys();
+    if (this.#runs.size > redisLimits.comparisons) this.#runs.delete(oldest);
     return run;
   }
 

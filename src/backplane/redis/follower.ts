@@ -9,7 +9,6 @@
  * Invariant: outside of catching up, the subscriber has been told exactly the first `last` entries and `v` changes.
  */
 import type { Clock, Timer } from "../../protocol/clock.ts";
-import { deliveriesOf } from "../../protocol/deliveries.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { HistoryPage, Snapshot } from "../backplane.ts";
 import type { RoomView } from "../room-view.ts";
@@ -31,39 +30,44 @@ export interface FollowerSource {
   saw(room: string, epoch: string, seq: number): void;
 }
 
-/** Events that wait while catching up; beyond it they are dropped, and catching up begins again. */
-const WAITING_MOST = 10_000;
-/** The store is away for long: until the next attempt. */
-const RETRY_MS = 1_000;
+/** Bounds of a follower; redisLimits fits. */
+export interface FollowerLimits {
+  readonly behindMs: number;
+  readonly waitingBytes: number;
+  readonly waitingEventBytes: number;
+  readonly catchUpRetryMs: number;
+}
 
 export class Follower {
   readonly view: RoomView;
   readonly #source: FollowerSource;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #behindMs: number;
+  readonly #limits: FollowerLimits;
   #v = 0;
-  #waiting: RoomEvent[] | undefined = [];
+  /** Messages that wait while catching up, and what they take; undefined when not catching up. */
+  #waiting: Buffer[] | undefined = [];
+  #waitingBytes = 0;
   #again = false;
   #behind: Timer | undefined;
   /** Who waits until a change has been told. */
   #expecting: { readonly v: number; readonly run: () => void }[] = [];
 
-  constructor(view: RoomView, source: FollowerSource, clock: Clock, log: Logger, behindMs: number) {
+  constructor(view: RoomView, source: FollowerSource, clock: Clock, log: Logger, limits: FollowerLimits) {
     this.view = view;
     this.#source = source;
     this.#clock = clock;
     this.#log = log;
-    this.#behindMs = behindMs;
+    this.#limits = limits;
   }
 
   /** A message of the room's channel. */
   hear(message: Buffer): void {
     if (this.view.closed) return;
-    const event = readEvent(message);
-    if (event === undefined) return;
-    if (this.#waiting === undefined) this.#take(event);
-    else if (this.#waiting.length < WAITING_MOST) this.#waiting.push(event);
+    if (this.#waiting === undefined) return this.#take(readEvent(message));
+    // Once one is dropped all are: what is read from the log then is what comes behind those that wait.
+    this.#waitingBytes += message.length + this.#limits.waitingEventBytes;
+    if (this.#waitingBytes <= this.#limits.waitingBytes) this.#waiting.push(message);
     else this.#again = true;
   }
 
@@ -78,8 +82,9 @@ export class Follower {
   #goOn(): void {
     const waiting = this.#waiting ?? [];
     this.#waiting = undefined;
-    for (const [index, event] of waiting.entries()) {
-      this.#take(event);
+    this.#waitingBytes = 0;
+    for (const [index, message] of waiting.entries()) {
+      this.#take(readEvent(message));
       if (this.#holdBack(waiting.slice(index + 1))) break;
     }
     this.#told();
@@ -89,23 +94,27 @@ export class Follower {
     }
   }
 
-  #holdBack(rest: readonly RoomEvent[]): boolean {
-    this.#waiting?.push(...rest);
-    return this.#waiting !== undefined;
+  #holdBack(rest: readonly Buffer[]): boolean {
+    if (this.#waiting === undefined) return false;
+    for (const message of rest) this.hear(message);
+    return true;
   }
 
-  #take(event: RoomEvent): void {
+  #take(event: RoomEvent | undefined): void {
+    if (event === undefined) return;
     const { view } = this;
     // Old news of an epoch that is over, or the first of a new one: a snapshot taken now tells, and holds the event too.
     if (event.epoch !== view.epoch) return this.catchUp();
     switch (event.kind) {
       case "epoch":
         break;
-      case "entry":
-        if (event.entry.seq > view.last + 1) return this.catchUp();
-        view.appended(deliveriesOf([event.entry]));
-        this.#source.saw(view.room, event.epoch, event.entry.seq);
+      case "entries": {
+        const { entries } = event;
+        if (entries.first > view.last + 1) return this.catchUp();
+        view.appended(entries);
+        this.#source.saw(view.room, event.epoch, entries.first + entries.count - 1);
         break;
+      }
       case "presence":
       case "record":
         if (event.v > this.#v + 1) return this.catchUp();
@@ -143,7 +152,7 @@ export class Follower {
     if (this.#behind !== undefined) return;
     const { last } = this.view;
     const v = this.#v;
-    this.#behind = this.#clock.after(this.#behindMs, () => {
+    this.#behind = this.#clock.after(this.#limits.behindMs, () => {
       this.#behind = undefined;
       // Moved on in the meantime: whether that was enough, the next look tells.
       if (last === this.view.last && v === this.#v) this.catchUp();
@@ -177,7 +186,7 @@ export class Follower {
       this.#expecting.push(...expecting);
       // The health line has told already; a line a room would flood the log.
       this.#log.debug("a room could not be brought up to date", { reason: messageOf(error) });
-      this.#clock.after(RETRY_MS, () => this.catchUp());
+      this.#clock.after(this.#limits.catchUpRetryMs, () => this.catchUp());
     }
     this.#goOn();
   }

@@ -5,22 +5,26 @@
  * unsubscribing of one channel go one after the other, whatever the hub does in between.
  */
 import type { Clock, Timer } from "../../protocol/clock.ts";
+import { backplaneLimits } from "../../protocol/limits.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type {
   Done,
   HistoryPage,
   HistoryQuery,
   LogEntry,
+  Mark,
   Member,
+  RecordChange,
   RoomSubscriber,
   Snapshot,
 } from "../backplane.ts";
 import { unavailable } from "../failures.ts";
+import { markLog } from "../marks.ts";
 import { RoomView } from "../room-view.ts";
 import { messageOf } from "./client.ts";
 import type { RedisStore, Reply } from "./client.ts";
 import { Follower } from "./follower.ts";
-import type { FollowerSource, NumberedSnapshot } from "./follower.ts";
+import type { FollowerLimits, FollowerSource, NumberedSnapshot } from "./follower.ts";
 import { readAway } from "./people.ts";
 import type { Positions } from "./positions.ts";
 import { list } from "./room-scripts.ts";
@@ -34,9 +38,8 @@ export interface FollowersParts {
   readonly gate: Gate;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly limits: {
+  readonly limits: FollowerLimits & {
     readonly checkMs: number;
-    readonly behindMs: number;
     readonly pageEntries: number;
     readonly pageBytes: number;
   };
@@ -45,6 +48,8 @@ export interface FollowersParts {
 export class Followers implements FollowerSource {
   readonly #parts: FollowersParts;
   readonly #followers = new Map<string, Follower>();
+  /** Who hears each channel: always the same one, so that nothing is heard twice when it is subscribed again. */
+  readonly #hearers = new Map<string, (message: Buffer) => void>();
   /** The last step for each channel that has one under way. */
   readonly #steps = new Map<string, Promise<void>>();
   readonly #checks: Timer;
@@ -57,14 +62,14 @@ export class Followers implements FollowerSource {
   subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): void {
     this.unsubscribe(room);
     const { clock, log, limits } = this.#parts;
-    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits.behindMs);
+    const follower = new Follower(new RoomView(room, subscriber), this, clock, log, limits);
     this.#followers.set(room, follower);
     void this.#begin(room, follower, done);
   }
 
   async #begin(room: string, follower: Follower, done: Done<{ snapshot: Snapshot }>): Promise<void> {
     try {
-      await this.#step(room, () => this.#listen(room));
+      await this.#step(room, () => this.#parts.scripts.repeated(() => this.#listen(room)));
       const numbered = await this.snapshot(room);
       if (follower.view.closed) return done(unavailable("the subscription was ended before it began"));
       follower.begin(numbered, () => done({ ok: true, snapshot: numbered.snapshot }));
@@ -76,8 +81,10 @@ export class Followers implements FollowerSource {
 
   async #listen(room: string): Promise<void> {
     const { store, scripts } = this.#parts;
+    let hear = this.#hearers.get(room);
     // Looked up at each message: the channel outlives the follower when a room is left and entered again.
-    await store.subscribe(scripts.channel(room), (message) => this.#followers.get(room)?.hear(message));
+    if (hear === undefined) this.#hearers.set(room, (hear = (at) => this.#followers.get(room)?.hear(at)));
+    await store.subscribe(scripts.channel(room), hear);
   }
 
   #step(room: string, run: () => Promise<void>): Promise<void> {
@@ -100,7 +107,9 @@ export class Followers implements FollowerSource {
     const { store, scripts } = this.#parts;
     this.#step(room, async () => {
       // Unless somebody has entered it again meanwhile: then that one's step has subscribed it, or will.
-      if (!this.#followers.has(room)) await store.unsubscribe(scripts.channel(room));
+      if (this.#followers.has(room)) return;
+      this.#hearers.delete(room);
+      await store.unsubscribe(scripts.channel(room));
     }).catch(() => {
       // The connection is gone, and its subscriptions with it.
     });
@@ -116,8 +125,18 @@ export class Followers implements FollowerSource {
     for (const follower of this.#followers.values()) follower.catchUp();
   }
 
-  /** Runs a script that sets a record. Resolves when this server's subscriber has heard of it. */
-  async record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
+  /** Sets a record. Resolves when this server's subscriber has heard of it. */
+  setRecord({ room, key, value, once }: RecordChange): Promise<object> {
+    return this.#record("record", room, [key, value, once, String(backplaneLimits.recordChanges)]);
+  }
+
+  /** Raises a mark. Resolves likewise. */
+  raiseMark(reader: string, { room, epoch, seq }: Mark): Promise<object> {
+    const args = [room, epoch, ...[seq, backplaneLimits.marks, backplaneLimits.markMs].map(String)];
+    return this.#record("mark", markLog(reader), args);
+  }
+
+  async #record(script: "record" | "mark", room: string, args: readonly string[]): Promise<object> {
     const [epoch, v] = await this.#parts.scripts.room(script, room, args);
     await new Promise<void>((heard) => this.changed(room, String(epoch), Number(v), heard));
     return {};

@@ -9,6 +9,7 @@
  */
 import type { BackplaneFailure, Claimed, Done, Member } from "../backplane.ts";
 import { nickTaken, notHere, stale, unavailable } from "../failures.ts";
+import { likenessKey } from "../../protocol/look-alikes.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { messageOf } from "./client.ts";
 import type { Reply } from "./client.ts";
@@ -77,7 +78,7 @@ export class People {
   }
 
   async #claim(session: string, nick: string, fence: number): Promise<Result<Claimed>> {
-    const args = [session, nick, nameKey(nick), fence.toFixed(0), this.#server];
+    const args = [session, nick, likenessKey(nick), fence.toFixed(0), this.#server];
     const [state, born, places, stored] = await this.#scripts.people("claim", ...args);
     if (state === "taken") return nickTaken(nick);
     if (state === "stale") return stale(session);
@@ -141,6 +142,19 @@ export class People {
     });
   }
 
+  /**
+   * Does something elsewhere for a session that is here, which no script could look at together. In between it may be
+   * taken over, and the same be done there: what is done must be the same under the same name.
+   */
+  whileHere(session: string, done: Done<object>, act: () => Promise<object>): void {
+    this.#inTurn<object>(session, done, async () => {
+      const [state] = await this.#scripts.people("here", session, this.#server);
+      if (state !== "ok") return notHere(session);
+      await act();
+      return { ok: true };
+    });
+  }
+
   leave(room: string, session: string, done: Done<object>): void {
     this.#inTurn<object>(session, done, async () => {
       this.#own.get(session)?.rooms.delete(room);
@@ -196,8 +210,8 @@ export class People {
   }
 
   async lookup(nick: string): Promise<Member | undefined> {
-    const [session, shown, away] = await this.#scripts.people("lookup", nameKey(nick));
-    if (session === undefined) return undefined;
+    const [session, shown, away] = await this.#scripts.people("lookup", likenessKey(nick));
+    if (session === undefined || nameKey(String(shown)) !== nameKey(nick)) return undefined;
     return { session: String(session), nick: String(shown), ...readAway(String(away ?? "")) };
   }
 

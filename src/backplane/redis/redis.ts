@@ -24,12 +24,12 @@ import type {
   Mark,
   Member,
   Publication,
+  RecordChange,
   RoomSubscriber,
   RoomSummary,
   Snapshot,
 } from "../backplane.ts";
 import { checkPublication, unavailable } from "../failures.ts";
-import { markLog } from "../marks.ts";
 import type { RedisAddress } from "./address.ts";
 import { isFinal, messageOf, RedisStore } from "./client.ts";
 import { Comparison } from "./comparison.ts";
@@ -64,7 +64,7 @@ export class RedisBackplane implements Backplane {
   readonly #id = randomUUID();
   readonly #address: RedisAddress;
   readonly #graceMs: number;
-  readonly #callMs: number;
+  readonly #startMs: number;
   readonly #retryMs: number;
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -91,7 +91,7 @@ export class RedisBackplane implements Backplane {
     const { address, log, keepMessages, keepDays } = options;
     this.#address = address;
     this.#graceMs = options.graceMs ?? backplaneLimits.graceMs;
-    this.#callMs = limits.callMs;
+    this.#startMs = limits.startMs;
     this.#retryMs = limits.retryMs;
     this.#clock = clock;
     this.#log = log;
@@ -160,7 +160,7 @@ export class RedisBackplane implements Backplane {
   async start(listener: BackplaneListener): Promise<void> {
     this.#listener = listener;
     const { shown } = this.#address;
-    const timer = this.#clock.after(this.#callMs, () => {
+    const timer = this.#clock.after(this.#startMs, () => {
       const { detail } = this.#health;
       this.#first.reject(new Error(`cannot reach ${shown} (${detail}); check that it runs and the address`));
     });
@@ -368,13 +368,13 @@ export class RedisBackplane implements Backplane {
     if (!this.#refuse(done)) this.#people.leave(room, session, done);
   }
 
-  setRecord(room: string, key: string, value: string, done: Done<object>): void {
-    this.#ask<object>(done, () => this.#followers.record("record", room, [key, value]));
+  setRecord(change: RecordChange, done: Done<object>): void {
+    if (this.#refuse(done)) return;
+    this.#people.whileHere(change.session, done, () => this.#followers.setRecord(change));
   }
 
-  raiseMark(reader: string, { room, epoch, seq }: Mark, done: Done<object>): void {
-    const args = [room, epoch, ...[seq, backplaneLimits.marks, backplaneLimits.markMs].map(String)];
-    this.#ask<object>(done, () => this.#followers.record("mark", markLog(reader), args));
+  raiseMark(reader: string, mark: Mark, done: Done<object>): void {
+    this.#ask<object>(done, () => this.#followers.raiseMark(reader, mark));
   }
 
   rooms(limit: number, done: Done<{ rooms: readonly RoomSummary[] }>): void {

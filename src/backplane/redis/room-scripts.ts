@@ -27,7 +27,7 @@ export interface Gate {
 
 /** What calls are made with. */
 export interface CallParts {
-  readonly store: RedisStore;
+  readonly store: Pick<RedisStore, "run" | "isCluster">;
   readonly gate: Gate;
   readonly clock: Clock;
   readonly positions: Positions;
@@ -39,12 +39,23 @@ export interface CallParts {
   compare(instance: string): Promise<void>;
 }
 
+/** Some entries of a room, as the script `publish` is given them. */
+export interface RoomBatch {
+  readonly room: string;
+  readonly args: readonly Argument[];
+}
+
 /** A name as part of a key: braces would say where the key lives. */
 const escaped = (name: string): string => name.replaceAll(/[{}%]/g, encodeURIComponent);
+
+/** An epoch for a room that begins one. */
+const newEpoch = (): string => randomUUID().slice(0, 18);
 
 export class Scripts {
   readonly #parts: CallParts;
   readonly #peopleKeys: readonly string[];
+  /** A proxy spreads rooms over several servers, as a Cluster would: each has its own script. */
+  #apart = false;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
@@ -76,14 +87,20 @@ export class Scripts {
     args: readonly Argument[],
     asBytes = false,
   ): Promise<readonly Reply[]> {
-    const { store } = this.#parts;
-    return this.#repeat(async () => {
-      const reply = await this.#room(name, room, args, asBytes, store.isCluster ? "?" : "");
-      if (String(reply[0]) !== "moved" || reply.length !== 3) return reply;
-      const node = String(reply[1]);
-      await this.#parts.compare(`${node}-${String(reply[2])}`);
-      return this.#room(name, room, args, asBytes, node);
-    });
+    return this.repeated(() => this.#served(name, room, args, asBytes));
+  }
+
+  async #served(
+    name: ScriptName,
+    room: string,
+    args: readonly Argument[],
+    asBytes = false,
+  ): Promise<readonly Reply[]> {
+    const reply = await this.#room(name, room, args, asBytes, this.#parts.store.isCluster ? "?" : "");
+    if (String(reply[0]) !== "moved" || reply.length !== 3) return reply;
+    const node = String(reply[1]);
+    await this.#parts.compare(`${node}-${String(reply[2])}`);
+    return this.#room(name, room, args, asBytes, node);
   }
 
   /** Compares what was seen of a room with what the store has; once, whoever may call. @throws what the client throws */
@@ -98,11 +115,67 @@ export class Scripts {
     asBytes: boolean,
     node: string,
   ): Promise<readonly Reply[]> {
-    const { store, positions, prefix } = this.#parts;
-    const { epoch, seq } = positions.of(room);
-    const keys = roomParts.map((part) => `${prefix}{${escaped(room)}}:${part}`);
-    const head = [this.channel(room), randomUUID().slice(0, 18), epoch, String(seq), node];
-    return list(await store.run(name, keys, [...head, ...args], asBytes));
+    const [channel, epoch, seq] = this.#seen(room);
+    const head = [channel, newEpoch(), epoch, seq, node];
+    return list(await this.#parts.store.run(name, this.#keys(room), [...head, ...args], asBytes));
+  }
+
+  #keys(room: string): string[] {
+    const place = `${this.#parts.prefix}{${escaped(room)}}:`;
+    return roomParts.map((part) => place + part);
+  }
+
+  /** The room's channel, and what was seen of it. */
+  #seen(room: string): [channel: string, epoch: string, seq: string] {
+    const { epoch, seq } = this.#parts.positions.of(room);
+    return [this.channel(room), epoch, String(seq)];
+  }
+
+  /** Whether batches of several rooms can be published together: in a Cluster they lie on different nodes. */
+  get canJoin(): boolean {
+    return !this.#apart && !this.#parts.store.isCluster;
+  }
+
+  /**
+   * Publishes a batch of each of some rooms, of one in a Cluster.
+   * @param settings what they have in common
+   * @returns for each a reply or an error (see the script), or null when it was not tried
+   * @throws RedisUnavailable
+   */
+  publish(settings: readonly string[], batches: readonly RoomBatch[]): Promise<readonly Reply[]> {
+    return this.repeated(() => this.#publish(settings, batches));
+  }
+
+  /**
+   * The same for one room of which an error was told: repeated until its time is over, as all calls are.
+   * @throws RedisUnavailable
+   */
+  publishAgain(settings: readonly string[], batch: RoomBatch, told: Reply): Promise<readonly Reply[]> {
+    let reply = told;
+    return this.repeated(async () => {
+      if (reply === null) [reply = null] = await this.#publish(settings, [batch]);
+      if (Array.isArray(reply)) return reply as readonly Reply[];
+      const error: unknown = reply;
+      reply = null;
+      throw error;
+    });
+  }
+
+  async #publish(settings: readonly string[], batches: readonly RoomBatch[]): Promise<readonly Reply[]> {
+    const [first] = batches;
+    if (first === undefined) return [];
+    const parts = batches.flatMap(({ room, args }) => [...this.#seen(room), ...args]);
+    if (batches.length === 1) return this.#served("publish", first.room, [...settings, ...parts]);
+    const keys = batches.flatMap(({ room }) => this.#keys(room));
+    const [channel, epoch, seq] = this.#seen(first.room);
+    const head = [channel, newEpoch(), epoch, seq, "", ...settings];
+    try {
+      return list(await this.#parts.store.run("publish", keys, [...head, ...parts]));
+    } catch (error) {
+      if (!messageOf(error).startsWith("CROSSSLOT")) throw error;
+      this.#apart = true;
+      return batches.map(() => null);
+    }
   }
 
   /**
@@ -110,7 +183,7 @@ export class Scripts {
    * @throws RedisUnavailable
    */
   people(name: ScriptName, ...args: readonly string[]): Promise<readonly Reply[]> {
-    return this.#repeat(() => this.peopleNow(name, ...args));
+    return this.repeated(() => this.peopleNow(name, ...args));
   }
 
   /** Runs a people script once, whoever may call. @throws what the client throws */
@@ -118,7 +191,11 @@ export class Scripts {
     return list(await this.#parts.store.run(name, this.#peopleKeys, [this.#parts.prefix, ...args]));
   }
 
-  async #repeat(call: () => Promise<readonly Reply[]>): Promise<readonly Reply[]> {
+  /**
+   * Makes a call that bears repetition, until it is answered or its time is over.
+   * @throws RedisUnavailable
+   */
+  async repeated<T>(call: () => Promise<T>): Promise<T> {
     const { clock, gate, timeoutMs, retryMs } = this.#parts;
     const deadline = clock.monotonic() + timeoutMs;
     for (;;) {

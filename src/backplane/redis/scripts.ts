@@ -4,7 +4,7 @@
  * Two kinds, by where their keys live in a Redis Cluster (the part of a key in braces decides):
  * - room scripts work on one room's keys: its log (a stream whose entry ids are the positions), the idempotency keys,
  *   members, records, and `meta`: epoch, last position and time, `v` (rises with each change of members or records),
- *   `node` (Cluster: who has confirmed the epoch, see below);
+ *   `changes` (what the last changes of records are called), `node` (Cluster: who has confirmed the epoch, see below);
  * - people scripts work on the one place for the whole cluster: nicks, sessions, grace, servers.
  *
  * Every room script begins with `enter_room`, which guards the epoch. The caller says the highest position that it has
@@ -13,12 +13,14 @@
  * served until the caller has made sure that all servers have compared their positions (comparison.ts): it is told
  * `moved` and the node, and comes again with the node's name. NODE is empty without a Cluster, `*` to compare only.
  *
- * Events are published inside the scripts. They begin with a letter, the epoch, and a number: `e` an entry (position,
- * time, then its body), `p` presence and `r` a record (v, then JSON), `x` a new epoch.
+ * Events are published inside the scripts. They begin with a letter, the epoch, and a number: `E` consecutive entries
+ * (position of the first, time, lengths, then their bodies), `p` presence and `r` a record (v, then JSON), `x` a new epoch.
  */
 import { createHash } from "node:crypto";
 import { addressCopies } from "./address-script.ts";
 import { raiseMark } from "./mark-script.ts";
+import { publishEntries } from "./publish-script.ts";
+import { setRecord } from "./record-script.ts";
 
 /** Keys of a room, in the order in which room scripts expect them. */
 export const roomParts = ["meta", "log", "keys", "members", "records", "copies"] as const;
@@ -64,7 +66,8 @@ end
 local split = function(value) return string.match(value, '^(%d+):([^:]*)(.*)$') end
 local node = enter_room()
 if node then
-  return {'moved', node, string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')}
+  local process = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+  return {'moved', node, process .. '-' .. string.match(redis.call('INFO', 'replication'), 'master_replid:(%x+)')}
 end
 `;
 
@@ -107,47 +110,14 @@ const bodies = {
   address: `${room}
 ${addressCopies}`,
 
-  /** ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), then key, body, … → epoch, (seq, at, duplicate)… */
+  /**
+   * ARGV: keys kept, entries kept (0 all), oldest time kept (0 all), and for each room, whose keys follow each other: channel,
+   * epoch and position seen, how many entries, the bodies' lengths, all bodies, then the entries' keys
+   * → for each room an error, or epoch, first, at, then for each entry that was logged already its index from 1, its seq and
+   * at. All others are `first` and what follows, in their order.
+   */
   publish: `${room}
-local WINDOW, KEEP, OLDEST = tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
-local time = redis.call('TIME')
-local clock = time[1] * 1000 + math.floor(time[2] / 1000)
-local reply = {epoch}
-local before = seq
-local addressed = redis.call('EXISTS', COPIES) == 1
-for index = 9, #ARGV, 2 do
-  local known = redis.call('ZSCORE', KEYS_, ARGV[index])
-  if known then
-    local id = whole(tonumber(known)) .. '-0'
-    local entry = redis.call('XRANGE', LOG, id, id)[1]
-    reply[#reply + 1] = tonumber(known)
-    reply[#reply + 1] = entry and tonumber(entry[2][2]) or at
-    reply[#reply + 1] = 1
-  else
-    seq = seq + 1
-    at = math.max(clock, at)
-    redis.call('XADD', LOG, whole(seq) .. '-0', 'a', whole(at), 'b', ARGV[index + 1])
-    redis.call('ZADD', KEYS_, seq, ARGV[index])
-    if addressed then redis.call('HDEL', COPIES, ARGV[index]) end
-    redis.call('PUBLISH', CHANNEL, 'e' .. epoch .. ' ' .. whole(seq) .. ' ' .. whole(at) .. '\\n' .. ARGV[index + 1])
-    reply[#reply + 1] = seq
-    reply[#reply + 1] = at
-    reply[#reply + 1] = 0
-  end
-end
-if seq > before then
-  redis.call('HSET', META, 'seq', whole(seq), 'at', whole(at))
-  if seq > WINDOW then redis.call('ZREMRANGEBYSCORE', KEYS_, '-inf', seq - WINDOW) end
-  if KEEP > 0 then redis.call('XTRIM', LOG, 'MAXLEN', KEEP) end
-  if OLDEST > 0 then
-    -- As many as came, twice: so that it catches up, and never takes long.
-    for _, entry in ipairs(redis.call('XRANGE', LOG, '-', '+', 'COUNT', (seq - before) * 2)) do
-      if tonumber(entry[2][2]) >= OLDEST then break end
-      redis.call('XDEL', LOG, entry[1])
-    end
-  end
-end
-return reply`,
+${publishEntries}`,
 
   /** → epoch, seq, v. */
   check: `${room}
@@ -218,17 +188,15 @@ if born == BORN then
 end
 return {epoch, v}`,
 
-  /** ARGV: key, value → epoch, v. */
+  /** ARGV: key, value, what the change is called, how many of those are kept → epoch, v. */
   record: `${room}
-redis.call('HSET', RECORDS, ARGV[6], ARGV[7])
-changed('r', cjson.encode({key = ARGV[6], value = ARGV[7]}))
-return {epoch, v}`,
+${setRecord}`,
 
   /** ARGV: room, epoch, seq, marks kept, ms kept. Raises how far a room was read → epoch, v. */
   mark: `${room}
 ${raiseMark}`,
 
-  /** ARGV: session, nick, nick's key, fence, server → ok, born, rooms, `:` and what is said while away | taken | stale. */
+  /** ARGV: session, nick, nick's likeness key, fence, server → ok, born, rooms, `:` and what is said while away | taken | stale. */
   claim: `${people}
 local SESSION, NICK, KEY, FENCE, SERVER = ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local record = read(SESSION)
@@ -254,6 +222,11 @@ if not record or record.server ~= ARGV[3] then return {'gone'} end
 record.away = ARGV[4] ~= '' and ARGV[4] or nil
 write(ARGV[2], record)
 return {'ok', record.born, record.nick, rooms_of(record)}`,
+
+  /** ARGV: session, server → ok | gone. */
+  here: `${people}
+local record = read(ARGV[2])
+return {record and record.server == ARGV[3] and 'ok' or 'gone'}`,
 
   /** ARGV: session, server, room → ok, born, nick, away | gone. */
   enter: `${people}
@@ -288,7 +261,7 @@ return finish(ARGV[2], record)`,
 redis.call('HDEL', ENDING, ARGV[2] .. ' ' .. ARGV[3])
 return 1`,
 
-  /** ARGV: nick's key → session, nick, away | nothing. */
+  /** ARGV: nick's likeness key → session, nick, away | nothing. */
   lookup: `${people}
 local session = redis.call('HGET', NICKS, ARGV[2])
 local record = session and read(session)

@@ -37,6 +37,7 @@ export const hello: RequestHandler<"hello"> = {
       );
     }
     const nick = parseNick(request.nick);
+    if (core.bans.refuse(session)) return;
     const earlier = resumedFrom(core, request);
     // A session has the name of its first connection: a hello that is said again elsewhere begins the same one.
     const name = earlier?.session ?? sessionNameOf(session.origin.connection, request.bot === true);
@@ -144,6 +145,11 @@ class Arrival {
     const { client, resumed } = this.#who;
     session.helloLine = slot.line;
     session.setReady();
+    // It may have been banned while its claim was under way.
+    if (core.bans.refuse(session)) {
+      core.rooms.release(inbox, false);
+      return;
+    }
     // Before the answer: an edge that knows that hello was answered can always prove the session.
     const { token } = session;
     session.edge.token(session.id, token);

@@ -9,6 +9,7 @@ import { ProtocolError } from "../../protocol/errors.ts";
 import { nameKey, parseNick } from "../../protocol/names.ts";
 import { withId } from "../encode.ts";
 import type { Exchange } from "../exchange.ts";
+import { hostOf } from "../origin.ts";
 import { makePass, pairOf } from "../pass.ts";
 import { sendWord } from "../words.ts";
 import type { RequestHandler } from "./handler.ts";
@@ -77,11 +78,6 @@ function cardOf(
   // Who tells no address does not want to be found by the one that the server sees either.
   const seen = addresses.length === 0 ? {} : { seen: hostOf(session.origin.address) };
   return { key, pass, addresses: [...addresses], ...seen };
-}
-
-/** `10.0.0.1` of `10.0.0.1:4711`, `fe80::1` of `[fe80::1]:4711`. */
-function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":")).replace(/^\[|\]$/g, "");
 }
 
 /** Has no answer: what became of the bytes only the other side can tell. */

@@ -5,6 +5,7 @@ import { hello } from "./hello.ts";
 import { history } from "./history.ts";
 import { introduce, relay } from "./introduce.ts";
 import { join, leave } from "./join.ts";
+import { ban, bans, kick, operator, unban } from "./operate.ts";
 import { members, nick, rooms, typing, whois } from "./people.ts";
 import { identify, read } from "./read.ts";
 import { search } from "./search.ts";
@@ -30,6 +31,11 @@ export const requestHandlers: RequestHandlers = {
   away,
   identify,
   read,
+  operator,
+  kick,
+  ban,
+  unban,
+  bans,
   ping,
   bye,
 };

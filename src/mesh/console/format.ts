@@ -63,6 +63,7 @@ export function eventLines(event: NodeEvent, look: Look, words: PeerWords): stri
     case "store-failed":
       return [words.notSaved(sanitizeLine(event.message))];
     case "turned-away":
+    case "shut-out": // Told once, with what follows from it; see modes/peer/put-out.ts.
     case "inserted":
     case "members":
     case "topic":

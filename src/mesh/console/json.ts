@@ -25,6 +25,8 @@ export function eventObjects(event: NodeEvent, look: Look): object[] {
       const { code } = event.failure;
       return [{ type: "unlinked", peer: event.peerId, code, message: explainFailure(code) }];
     }
+    case "shut-out":
+      return [{ type: "shut-out", peer: event.peerId }];
     case "dial-failed": {
       const { code, detail } = event.failure;
       const address = formatAddress(event.address);

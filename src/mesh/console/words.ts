@@ -26,7 +26,6 @@ export interface PeerWords {
   readonly lanFailed: (message: string) => string;
   readonly notSaved: (message: string) => string;
   readonly removed: (name: string, by: string) => string;
-  readonly youRemoved: string;
   readonly paths: Readonly<Record<"local" | "vpn" | "direct" | "relay", string>>;
   readonly connected: string;
   readonly you: string;

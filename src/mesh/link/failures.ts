@@ -72,6 +72,11 @@ export function isLinkCode(code: string): code is LinkCode {
   return Object.hasOwn(linkCodes, code);
 }
 
+/** True for the codes with which a link to somebody who was removed ends, on both sides. */
+export function isRemoval(code: FailureCode): boolean {
+  return code === "removed" || code === "removed-member";
+}
+
 /** The sentence for a code. */
 export function explainFailure(code: FailureCode): string {
   if (isLinkCode(code)) return linkCodes[code];

@@ -17,6 +17,8 @@ export type NodeEvent =
   | { readonly type: "admitted"; readonly peerId: PeerId; readonly learned: LearnedBy }
   | { readonly type: "linked"; readonly peerId: PeerId; readonly path: Path; readonly dialled: boolean }
   | { readonly type: "unlinked"; readonly peerId: PeerId; readonly failure: LinkFailure }
+  /** A member does not take this device: its key was removed, they say. Our own log may not have it, and they may lie. */
+  | { readonly type: "shut-out"; readonly peerId: PeerId }
   /** An address that a person typed, or an invite's, did not lead to a link; told at the first failure of each kind. */
   | { readonly type: "dial-failed"; readonly address: Address; readonly failure: LinkFailure }
   /** Another key than the remembered one answers at an address. */

@@ -2,8 +2,7 @@
  * A peer: one mesh core, the port, the links and the dialler, tied together.
  *
  * The node owns everything that touches the outside: it listens, dials by plan, lets strangers in or asks to be let in,
- * and hands frames between links and core. Where people are in the mesh, what they wrote and what they may do, the core
- * knows alone.
+ * and hands frames between links and core. Who is a member, and what they wrote and may do, the core knows alone.
  *
  * A node is always in a mesh, if need be in one of its own with nobody else in it: so an invite can be made and a
  * message written at any moment. When it joins somebody, its own empty mesh is given up, and what was written there
@@ -17,7 +16,7 @@ import { formatAddress, type Address } from "../../protocol/address.ts";
 import type { Clock, Timer } from "../../protocol/clock.ts";
 import { peerNodeLimits } from "../../protocol/limits.peer.ts";
 import type { Draft, MeshCoreApi, PeerId, ReasonCode, Refused, Standing } from "../core/api.ts";
-import type { LinkCode, LinkFailure } from "../link/failures.ts";
+import { isRemoval, type LinkCode, type LinkFailure } from "../link/failures.ts";
 import { FrameType } from "../link/frames.ts";
 import type { Admission, Introduction } from "../link/hello.ts";
 import { Link, type AdmittedBy, type LinkOwner } from "../link/link.ts";
@@ -31,6 +30,7 @@ import { EventQueue, type NodeEvent } from "./events.ts";
 import { guarded } from "./guarded.ts";
 import { LanDiscovery } from "./lan.ts";
 import type { NodeOptions } from "./options.ts";
+import { markLookAlikes } from "./look-alikes.ts";
 import { PeerLinks } from "./peer-links.ts";
 import { NodeTransfers } from "./transfers.ts";
 import { recent } from "./recent.ts";
@@ -152,11 +152,10 @@ export class MeshNode implements LinkOwner {
 
   /** Addresses under which others can reach this device, best first. */
   addresses(): readonly string[] {
-    const { announce, isHidden } = this.#options;
+    const { announce, isHidden, listen } = this.#options;
     if (announce !== undefined) return announce.map(formatAddress);
     if (isHidden === true) return [];
-    const port = this.#listener?.port ?? this.#options.listen.port;
-    return ownAddresses({ host: this.#options.listen.host, port }, this.#interfaces());
+    return ownAddresses({ host: listen.host, port: this.port ?? listen.port }, this.#interfaces());
   }
 
   /** Writes something, now or as soon as the log is here; see {@link Belonging.publish}. */
@@ -228,11 +227,10 @@ export class MeshNode implements LinkOwner {
 
   /** Everybody in the mesh, and how we reach them. */
   peers(): readonly PeerView[] {
-    return this.core.members().map((member) => {
+    return markLookAlikes(this.core.members()).map((member) => {
       const link = this.#links.primary(member.peerId);
-      const path = link && this.#pathOf(link);
       const known = this.#options.home.known.get(member.peerId);
-      return { ...member, path, roundTripMs: link?.roundTripMs, known };
+      return { ...member, path: link && this.#pathOf(link), roundTripMs: link?.roundTripMs, known };
     });
   }
 
@@ -300,8 +298,10 @@ export class MeshNode implements LinkOwner {
       return undefined;
     });
     for (const older of close) older.close("duplicate");
+    if (change === "none") return undefined;
+    // Files go where messages go: a link that is not sent on ends without anybody hearing of it.
     this.transfers.linkUp(peerId, link);
-    if (change !== "none") this.#tellLinked(peerId);
+    this.#tellLinked(peerId);
     return undefined;
   }
 
@@ -323,6 +323,9 @@ export class MeshNode implements LinkOwner {
     this.#open.delete(link);
     this.#belonging.ended(link);
     const { peerId } = link;
+    if (peerId !== undefined && isRemoval(failure.code) && this.standing(peerId) === "member") {
+      this.#event({ type: "shut-out", peerId });
+    }
     if (!wasUp) {
       if (context?.target !== undefined) this.#dialler.failed(context.target, failure, peerId);
       else this.#turnedAway.add(link.socket.remote, peerId, failure);

@@ -7,6 +7,7 @@ import { AdminConfigError, checkExposure } from "../../admin/guard.ts";
 import { type BackendSpec, checkBackends, parseBackendsFile } from "../../balancer/address.ts";
 import type { BalancerOptions } from "../../balancer/balancer.ts";
 import { NetworkListError, parseNetworks } from "../../balancer/door.ts";
+import type { Tally } from "../../balancer/tally.ts";
 import { explainSystemError, Failure, UsageError } from "../../cli/errors.ts";
 import type { Config } from "../../cli/flag.ts";
 import { AddressError } from "../../protocol/address.ts";
@@ -78,20 +79,27 @@ function readProxies(config: BalancerConfig): ((ip: string) => boolean) | undefi
   }
 }
 
+/** One of several processes. */
+interface OneOfSeveral {
+  readonly number: number;
+  /** What all of them count together. */
+  readonly tally: Tally;
+}
+
 /**
  * What a balancer is made of, by its flags.
- * @param worker which of several processes this is
+ * @param worker absent: it is the only process
  * @throws Failure, UsageError
  */
 export function balancerOptions(
   config: BalancerConfig,
   log: Logger,
-  worker: number,
   tls: ClientTls | undefined,
+  worker?: OneOfSeveral,
 ): BalancerOptions {
   const { maxPerAddress, newPerSecond } = config;
   return {
-    name: `${hostname()}:${config.port}${config.workers > 1 ? `#${worker + 1}` : ""}`,
+    name: `${hostname()}:${config.port}${worker === undefined ? "" : `#${worker.number + 1}`}`,
     version,
     clock: systemClock,
     random: Math.random,
@@ -104,7 +112,8 @@ export function balancerOptions(
     holdMs: config.hold,
     rebalanceRate: Math.ceil(config.rebalance / config.workers),
     door: {
-      connections: Math.ceil(config.maxConnections / config.workers),
+      connections: config.maxConnections,
+      ...(worker === undefined ? {} : { tally: worker.tally }),
       ...(maxPerAddress === undefined ? {} : { perAddress: maxPerAddress }),
       ...(newPerSecond === undefined ? {} : { newPerSecond }),
       limitLoopback: maxPerAddress !== undefined || newPerSecond !== undefined,
@@ -112,6 +121,6 @@ export function balancerOptions(
     isProxy: readProxies(config),
     tls: tls?.edge,
     certificate: tls?.validity,
-    worker,
+    worker: worker?.number ?? 0,
   };
 }

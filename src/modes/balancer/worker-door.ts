@@ -11,8 +11,20 @@ import { formatAddress } from "../../protocol/address.ts";
 /** The variable that makes a balancer a worker: {@link workerPlace} as JSON. */
 export const workerVariable = "RTCHAT_BALANCER_WORKER";
 
-/** Which worker it is, the port that all share, and where it answers its parent. */
-export const workerPlace = z.object({ index: z.number().int().min(0), port: z.number(), socket: z.string() });
+/** What a worker is told by its parent. */
+export const workerPlace = z.object({
+  /** Which worker it is, of all that there ever were. */
+  number: z.number().int().min(0),
+  /** Where it answers its parent. */
+  socket: z.string(),
+  /** The sockets that it inherited, and takes clients from once it is told to. */
+  doors: z.array(z.object({ descriptor: z.number().int(), address: z.string() })).min(1),
+  /** The table in which workers count connections together, and its column there. */
+  counts: z.object({ path: z.string(), column: z.number().int().min(0) }),
+});
+
+/** See {@link workerPlace}. */
+export type WorkerPlace = z.infer<typeof workerPlace>;
 
 const wishSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("add"), entries: z.array(z.string()) }),
@@ -50,7 +62,7 @@ const outcomeSchema = z.union([
 ]);
 
 /** Grants a wish. */
-function grant(control: BalancerControl, wish: Wish): Promise<Outcome> {
+export function grant(control: BalancerControl, wish: Wish): Promise<Outcome> {
   switch (wish.do) {
     case "add":
       return control.add(wish.entries);
@@ -67,23 +79,43 @@ function grant(control: BalancerControl, wish: Wish): Promise<Outcome> {
   }
 }
 
+/** A worker as it stands behind its socket. */
+interface Answering {
+  readonly balancer: Balancer;
+  /** Takes clients from now on. */
+  readonly open: () => void;
+  /** Has a successor: goes when its clients have gone over. */
+  readonly retire: () => void;
+}
+
 /** Answers the parent. @returns a way to stop */
-export function answerParent(socket: string, balancer: Balancer): () => Promise<void> {
+export function answerParent(socket: string, { balancer, open, retire }: Answering): () => Promise<void> {
   const json = async (answer: Promise<unknown>) => Response.json(await answer);
+  const done = (act: () => void) => {
+    act();
+    return Response.json(true);
+  };
   const server = Bun.serve({
     unix: socket,
     routes: {
       "/snapshot": () => json(balancer.snapshot()),
-      "/list": () => Response.json(balancer.list.map((spec) => `${formatAddress(spec)}*${spec.weight}`)),
+      "/list": () => Response.json(entriesOf(balancer)),
       "/sessions": {
         POST: async (request) => json(balancer.sessions(querySchema.parse(await request.json()))),
       },
       "/wish": {
         POST: async (request) => json(grant(balancer.control, wishSchema.parse(await request.json()))),
       },
+      "/open": { POST: () => done(open) },
+      "/retire": { POST: () => done(retire) },
     },
   });
   return () => server.stop(true);
+}
+
+/** Its list of backends as entries. */
+export function entriesOf(balancer: Balancer): string[] {
+  return balancer.list.map((spec) => `${formatAddress(spec)}*${spec.weight}`);
 }
 
 /** A worker as its parent sees it. Every call rejects if the worker does not answer in time. */
@@ -109,6 +141,16 @@ export class WorkerClient {
 
   wish(wish: Wish): Promise<Outcome> {
     return this.#ask("wish", outcomeSchema, wish);
+  }
+
+  /** From now on it takes clients. */
+  async open(): Promise<void> {
+    await this.#ask("open", z.literal(true), {});
+  }
+
+  /** It has a successor: it sends its clients over, and then ends. */
+  async retire(): Promise<void> {
+    await this.#ask("retire", z.literal(true), {});
   }
 
   async #ask<T>(path: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {

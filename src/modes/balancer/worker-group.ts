@@ -3,7 +3,8 @@
  * the other.
  *
  * A worker that does not answer is left out of the picture, not waited for; what it had counted stays (worker-lives.ts).
- * One that was started again is brought to where the others are, because it began with the command line.
+ * One that was started again is brought to where the others are, because it began with the command line. One that was
+ * replaced is in the picture, and obeys, until its last client has gone over.
  */
 import type {
   BackendList,
@@ -19,25 +20,51 @@ import type { WorkerClient, Wish } from "./worker-door.ts";
 import { WorkerLives } from "./worker-lives.ts";
 
 /** A worker as far as the group needs it. */
-type Worker = Pick<WorkerClient, "snapshot" | "list" | "sessions" | "wish">;
+export type Worker = Pick<WorkerClient, "snapshot" | "list" | "sessions" | "wish">;
+
+/** What a worker that begins is told of what the others were told while they ran. */
+export interface CatchUp {
+  /** The list and the weights; without it they are what the worker has read. What drains or rests always does. */
+  readonly list: boolean;
+}
 
 const noWorker: Outcome = { ok: false, problem: "conflict", message: "no worker answers now; try again" };
 
 /** See the head of this file. */
 export class WorkerGroup implements BalancerView, BalancerControl {
-  readonly #workers: readonly Worker[];
-  readonly #lives: WorkerLives;
+  /** By number, in the order in which they came. */
+  readonly #workers = new Map<number, Worker>();
+  readonly #replaced = new Set<number>();
+  readonly #lives = new WorkerLives();
 
-  constructor(workers: readonly Worker[]) {
-    this.#workers = workers;
-    this.#lives = new WorkerLives(workers.length);
+  /** One more worker. */
+  join(number: number, worker: Worker): void {
+    this.#workers.set(number, worker);
+  }
+
+  /** A worker has a successor. */
+  replaced(number: number): void {
+    this.#replaced.add(number);
+  }
+
+  /** A worker is gone for good. */
+  leave(number: number): void {
+    this.#workers.delete(number);
+    this.#replaced.delete(number);
+    this.#lives.left(number);
+  }
+
+  /** Those that serve, and then those that were replaced: what is no sum is told by the first. */
+  get #all(): (readonly [number, Worker])[] {
+    const isOld = ([number]: readonly [number, Worker]) => (this.#replaced.has(number) ? 1 : 0);
+    return [...this.#workers].sort((one, other) => isOld(one) - isOld(other));
   }
 
   async snapshot(): Promise<Snapshot> {
-    const answers = await Promise.allSettled(this.#workers.map((worker) => worker.snapshot()));
-    const picture = this.#lives.picture(
-      answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined)),
-    );
+    const asked = this.#all.map(async ([number, worker]) => {
+      return [number, await worker.snapshot().catch(() => undefined)] as const;
+    });
+    const picture = this.#lives.picture(new Map(await Promise.all(asked)));
     if (picture === undefined) {
       throw Object.assign(new Error("no worker answers now; try again"), { code: "VIEW_UNAVAILABLE" });
     }
@@ -48,16 +75,15 @@ export class WorkerGroup implements BalancerView, BalancerControl {
   async sessions({ after, limit, backend }: SessionQuery): Promise<SessionPage> {
     const [, worker = "0", session] = /^(\d+)-(\d+)$/.exec(after ?? "") ?? [];
     const sessions: SessionPage["sessions"][number][] = [];
-    for (let index = Number(worker); index < this.#workers.length; index += 1) {
-      const from = index === Number(worker) ? session : undefined;
-      const query = { limit: limit - sessions.length, backend, after: from };
-      const [page] = await answered(this.#workers.slice(index, index + 1).map((one) => one.sessions(query)));
-      for (const one of page?.sessions ?? []) sessions.push({ ...one, id: `${index}-${one.id}` });
+    const ahead = [...this.#workers].filter(([number]) => number >= Number(worker));
+    for (const [place, [number, one]] of ahead.entries()) {
+      const from = number === Number(worker) ? session : undefined;
+      const [page] = await answered([one.sessions({ limit: limit - sessions.length, backend, after: from })]);
+      for (const found of page?.sessions ?? []) sessions.push({ ...found, id: `${number}-${found.id}` });
       const next = page?.next ?? null;
-      if (next !== null) return { sessions, next: `${index}-${next}` };
-      if (sessions.length === limit && index + 1 < this.#workers.length) {
-        return { sessions, next: `${index + 1}-0` };
-      }
+      if (next !== null) return { sessions, next: `${number}-${next}` };
+      const [following] = ahead[place + 1] ?? [];
+      if (sessions.length === limit && following !== undefined) return { sessions, next: `${following}-0` };
     }
     return { sessions, next: null };
   }
@@ -76,7 +102,7 @@ export class WorkerGroup implements BalancerView, BalancerControl {
 
   /** Each worker moves its part of the rate. */
   drain(id: string, { rate, deadlineSeconds }: DrainWish): Promise<Outcome> {
-    const part = rate === undefined ? undefined : Math.ceil(rate / this.#workers.length);
+    const part = rate === undefined ? undefined : Math.ceil(rate / this.#serving);
     return this.#wish({ do: "drain", id, rate: part, deadlineSeconds });
   }
 
@@ -88,27 +114,34 @@ export class WorkerGroup implements BalancerView, BalancerControl {
     return this.#wish({ do: "remove", id });
   }
 
-  /** Brings a worker that was started again to where the others are. Never rejects. */
-  async catchUp(index: number): Promise<void> {
-    const worker = this.#workers[index];
-    for (const [other, model] of this.#workers.entries()) {
-      if (worker === undefined || other === index) continue;
+  /** Brings a worker that begins to where the others are. Never rejects. */
+  async catchUp(worker: Worker, { list }: CatchUp): Promise<void> {
+    for (const [, model] of this.#all) {
+      if (model === worker) continue;
       const [entries] = await answered([model.list()]);
       const [snapshot] = await answered([model.snapshot()]);
       if (entries === undefined || snapshot === undefined) continue;
-      await answered([worker.wish({ do: "replace", entries: [...entries] })]);
+      if (list) await answered([worker.wish({ do: "replace", entries: [...entries] })]);
       for (const { id, weight, state, drain } of snapshot.backends) {
         const draining = drain?.cause === "operator" ? ("drain" as const) : undefined;
         const wished = state === "maintenance" ? state : draining;
-        await answered([worker.wish({ do: "change", id, weight, state: wished })]);
+        await answered([worker.wish({ do: "change", id, state: wished, ...(list ? { weight } : {}) })]);
       }
       return;
     }
   }
 
-  /** All do it or say why not; the workers have the same list, so one answer stands for all. */
+  get #serving(): number {
+    return Math.max(1, this.#workers.size - this.#replaced.size);
+  }
+
+  /** All do it or say why not; those that serve have the same list, so one answer stands for all. */
   async #wish(wish: Wish): Promise<Outcome> {
-    const outcomes = await answered(this.#workers.map((worker) => worker.wish(wish)));
+    const asked = this.#all.map(async ([number, worker]) => {
+      const outcome = await worker.wish(wish);
+      return this.#replaced.has(number) ? [] : [outcome];
+    });
+    const outcomes = (await answered(asked)).flat();
     return outcomes.find(({ ok }) => !ok) ?? outcomes[0] ?? noWorker;
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What `rtchat client` remembers from one run to the next: the nick, where it was connected, and how far each room was
- * read. Kept in `$XDG_STATE_HOME/rtchat/client.json`
+ * What `rtchat client` remembers from one run to the next: the nick, where it was connected, how far each room was read, and
+ * in which rooms the person was, what is silent and who is ignored. Kept in `$XDG_STATE_HOME/rtchat/client.json`
  * (https://specifications.freedesktop.org/basedir-spec/latest/), readable by its owner only.
  *
  * Losing it costs a question, a line on the screen, and the changing of what was written before, because the secret by
@@ -14,9 +14,22 @@ import { z } from "zod";
 import type { Environment } from "../../cli/flag.ts";
 import { homeFolder } from "../../cli/settings.ts";
 import type { Author } from "../../client/session.ts";
+import { clientLimits } from "../../protocol/limits.ts";
 import type { Position } from "../../protocol/messages.ts";
+import { NO_HABITS } from "../../tui/model/habits.ts";
+import type { KeptHabits } from "../../tui/model/habits.ts";
+
+/** Of a kind, in a cluster: who ignores more people is in the wrong room. */
+const HABITS_MOST = 1_000;
 
 const positionSchema = z.object({ epoch: z.string(), seq: z.number().int().min(0) });
+const names = z.array(z.string().max(clientLimits.nameLength * 2 + 1)).max(HABITS_MOST);
+const habitsSchema = z.object({
+  rooms: names.max(clientLimits.rooms),
+  front: z.string().optional(),
+  ignored: names,
+  muted: names,
+});
 const memorySchema = z.object({
   nick: z.string().optional(),
   connect: z.string().optional(),
@@ -27,10 +40,24 @@ const memorySchema = z.object({
     .optional(),
   /** By cluster, then by room. */
   read: z.record(z.string(), z.record(z.string(), positionSchema)).default({}),
+  /** By cluster. */
+  habits: z.record(z.string(), habitsSchema).default({}),
+  /** The cluster that was last found at an address. */
+  clusters: z.record(z.string(), z.string()).default({}),
 });
 
 /** Clusters remembered: more are those of tests and demonstrations. */
 const CLUSTERS_MOST = 50;
+
+/** With one more, which comes last: the first are forgotten. */
+function latest<Value>(
+  others: Readonly<Record<string, Value>>,
+  key: string,
+  value: Value,
+): Record<string, Value> {
+  const kept = Object.entries(others).slice(-(CLUSTERS_MOST - 1));
+  return { ...Object.fromEntries(kept), [key]: value };
+}
 
 /** See the head of this file. */
 export class Memory {
@@ -48,7 +75,7 @@ export class Memory {
     try {
       return memorySchema.parse(JSON.parse(readFileSync(this.#path, "utf8")));
     } catch {
-      return { read: {} };
+      return { read: {}, habits: {}, clusters: {} };
     }
   }
 
@@ -109,9 +136,35 @@ export class Memory {
 
   setPosition(cluster: string, room: string, position: Position): void {
     const { [cluster]: rooms = {}, ...others } = this.#data.read;
-    // The latest cluster last: the first are forgotten.
-    const kept = Object.entries(others).slice(-(CLUSTERS_MOST - 1));
-    this.#data.read = { ...Object.fromEntries(kept), [cluster]: { ...rooms, [room]: position } };
+    this.#data.read = latest(others, cluster, { ...rooms, [room]: position });
+  }
+
+  /** What was kept of the chat at these addresses, as far as it is known which that is. */
+  habitsAt(addresses: string): KeptHabits {
+    const cluster = Object.hasOwn(this.#data.clusters, addresses)
+      ? this.#data.clusters[addresses]
+      : undefined;
+    const { habits } = this.#data;
+    const kept = cluster !== undefined && Object.hasOwn(habits, cluster) ? habits[cluster] : undefined;
+    return kept === undefined ? NO_HABITS : { ...kept, front: kept.front };
+  }
+
+  setHabits(cluster: string, { rooms, front, ignored, muted }: KeptHabits): void {
+    const { [cluster]: _, ...others } = this.#data.habits;
+    const few = (list: readonly string[]) => list.slice(-HABITS_MOST);
+    const kept = {
+      rooms: rooms.slice(0, clientLimits.rooms),
+      ...(front === undefined ? {} : { front }),
+      ignored: few(ignored),
+      muted: few(muted),
+    };
+    this.#data.habits = latest(others, cluster, kept);
+  }
+
+  /** This cluster is at these addresses. */
+  found(addresses: string, cluster: string): void {
+    const { [addresses]: _, ...others } = this.#data.clusters;
+    this.#data.clusters = latest(others, addresses, cluster);
   }
 
   /** Writes it, in one step. */

@@ -12,7 +12,7 @@ import {
 } from "../../cli/schemas.ts";
 import { parsePin } from "../../net/tls-trust.ts";
 import { quote } from "../../protocol/names.ts";
-import { chatPort, dataFlagFor, downloadsFlag } from "./common.ts";
+import { chatPort, dataFlagFor, downloadsFlag, operatorSecretFlag } from "./common.ts";
 
 /** Languages of the screens, by their codes. */
 const languages = ["en", "es"] as const;
@@ -83,6 +83,11 @@ export const clientMode = defineMode({
   flags: {
     ...shared,
     nick: nickFlag("asked for once on a terminal, else your login name"),
+    room: flag(roomSchema, {
+      hint: "ROOM",
+      summary: "join this room and no other (default: on a terminal those of last time, else lobby)",
+      short: "r",
+    }),
     json: toggle({
       summary: "print every event as one line of JSON; take text or protocol objects on stdin",
     }),
@@ -99,6 +104,9 @@ export const clientMode = defineMode({
       fallback: "auto",
       choices: p2pModes,
     }),
+    operatorSecretFile: operatorSecretFlag(
+      "with the operators' secret from this file: /kick, /ban, /unban, /bans",
+    ),
     downloads: downloadsFlag,
     data: dataFlagFor("keep this device's key and the keys of others in this folder"),
   },

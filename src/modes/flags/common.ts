@@ -80,6 +80,10 @@ export const clusterSecretFlag = flag(pathSchema, {
   completes: "file",
 });
 
+/** What operators of a chat know. @param summary what for */
+export const operatorSecretFlag = (summary: string) =>
+  flag(pathSchema, { hint: "FILE", summary, completes: "file" });
+
 /** TLS for clients. */
 export const tlsFlags = {
   tlsCert: flag(pathSchema, {

@@ -5,7 +5,7 @@ import { choiceSchema, countSchema, nickSchema, parsedBy, portSchema } from "../
 import { type RedisAddress, parseRedisAddress } from "../../backplane/redis/address.ts";
 import { hubLimits } from "../../protocol/limits.ts";
 import { quote } from "../../protocol/names.ts";
-import { clusterSecretFlag, dataFlag, hostFlag, tlsFlags } from "./common.ts";
+import { clusterSecretFlag, dataFlag, hostFlag, operatorSecretFlag, tlsFlags } from "./common.ts";
 
 const backplanes = ["keeper", "memory"] as const;
 const durabilities = ["process", "power"] as const;
@@ -69,6 +69,9 @@ export const serverMode = defineMode({
       hint: "N",
       summary: `and at once, after a pause (default: those of one second, at least ${hubLimits.messagesBurstLeast})`,
     }),
+    operatorSecretFile: operatorSecretFlag(
+      "who has the secret in this file may put others out and ban addresses (give it to all servers)",
+    ),
     ...logFlags,
   },
   examples: [

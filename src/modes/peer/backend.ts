@@ -12,12 +12,10 @@ import type { Taken } from "../../client/sender.ts";
 import type { PlainRequest } from "../../client/session.ts";
 import { eventLines, failureWords, isWarning } from "../../mesh/console/format.ts";
 import { eventObjects } from "../../mesh/console/json.ts";
-import { plainName } from "../../mesh/console/names.ts";
 import type { PeerId, TimelineItem } from "../../mesh/core/api.ts";
 import { StoreError } from "../../mesh/core/store-error.ts";
 import type { NodeEvent } from "../../mesh/node/events.ts";
 import type { MeshNode } from "../../mesh/node/node.ts";
-import type { PeerView } from "../../mesh/node/views.ts";
 import { formatAddress } from "../../protocol/address.ts";
 import type { Clock } from "../../protocol/clock.ts";
 import { ProtocolError } from "../../protocol/errors.ts";
@@ -35,6 +33,8 @@ import { FileTeller } from "../files/teller.ts";
 import { peerCommands } from "./commands.ts";
 import { fileParties } from "./file-parties.ts";
 import { answerRequest } from "./requests.ts";
+import { Presences } from "./presences.ts";
+import { PutOut } from "./put-out.ts";
 import { MeshRooms } from "./rooms.ts";
 import { MeshSends } from "./sends.ts";
 
@@ -55,16 +55,14 @@ export interface MeshBackendOptions {
 /** See the head of this file. */
 export class MeshBackend implements ChatBackend, ChatSession {
   readonly commands: readonly Command[];
-  readonly lacks = ["away", "back", "search", "whois"] as const;
+  readonly lacks = ["away", "back", "whois"] as const;
   readonly #options: MeshBackendOptions;
   readonly #node: MeshNode;
   readonly #rooms: MeshRooms;
   readonly #sends: MeshSends;
+  readonly #putOut: PutOut;
   readonly #listeners = new Set<ClientListener>();
-  readonly #presence = new Map<
-    PeerId,
-    { readonly name: string; readonly isHere: boolean; readonly isRemoved: boolean }
-  >();
+  readonly #presences: Presences;
   /** What is told as soon as a peer has a name: whom we let in, or who let us in. */
   readonly #unnamed = new Map<PeerId, NodeEvent>();
   readonly #files: FileTeller;
@@ -87,8 +85,30 @@ export class MeshBackend implements ChatBackend, ChatSession {
       notHeld: words.peers.notHeld,
     });
     this.#rooms = new MeshRooms(node, options.nick, words.peers, (hash) => this.#sends.idOf(hash));
+    this.#putOut = new PutOut({
+      node,
+      words: words.peers,
+      nameOf: (peer) => this.#rooms.nameOf(peer),
+      unheld: () => this.#sends.unheld,
+      warn: (lines) => this.#warn(lines),
+    });
+    this.#presences = new Presences({
+      self: node.self,
+      peer: this.#look,
+      everywhere: (make) => {
+        for (const room of this.#rooms.open.keys()) this.#receive(make(room));
+      },
+      named: (peerId) => this.#tellUnnamed(peerId),
+      removed: ({ peerId }, name, by) => {
+        this.#warn([words.peers.removed(name, this.#rooms.nameOf(by))]);
+        this.#unnamed.delete(peerId);
+      },
+    });
     this.#files = new FileTeller({ words, nameOf: (peer) => this.#fileParties.nameOf(peer), emit });
-    this.commands = [...peerCommands(node, defaultPort), ...fileCommands(this.#fileParties)];
+    this.commands = [
+      ...peerCommands(node, defaultPort, () => this.#putOut.line),
+      ...fileCommands(this.#fileParties),
+    ];
   }
 
   // ChatBackend
@@ -99,6 +119,18 @@ export class MeshBackend implements ChatBackend, ChatSession {
 
   get connection(): ConnectionState {
     return this.#connection;
+  }
+
+  /** Why nothing that is written here reaches anybody, in few words. */
+  get outage(): string | undefined {
+    return this.#putOut.isOut ? this.#options.words.peers.out : undefined;
+  }
+
+  /** How somebody else comes in: lines with a fresh invite; for a device that may let nobody in, why. */
+  wayIn(): readonly string[] {
+    const { line } = this.#putOut;
+    const { letIn } = this.#options.words.peers;
+    return line === undefined ? [letIn, `rtchat peer '${this.#node.invite()}'`] : [line];
   }
 
   on(listener: ClientListener): () => void {
@@ -170,7 +202,7 @@ export class MeshBackend implements ChatBackend, ChatSession {
       return this.#rooms.join(room, history);
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      this.#emit({ kind: "told", lines: [error.message], warning: true });
+      this.#warn([error.message]);
       return this.#rooms.join(room, 0);
     }
   }
@@ -187,6 +219,9 @@ export class MeshBackend implements ChatBackend, ChatSession {
     // Without a word for it in the mesh's log an edit would be said as something new.
     if (kind === "edit" || kind === "delete") {
       return { ok: false, code: "as-said", message: this.#options.words.peers.noEdits };
+    }
+    if (this.#putOut.isOut) {
+      return { ok: false, code: "removed-member", message: this.#options.words.peers.reachesNobody };
     }
     try {
       checkText(text);
@@ -232,17 +267,21 @@ export class MeshBackend implements ChatBackend, ChatSession {
       case "holdings":
         return this.#sends.holdingsChanged();
       case "members":
-        return this.#presences(event.peerIds);
+        this.#putOut.look();
+        return this.#presences.changed(event.peerIds);
+      case "shut-out":
+        return this.#putOut.said(event.peerId);
       case "linked":
+        this.#putOut.taken();
         if (this.#connection.state !== "idle") this.#online(event.peerId);
         return;
       case "unlinked":
-        // Who is gone for good is told as having left; /peers and /why tell the rest.
-        if (event.failure.code === "removed") this.#tellRemoved(this.#options.words.peers.youRemoved);
+        // Who is gone is told as having left; /peers and /why tell the rest.
         return;
       case "admitted":
         return this.#tellWhenNamed(event.peerId, event);
       case "mesh":
+        this.#putOut.taken();
         if (event.how === "joined") this.#startAnew();
         if (event.by === undefined) break;
         return this.#tellWhenNamed(event.by, event);
@@ -271,8 +310,8 @@ export class MeshBackend implements ChatBackend, ChatSession {
     this.#options.clock.after(peerConsoleLimits.guestNameMs, () => this.#tellUnnamed(peerId));
   }
 
-  #tellRemoved(line: string): void {
-    this.#emit({ kind: "told", lines: [line], warning: true });
+  #warn(lines: readonly string[]): void {
+    this.#emit({ kind: "told", lines, warning: true });
   }
 
   #tellUnnamed(peerId: PeerId): void {
@@ -338,46 +377,10 @@ export class MeshBackend implements ChatBackend, ChatSession {
 
   /** We are in another mesh: what the screen shows of the former one has no place in it. */
   #startAnew(): void {
-    this.#presence.clear();
+    this.#presences.forget();
     for (const room of this.#rooms.restart()) {
       this.#emit({ kind: "gap", gap: { room, after: undefined, before: undefined } });
     }
-  }
-
-  #presences(peerIds: readonly PeerId[]): void {
-    for (const peerId of peerIds) {
-      const peer = this.#rooms.peer(peerId);
-      // Somebody without a name has just been let in; the name is on its way.
-      if (peer?.nick === undefined || peer.presence === "self") continue;
-      this.#tellUnnamed(peerId);
-      const isHere = peer.presence !== "away" && peer.removedBy === undefined;
-      const before = this.#presence.get(peerId);
-      const name = plainName(peer);
-      this.#presence.set(peerId, { name, isHere, isRemoved: peer.removedBy !== undefined });
-      this.#tellIfRemoved(peer, name, before?.isRemoved);
-      if (isHere !== (before?.isHere ?? false)) {
-        this.#everywhere((room) => ({
-          type: "presence",
-          room,
-          nick: name,
-          state: isHere ? "join" : "leave",
-        }));
-      } else if (isHere && before !== undefined && before.name !== name) {
-        const { name: nick } = before;
-        this.#everywhere((room) => ({ type: "presence", room, nick, state: "rename", to: name }));
-      }
-    }
-  }
-
-  /** Of members who were known in this run: what happened before it is history. */
-  #tellIfRemoved({ peerId, removedBy }: PeerView, name: string, wasRemoved: boolean | undefined): void {
-    if (wasRemoved !== false || removedBy === undefined || removedBy === this.#node.self) return;
-    this.#tellRemoved(this.#options.words.peers.removed(name, this.#rooms.nameOf(removedBy)));
-    this.#unnamed.delete(peerId);
-  }
-
-  #everywhere(make: (room: string) => ServerMessage): void {
-    for (const room of this.#rooms.open.keys()) this.#receive(make(room));
   }
 
   #newId(): string {

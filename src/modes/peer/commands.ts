@@ -1,4 +1,6 @@
 /** The commands that only a mesh has: who is there, why not, whose key it is, who may come in. */
+import { writeFileSync } from "node:fs";
+import { basename } from "node:path";
 import { formatPeerId } from "../../identity/peer-id.ts";
 import { peerLines, whyLines } from "../../mesh/console/format.ts";
 import { findPeer, plainName } from "../../mesh/console/names.ts";
@@ -6,11 +8,19 @@ import type { MeshNode } from "../../mesh/node/node.ts";
 import type { PeerView } from "../../mesh/node/views.ts";
 import { AddressError, parseAddress } from "../../protocol/address.ts";
 import type { Command, CommandContext, CommandName } from "../../tui/commands/command.ts";
+import { pathOf } from "../files/commands.ts";
 
 type Run = (context: CommandContext, rest: string) => void;
 
-/** All of them, over one node. */
-export function peerCommands(node: MeshNode, defaultPort: number): readonly Command[] {
+/**
+ * All of them, over one node.
+ * @param putOut says that this device was put out of the mesh, if it was
+ */
+export function peerCommands(
+  node: MeshNode,
+  defaultPort: number,
+  putOut: () => string | undefined,
+): readonly Command[] {
   const command = (name: CommandName, run: Run, completes: Command["completes"] = "nothing"): Command => ({
     name,
     aliases: [],
@@ -23,9 +33,14 @@ export function peerCommands(node: MeshNode, defaultPort: number): readonly Comm
     ),
     command("why", (context, rest) => why(node, context, rest), "nick"),
     command("verify", (context, rest) => verify(node, context, rest), "nick"),
-    command("invite", (context) =>
-      context.say(context.words.peers.inviteHead, `  rtchat peer '${node.invite()}'`),
-    ),
+    command("invite", (context, rest) => {
+      const out = putOut();
+      if (out !== undefined) context.complain(out);
+      else if (rest === "") {
+        const hint = context.copyHint === undefined ? [] : [context.copyHint];
+        context.say(context.words.peers.inviteHead, `  rtchat peer '${node.invite()}'`, ...hint);
+      } else writeInvite(node, context, pathOf(rest));
+    }),
     command("lock", (context) => setInviteOnly(node, context, true)),
     command("unlock", (context) => setInviteOnly(node, context, false)),
     command("remove", (context, rest) => remove(node, context, rest), "nick"),
@@ -79,6 +94,18 @@ function verify(node: MeshNode, context: CommandContext, rest: string): void {
     `  ${twelve.slice(6).join(" ")}`,
     words.ifEqual(plainName(peer)),
   );
+}
+
+/** Nobody else reads it here, and nothing is overwritten. */
+function writeInvite(node: MeshNode, context: CommandContext, path: string): void {
+  const words = context.words.peers;
+  try {
+    writeFileSync(path, `${node.invite()}\n`, { mode: 0o600, flag: "wx" });
+    context.say(words.inviteWritten(path), `  rtchat peer "$(cat ${basename(path)})"`);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    context.complain(code === "EEXIST" ? words.fileExists(path) : words.fileNotWritten(path, code));
+  }
 }
 
 function setInviteOnly(node: MeshNode, context: CommandContext, inviteOnly: boolean): void {

@@ -7,9 +7,10 @@ import { clientLimits } from "../../protocol/limits.ts";
 import type { ServerMessage } from "../../protocol/messages.ts";
 import { parseNick, parseRoom } from "../../protocol/names.ts";
 import type { MeshRooms } from "./rooms.ts";
+import { searchLog } from "./search.ts";
 
 /** What answers are made of. */
-interface Sources {
+export interface Sources {
   readonly node: MeshNode;
   readonly rooms: MeshRooms;
 }
@@ -40,6 +41,8 @@ export function answerRequest(sources: Sources, request: PlainRequest, id: strin
     }
     case "history":
       return history(sources, request, id);
+    case "search":
+      return searchLog(sources, request, id);
     default:
       return { ok: false, code: "unknown-type", message: "this cannot be asked between peers" };
   }

@@ -48,7 +48,7 @@ async function runFullScreen({
   // Loaded by those who look at it: a pipe starts without.
   const { runScreen } = await import("../../tui/screen/run.ts");
   // More than the own ID: an invite, which no row of a terminal holds.
-  const lines = greeting.length > 1 ? [...greeting, words.peers.copying] : greeting;
+  const lines = greeting.length > 1 ? [...greeting, words.screen.copying] : greeting;
   queueMicrotask(() => backend.tell(lines));
   await runScreen({
     backend,

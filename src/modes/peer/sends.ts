@@ -59,6 +59,11 @@ export class MeshSends {
     return this.#ids.get(hash);
   }
 
+  /** Messages of this run that are in the log here and, as far as is known, nowhere else. */
+  get unheld(): number {
+    return [...this.#own.values()].filter(({ hash, held }) => hash !== undefined && held < 2).length;
+  }
+
   /** A message was taken. Returns what to call with its hash. */
   taken(id: string, room: string, text: string): (hash: EntryHash) => void {
     const writtenAt = this.#options.clock.monotonic();

@@ -1,5 +1,5 @@
 /**
- * The figures of a balancer as a table for a terminal: the dashboard's, in text.
+ * The figures of a balancer as a table for a terminal of any width: the dashboard's, in text.
  *
  * Colour says nothing that words do not say too. Whatever comes from elsewhere (names, reasons) is sanitized.
  */
@@ -17,6 +17,7 @@ import { overallStatus } from "../../admin/health.ts";
 import type { BackendView, Snapshot } from "../../balancer/view.ts";
 import { paint, type Stream, type Style } from "../../cli/output.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
+import { type Column, columnsOf, fold, layOut } from "./layout.ts";
 
 const BAR = 10;
 
@@ -32,38 +33,19 @@ const statusStyles = { pass: "green", warn: "yellow", fail: "red" } as const;
 const certificateStyles = { good: "dim", ending: "yellow", ended: "red" } as const;
 const statusWords = { pass: "all well", warn: "degraded", fail: "not serving" } as const;
 
-interface Cell {
-  readonly text: string;
-  readonly style?: Style;
-  readonly right?: boolean;
-}
-
-/** The whole table, with a final newline. `stream` decides about colour. */
+/** The whole table, with a final newline. `stream` decides about colour and width. */
 export function renderStatus(snapshot: Snapshot, stream: Stream): string {
-  const head = headLines(snapshot, stream);
-  const chosen = snapshot.backends.reduce((sum, { selected }) => sum + selected, 0);
-  const titles = ["backend", "state", "sessions", "chosen", "messages/s", "last check"];
-  const rows = snapshot.backends.map((backend) => cellsOf(backend, snapshot, chosen));
-  const widths = titles.map((title, column) =>
-    Math.max(Bun.stringWidth(title), ...rows.map((cells) => Bun.stringWidth(cells[column]?.text ?? ""))),
-  );
-  const line = (cells: readonly Cell[]) =>
-    cells
-      .map((cell, column) => pad(cell, widths[column] ?? 0, stream))
-      .join("  ")
-      .trimEnd();
+  const columns = columnsOf(stream);
+  const table = layOut(snapshot.backends, formsOf(snapshot), stream);
   const lines = [
-    ...head,
+    ...headLines(snapshot, stream).flatMap((line) => fold(line, columns)),
     "",
-    line(
-      titles.map((text, column) => ({
-        text,
-        style: "dim" as const,
-        right: rows[0]?.[column]?.right ?? false,
-      })),
-    ),
-    ...snapshot.backends.flatMap((backend, index) => [line(rows[index] ?? []), ...noteOf(backend, stream)]),
-    ...snapshot.unresolved.map(({ detail }) => paint(stream, "red", sanitizeLine(detail))),
+    ...table.title,
+    ...snapshot.backends.flatMap((backend, index) => [
+      ...(table.rows[index] ?? []),
+      ...noteOf(backend, snapshot.at, stream).flatMap((note) => fold(`  ${note}`, columns, 2)),
+    ]),
+    ...snapshot.unresolved.flatMap(({ detail }) => fold(paint(stream, "red", sanitizeLine(detail)), columns)),
   ];
   return `${lines.join("\n")}\n`;
 }
@@ -90,9 +72,12 @@ function headLines(snapshot: Snapshot, stream: Stream): string[] {
     formatCounted(handovers.in, "hand-over"),
     ...(sessions.held > 0 ? [`${formatCount(sessions.held)} waiting for a server`] : []),
     ...(sessions.refused > 0 ? [`${formatCount(sessions.refused)} given up`] : []),
+    ...(snapshot.retiring > 0
+      ? [`${formatCounted(snapshot.retiring, "client")} yet to come over to new workers`]
+      : []),
     ...(atDoor > 0 ? [`${formatCount(atDoor)} refused at the door`] : []),
   ];
-  const certificate = certificateReport(snapshot);
+  const certificate = certificateReport(snapshot.certificate, snapshot.at);
   const workers = snapshot.workers > 1 ? `, ${snapshot.workers} workers` : "";
   return [
     `${paint(stream, "bold", "rtchat balancer")} on ${sanitizeLine(snapshot.listen)}: ` +
@@ -105,34 +90,64 @@ function headLines(snapshot: Snapshot, stream: Stream): string[] {
   ];
 }
 
-function cellsOf(backend: BackendView, snapshot: Snapshot, chosen: number): Cell[] {
-  const share = part(backend.selected, chosen);
-  const reason = backend.reason === "" || backend.reason === backend.state ? "" : ` ${backend.reason}`;
-  const since = formatDuration(secondsBetween(backend.since, snapshot.at));
-  const filled = Math.round(share * BAR);
-  const check = backend.lastCheck;
-  return [
-    { text: sanitizeLine(backend.id), style: "bold" },
-    { text: `${backend.state}${reason} ${since}`, style: stateStyles[backend.state] },
-    {
-      text: `${formatCount(backend.sessions.current)} (most ${formatCount(backend.sessions.max)})`,
+/** The table's forms, the fullest first: bars go first, then what is seldom looked at. */
+function formsOf(snapshot: Snapshot): readonly (readonly Column<BackendView>[])[] {
+  const chosen = snapshot.backends.reduce((sum, { selected }) => sum + selected, 0);
+  const backend: Column<BackendView> = {
+    title: "backend",
+    cell: ({ id }) => ({ text: sanitizeLine(id), style: "bold" }),
+  };
+  const stateOf = (duration: boolean): Column<BackendView> => ({
+    title: "state",
+    cell: ({ state: name, reason, since }) => {
+      const why = reason === "" || reason === name ? "" : ` ${reason}`;
+      const time = duration ? ` ${formatDuration(secondsBetween(since, snapshot.at))}` : "";
+      return { text: `${name}${why}${time}`, style: stateStyles[name] };
+    },
+  });
+  const state = stateOf(true);
+  const sessions = (most: boolean): Column<BackendView> => ({
+    title: "sessions",
+    cell: ({ sessions: { current, max } }) => ({
+      text: `${formatCount(current)}${most ? ` (most ${formatCount(max)})` : ""}`,
       right: true,
+    }),
+  });
+  const share = (bar: boolean): Column<BackendView> => ({
+    title: "chosen",
+    cell: (one) => {
+      const filled = Math.round(part(one.selected, chosen) * BAR);
+      const picture = bar ? `${"█".repeat(filled)}${"░".repeat(BAR - filled)} ` : "";
+      return { text: `${picture}${formatCount(one.selected)}${shareNotes(one)}` };
     },
-    {
-      text: `${"█".repeat(filled)}${"░".repeat(BAR - filled)} ${formatCount(backend.selected)}${shareNotes(backend)}`,
-    },
-    { text: formatRate(backend.messageRates.at(-1) ?? 0), right: true },
-    check === null
-      ? { text: "none yet", style: "dim" }
-      : {
-          text: `${check.code} ${formatMs(check.durationMs)}`,
-          style: check.code === "L7OK" ? "dim" : "red",
-        },
+  });
+  const messages = (title: string): Column<BackendView> => ({
+    title,
+    cell: ({ messageRates }) => ({ text: formatRate(messageRates.at(-1) ?? 0), right: true }),
+  });
+  const check: Column<BackendView> = {
+    title: "last check",
+    cell: ({ lastCheck }) =>
+      lastCheck === null
+        ? { text: "none yet", style: "dim" }
+        : {
+            text: `${lastCheck.code} ${formatMs(lastCheck.durationMs)}`,
+            style: lastCheck.code === "L7OK" ? "dim" : "red",
+          },
+  };
+  return [
+    [backend, state, sessions(true), share(true), messages("messages/s"), check],
+    [backend, state, sessions(true), share(false), messages("messages/s"), check],
+    [backend, state, sessions(false), share(false), messages("msg/s"), check],
+    [backend, state, sessions(false), messages("msg/s"), check],
+    [backend, state, sessions(false), messages("msg/s")],
+    [backend, state, sessions(false)],
+    [backend, stateOf(false), sessions(false)],
   ];
 }
 
-/** What is wrong with a backend, or how its drain goes, indented below it. */
-function noteOf(backend: BackendView, stream: Stream): string[] {
+/** What is wrong with a backend, how its drain goes, and its own certificate: what is told below it. */
+function noteOf(backend: BackendView, at: string, stream: Stream): string[] {
   const { drain, detail, ramp } = backend;
   const notes: string[] = [];
   if (drain !== null && drain.remaining > 0) {
@@ -145,11 +160,11 @@ function noteOf(backend: BackendView, stream: Stream): string[] {
   else if (ramp < 1) notes.push(`starting slowly, with ${Math.round(ramp * 100)} % of its share`);
   // What is said of one that is up is a warning.
   const style = backend.state === "up" ? "yellow" : stateStyles[backend.state];
-  return notes.map((note) => `  ${paint(stream, style, note)}`);
-}
-
-function pad({ text, style, right = false }: Cell, width: number, stream: Stream): string {
-  const space = " ".repeat(Math.max(0, width - Bun.stringWidth(text)));
-  const painted = style === undefined ? text : paint(stream, style, text);
-  return right ? space + painted : painted + space;
+  const certificate = certificateReport(backend.certificate, at);
+  return [
+    ...notes.map((note) => paint(stream, style, note)),
+    ...(certificate === undefined
+      ? []
+      : [paint(stream, certificateStyles[certificate.state], certificate.text)]),
+  ];
 }

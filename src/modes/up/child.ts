@@ -22,10 +22,13 @@ import type { Child, ExitStatus } from "./supervisor.ts";
 
 const factsSchema = z.record(z.string(), z.union([z.string(), z.number()]));
 
-/** The command that runs this very program again: the executable, and in development its script. */
+/** Read now: once another file stands there, Linux calls the one that runs `… (deleted)`. */
+const executable = process.execPath.replace(/ \(deleted\)$/, "");
+
+/** The command that runs this program again, as it stands there by then: the executable, and in development its script. */
 export function ownCommand(): readonly string[] {
   const compiled = Bun.main.startsWith("/$bunfs/") || Bun.main.includes("~BUN");
-  return compiled ? [process.execPath] : [process.execPath, Bun.main];
+  return compiled ? [executable] : [executable, Bun.main];
 }
 
 /** Where the variables of a child come from. */
@@ -69,6 +72,9 @@ export function childEnvironment(
   return { ...engineVariables, ...Object.fromEntries(kept), ...handedOn, ...told };
 }
 
+/** Where a child finds the first of the descriptors that it inherits: after its streams and the pipe for the ready line. */
+export const firstInherited = 4;
+
 /** Reads the ready line, and nothing after it. */
 async function readFacts(descriptor: number): Promise<ReadyFacts | undefined> {
   let text = "";
@@ -89,16 +95,18 @@ async function readFacts(descriptor: number): Promise<ReadyFacts | undefined> {
 /**
  * Starts a process.
  * @param line called with each line it writes, to stdout or stderr; awaited before more is read
+ * @param inherited descriptors that it gets too, from {@link firstInherited} on
  * @throws Error if the command cannot be started at all
  */
 export function spawnChild(
   command: readonly string[],
   environment: Readonly<Record<string, string>>,
   line: (text: string) => void | Promise<void>,
+  inherited: readonly number[] = [],
 ): Child {
   const child = Bun.spawn([...command], {
     // The fourth entry is the pipe for the ready line; stdin is held open until this process ends.
-    stdio: ["pipe", "pipe", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe", "pipe", ...inherited],
     env: environment,
   });
   const descriptor: unknown = child.stdio[3];

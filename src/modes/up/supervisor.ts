@@ -31,7 +31,7 @@ export interface Child {
   readonly ready: Promise<ReadyFacts | undefined>;
   /** Never rejects. */
   readonly exited: Promise<ExitStatus>;
-  kill(signal: "SIGTERM" | "SIGKILL"): void;
+  kill(signal: "SIGTERM" | "SIGKILL" | "SIGUSR2"): void;
 }
 
 /** A child died, and starting it again makes no sense. */
@@ -44,6 +44,10 @@ export class GaveUp extends Error {
     super(`${child} could not start: ${describeExit(status)}`);
     this.child = child;
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** "exit code 1" or "signal SIGKILL". */
@@ -74,6 +78,8 @@ export class Supervised {
   #readyAt: number | undefined;
   readonly #backoff: Backoff;
   #stopping = false;
+  /** It was asked to stop in order to be started again; told whether it came back. */
+  #renewal: { readonly over: PromiseWithResolvers<boolean>; hasStopped: boolean } | undefined;
   #timer: Timer | undefined;
 
   /**
@@ -99,9 +105,36 @@ export class Supervised {
     return this.#first.promise;
   }
 
+  /** The process, while there is one. */
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** Hands a signal on. */
+  signal(signal: "SIGUSR2"): void {
+    this.#child?.kill(signal);
+  }
+
+  /**
+   * Stops it and starts it again at once, with the executable as it is by then. Not to be called again before this
+   * resolves: with whether it came back; if not, it is treated like any other child that died.
+   */
+  renew(): Promise<boolean> {
+    if (this.#child === undefined || this.#stopping) return Promise.resolve(false);
+    this.#renewal = { over: Promise.withResolvers(), hasStopped: false };
+    this.#timer?.stop();
+    this.#ask(this.#child);
+    return this.#renewal.over.promise;
+  }
+
   /** Asks it to stop, insists after the grace time, and resolves when it is gone. */
   stop(): Promise<void> {
     return this.#end("SIGTERM");
+  }
+
+  /** It will end by itself: it is not started again. Resolves when it is gone. */
+  release(): Promise<void> {
+    return this.#end(undefined);
   }
 
   /** Ends it without asking. */
@@ -109,25 +142,37 @@ export class Supervised {
     return this.#end("SIGKILL");
   }
 
-  #end(signal: "SIGTERM" | "SIGKILL"): Promise<void> {
+  #end(signal: "SIGTERM" | "SIGKILL" | undefined): Promise<void> {
     this.#stopping = true;
     this.#timer?.stop();
     if (this.#child === undefined) {
       this.#over.resolve();
       return this.#over.promise;
     }
-    this.#child.kill(signal);
-    if (signal === "SIGTERM") {
-      this.#timer = this.#options.clock.after(this.#limits.stopMs, () => {
-        this.#options.log.warn("did not stop in time, killing it", { child: this.name });
-        this.#child?.kill("SIGKILL");
-      });
-    }
+    if (signal === "SIGTERM") this.#ask(this.#child);
+    else if (signal !== undefined) this.#child.kill(signal);
     return this.#over.promise;
   }
 
+  /** Asks a child to stop, and insists after the grace time. */
+  #ask(child: Child): void {
+    child.kill("SIGTERM");
+    this.#timer = this.#options.clock.after(this.#limits.stopMs, () => {
+      this.#options.log.warn("did not stop in time, killing it", { child: this.name });
+      child.kill("SIGKILL");
+    });
+  }
+
   #run(): void {
-    const child = this.#spawn(this.#facts);
+    let child: Child;
+    try {
+      child = this.#spawn(this.#facts);
+    } catch (error) {
+      // The executable is being replaced, or descriptors have run out: as if it had died at once.
+      this.#options.log.error("cannot be started", { child: this.name, reason: messageOf(error) });
+      this.#exited({ code: exitCodes.failure, signal: null });
+      return;
+    }
     this.#child = child;
     this.#readyAt = undefined;
     this.#timer = this.#options.clock.after(this.#limits.readyMs, () => {
@@ -145,6 +190,13 @@ export class Supervised {
     this.#facts = facts;
     this.#readyAt = this.#options.clock.monotonic();
     this.#first.resolve(facts);
+    this.#renewed(true);
+  }
+
+  /** It came back from being renewed, or not. */
+  #renewed(isBack: boolean): void {
+    this.#renewal?.over.resolve(isBack);
+    this.#renewal = undefined;
   }
 
   #exited(status: ExitStatus): void {
@@ -154,8 +206,15 @@ export class Supervised {
       this.#first.reject(new GaveUp(this.name, status));
       this.#first.promise.catch(() => {});
       this.#over.resolve();
+      this.#renewed(false);
       return;
     }
+    if (this.#renewal?.hasStopped === false) {
+      this.#renewal.hasStopped = true;
+      this.#run();
+      return;
+    }
+    this.#renewed(false);
     if (this.#facts === undefined || status.code === exitCodes.usage) {
       const reason = new GaveUp(this.name, status);
       this.#stopping = true;

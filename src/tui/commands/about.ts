@@ -91,7 +91,9 @@ function change(context: CommandContext, kind: "edit" | "delete", text: string):
   const target = place(context);
   if (target === undefined) return;
   const original = context.latest(target, isMine(context));
-  if (original === undefined) context.complain(context.words.nothingToChange);
+  // Else the one before it would be changed.
+  if (context.isSending(target)) context.complain(context.words.stillSending);
+  else if (original === undefined) context.complain(context.words.nothingToChange);
   else sendAbout(context, target, kind, original, text);
 }
 

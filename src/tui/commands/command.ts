@@ -27,6 +27,8 @@ export interface CommandContext {
   send(target: string, text: string, extras?: SendExtras): void;
   /** The latest message of a room that fits, among those at hand. */
   latest(room: string, fits: (message: Message) => boolean): Message | undefined;
+  /** Whether a message of ours for a room is under way: it is none of those at hand yet. */
+  isSending(room: string): boolean;
   /** Shows a message of a room with what was said around it. */
   jump(room: string, seq: number): void;
   /** Reads nothing of somebody, or everything again. @returns whether they are ignored now */
@@ -42,6 +44,8 @@ export interface CommandContext {
   /** The nearest of the words that exist, if one is near. */
   suggest(word: string, candidates: readonly string[]): string | undefined;
   quit(): void;
+  /** How to copy what is longer than a row, where the terminal does not break lines itself. */
+  readonly copyHint?: string;
 }
 
 /** What a command completes after its name. */

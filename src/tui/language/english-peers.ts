@@ -4,7 +4,10 @@ export const englishPeers = {
   mesh: "the mesh",
   yourId: (id: string) => `your ID is ${id}`,
   letIn: "to let one person in, give them this, good for a day:",
-  copying: "to copy it with the mouse, put the panels away with Alt+L",
+  inviteWritten: (path: string) =>
+    `the invite is in ${path}, good for a day, for one person, who starts with it and this:`,
+  fileExists: (path: string) => `${path} exists already; name another file`,
+  fileNotWritten: (path: string, code: string) => `cannot write ${path}: ${code}`,
   inviteHead: "good for a day, for one person:",
 
   listening: (port: number) => `listening on port ${port}, all addresses`,
@@ -34,8 +37,14 @@ export const englishPeers = {
   lanFailed: (message: string) => `not looking for members on this network any more: ${message}`,
   notSaved: (message: string) => `not saved: ${message}`,
   removed: (name: string, by: string) => `${by} put ${name} out for good`,
-  youRemoved:
-    "you were put out of this mesh for good; to talk to them again, get an invite for a new key (another --data DIR)",
+  youRemoved: (by: string) =>
+    `${by} put this device out of the mesh for good: nobody gets what is written here. To talk to them again, ask for an invite and start with it and another --data DIR`,
+  saidRemoved: (name: string) =>
+    `${name} says that this device was put out of the mesh for good, and takes nothing that is written here. To talk to them again, ask for an invite and start with it and another --data DIR`,
+  unread: (count: number) =>
+    `nobody got what you wrote since: ${count === 1 ? "1 message" : `${count} messages`}`,
+  reachesNobody: "this device was put out of the mesh, so nobody would get it",
+  out: "put out of the mesh",
   paths: { local: "on this machine", vpn: "over a VPN", direct: "directly", relay: "through the server" },
   connected: "connected",
   you: "you",

@@ -46,7 +46,8 @@ export const english = {
 
   /** What was refused, by its code, with the value that it is about; others are told in the server's words. */
   errors: {
-    "nick-taken": (nick) => (nick === undefined ? "this nick is taken" : `the nick ${nick} is taken`),
+    "nick-taken": (nick) =>
+      nick === undefined ? "this nick is taken" : `the nick ${nick} is taken, or looks like one that is`,
     // The protocol's words name its requests, which nobody types here.
     "no-such-nick": (nick) =>
       `nobody ${nick === undefined ? "with this nick" : `called ${nick}`} is connected; /names shows who is here`,
@@ -118,6 +119,7 @@ export const english = {
   exportFailed: (room: string, reason: string) => `cannot read all of ${room}: ${reason}`,
 
   nothingToChange: "there is no message of yours here to change",
+  stillSending: "your last message is still on its way; change it when it is there",
   nothingToAnswer: "there is no message here to answer",
   fromBefore:
     "that was said before the server lost its messages, so nothing can be said about it; quote it instead",
@@ -130,6 +132,14 @@ export const english = {
   whoisHere: (nick: string, rooms: string) =>
     rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,
   whoisGone: (nick: string) => `nobody called ${nick} is connected`,
+  kickedOut: (nick: string) => `${nick} was put out`,
+  bannedNow: (who: string) => `${who} may not connect; /bans shows who may not, /unban ADDRESS lifts it`,
+  banLifted: (address: string) => `${address} may connect again`,
+  noBans: "nobody is banned",
+  banForGood: "for good",
+  banUntil: (minute: string) => `until ${minute}`,
+  banLine: (address: string, end: string, by: string, reason: string) =>
+    `${address} ${end}, by ${by}${reason === "" ? "" : `: ${reason}`}`,
   deviceHow: "write this on your other device, in the chat of rtchat client:",
   deviceSecret: "then both know what you have read. Who has this code is you: show it to nobody",
   deviceBad: "that is no device code, or has a typing mistake; /device on the other device shows it",
@@ -230,6 +240,9 @@ export const english = {
     noTopic: "no topic",
     below: (count: number) => (count === 1 ? "1 message below" : `${count} messages below`),
     newFrom: "new from here",
+    copying: "to copy it in one go, press Alt+L and select it with the mouse",
+    // At the foot of the bare screen.
+    bare: "Page Up and Page Down turn pages, any other key leads back",
     sending: "sending",
     failed: (reason: string) => `not sent: ${reason}; Alt+R sends it again, Alt+X drops it`,
     pasted: (lines: number, pieces: number) => {
@@ -243,7 +256,8 @@ export const english = {
       `too long, cut after ${characters} characters: Enter sends ${pieces} messages, e edits them first, Esc forgets`,
     edited: "(edited)",
     deleted: "message deleted",
-    tooSmall: "the terminal is too small: 30 columns and 8 rows are the least",
+    // As short as can be: there is no room.
+    tooSmall: "too small",
     loading: "fetching older messages",
     beginning: (room: string) => `the beginning of ${room}`,
     rooms: "rooms",
@@ -336,6 +350,13 @@ export const english = {
     jump: ["/jump NUMBER", "show a message that was found, with what was said around it"],
     whois: ["/whois NICK", "whether somebody is connected, and where you meet"],
     away: ["/away [TEXT]", "be away, with something to tell others; a message of yours ends it"],
+    kick: ["/kick NICK [REASON]", "end somebody's session; they may come back"],
+    ban: [
+      "/ban NICK|ADDRESS [TIME|forever] [REASON]",
+      "let nobody in from an address or network, for a day if you do not say",
+    ],
+    unban: ["/unban ADDRESS", "let them in again"],
+    bans: ["/bans", "which addresses may not connect"],
     device: ["/device [CODE]", "make another device yours too, so that both know what you have read"],
     back: ["/back", "be back"],
     ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],
@@ -348,7 +369,7 @@ export const english = {
     peers: ["/peers", "who is in the mesh, how they are reached, whose key is checked"],
     why: ["/why [NAME]", "what went wrong at each address that was tried"],
     verify: ["/verify NAME [yes]", "twelve words to compare; with yes, mark the name as checked"],
-    invite: ["/invite", "make an invite that lets one person in"],
+    invite: ["/invite [FILE]", "make an invite that lets one person in, on the screen or in a file"],
     lock: ["/lock", "let in only who has an invite"],
     unlock: ["/unlock", "let in whoever knows an address"],
     remove: ["/remove NAME", "put somebody out for good; the mesh gets a new secret"],

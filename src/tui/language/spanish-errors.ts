@@ -11,7 +11,7 @@ export const spanishErrors: Words["errors"] = {
   "hello-first": () => "el servidor aún no sabe quién eres; conecta de nuevo",
   "already-hello": () => "el servidor ya sabe quién eres; usa /nick para cambiarlo",
   "bad-nick": (nick) => `el nombre${con(nick)} no sirve: de 1 a 32 letras, cifras, «-» o «_»`,
-  "nick-taken": (nick) => `el nombre${con(nick)} ya es de alguien`,
+  "nick-taken": (nick) => `el nombre${con(nick)} ya es de alguien, o se confunde con el de alguien`,
   "bad-room": (room) => `la sala${con(room)} no puede llamarse así: de 1 a 32 letras, cifras, «-» o «_»`,
   "no-such-message": (seq) => `no existe el mensaje${con(seq)} aquí, o queda demasiado atrás`,
   "not-yours": (seq) => `el mensaje${con(seq)} no es tuyo; solo se cambian los propios`,
@@ -30,6 +30,10 @@ export const spanishErrors: Words["errors"] = {
   "too-many-rooms": (most) =>
     `estás en demasiadas salas${most === undefined ? "" : ` (${most})`}; sal antes de una`,
   "rate-limited": () => "demasiado en poco tiempo; espera un poco y repítelo",
+  forbidden: () => "solo los operadores pueden hacerlo, o el secreto no es el suyo",
+  "no-such-ban": (address) => `ninguna exclusión de${con(address)}; /bans las muestra`,
+  "not-banned": (address) =>
+    `no se puede excluir${con(address)}: no es una red, es demasiado grande, o tiene tu propia dirección`,
   unavailable: () => "el registro no está al alcance ahora; inténtalo de nuevo",
   internal: () => "un fallo del servidor, apuntado en su registro",
   "version-mismatch": () => "el servidor habla otra versión del protocolo; actualiza rtchat",
@@ -44,6 +48,10 @@ export const spanishErrors: Words["errors"] = {
   flooding: () => "demasiadas líneas esperaban su turno",
   replaced: () => "la sesión sigue en una conexión más nueva; usa esa",
   kicked: () => "un operador terminó la sesión",
+  banned: (until) =>
+    until === undefined
+      ? "un operador rechaza las conexiones de tu dirección"
+      : `un operador rechaza las conexiones de tu dirección hasta ${until}`,
   "queue-full": () => "demasiado espera ya una respuesta; espera un poco",
   closed: () => "el chat está cerrado",
   disconnected: () => "sin conexión; inténtalo cuando vuelva",

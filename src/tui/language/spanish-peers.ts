@@ -6,7 +6,10 @@ export const spanishPeers: Words["peers"] = {
   mesh: "la malla",
   yourId: (id) => `tu identificador es ${id}`,
   letIn: "para dejar entrar a una persona, dale esto; vale un día:",
-  copying: "para copiarlo con el ratón, quita los paneles con Alt+L",
+  inviteWritten: (path) =>
+    `la invitación está en ${path}; vale un día, para una persona, que arranca con ella y esto:`,
+  fileExists: (path) => `${path} ya existe; di otro archivo`,
+  fileNotWritten: (path, code) => `no se puede escribir ${path}: ${code}`,
   inviteHead: "vale un día, para una persona:",
 
   listening: (port) => `escuchando en el puerto ${port} de todas las direcciones`,
@@ -37,8 +40,14 @@ export const spanishPeers: Words["peers"] = {
   lanFailed: (message) => `ya no se buscan miembros en esta red: ${message}`,
   notSaved: (message) => `no guardado: ${message}`,
   removed: (name, by) => `${by} ha echado a ${name} para siempre`,
-  youRemoved:
-    "te han echado de esta malla para siempre; para volver a hablar con ellos, pide una invitación para otra clave (otro --data DIR)",
+  youRemoved: (by) =>
+    `${by} ha echado de la malla a este aparato, para siempre: nadie recibe lo que se escribe aquí. Para volver a hablar con ellos, pide una invitación y arranca con ella y otro --data DIR`,
+  saidRemoved: (name) =>
+    `${name} dice que este aparato fue echado de la malla para siempre, y no acepta nada de lo que se escribe aquí. Para volver a hablar con ellos, pide una invitación y arranca con ella y otro --data DIR`,
+  unread: (count) =>
+    `nadie ha recibido lo que escribiste desde entonces: ${count === 1 ? "1 mensaje" : `${count} mensajes`}`,
+  reachesNobody: "este aparato fue echado de la malla, y nadie lo recibiría",
+  out: "fuera de la malla",
   paths: {
     local: "en esta máquina",
     vpn: "por una VPN",

@@ -106,6 +106,7 @@ export const spanish: Words = {
   exportFailed: (room, reason) => `no se puede leer todo ${room}: ${reason}`,
 
   nothingToChange: "aquí no hay ningún mensaje tuyo que cambiar",
+  stillSending: "tu último mensaje aún está en camino; cámbialo cuando haya llegado",
   nothingToAnswer: "aquí no hay ningún mensaje al que responder",
   fromBefore: "eso se dijo antes de que el servidor perdiera sus mensajes y ya no se puede tocar; cítalo",
   deletedText: "(mensaje borrado)",
@@ -121,6 +122,15 @@ export const spanish: Words = {
       ? `${nick} está conectado; no compartís ninguna sala`
       : `${nick} está conectado; coincidís en ${rooms}`,
   whoisGone: (nick) => `no hay nadie conectado que se llame ${nick}`,
+  kickedOut: (nick: string) => `${nick} ha sido expulsado`,
+  bannedNow: (who: string) =>
+    `${who} no puede conectar; /bans muestra quién no puede, /unban DIRECCIÓN lo anula`,
+  banLifted: (address: string) => `${address} puede conectar de nuevo`,
+  noBans: "no hay nadie excluido",
+  banForGood: "para siempre",
+  banUntil: (minute: string) => `hasta ${minute}`,
+  banLine: (address: string, end: string, by: string, reason: string) =>
+    `${address} ${end}, por ${by}${reason === "" ? "" : `: ${reason}`}`,
   deviceHow: "escribe esto en tu otro dispositivo, en el chat de rtchat client:",
   deviceSecret: "entonces ambos saben qué has leído. Quien tiene este código eres tú: no lo enseñes a nadie",
   deviceBad:
@@ -223,6 +233,8 @@ export const spanish: Words = {
     noTopic: "sin tema",
     below: (count) => `${mensajes(count)} más abajo`,
     newFrom: "nuevo desde aquí",
+    copying: "para copiarlo de una vez, pulsa Alt+L y selecciónalo con el ratón",
+    bare: "Re Pág y Av Pág pasan páginas, cualquier otra tecla vuelve",
     sending: "enviando",
     failed: (reason) => `no enviado: ${reason}; Alt+R lo envía otra vez, Alt+X lo quita`,
     pasted: (lines, pieces) => {
@@ -233,7 +245,7 @@ export const spanish: Words = {
       `cortado a ${characters} caracteres: Intro envía ${pieces} mensajes, e los edita antes, Esc los olvida`,
     edited: "(editado)",
     deleted: "mensaje borrado",
-    tooSmall: "la terminal es demasiado pequeña: al menos 30 columnas y 8 filas",
+    tooSmall: "no cabe",
     loading: "trayendo mensajes anteriores",
     beginning: (room) => `el principio de ${room}`,
     rooms: "salas",
@@ -325,6 +337,13 @@ export const spanish: Words = {
     jump: ["/jump NÚMERO", "ver un mensaje encontrado, con lo que se dijo alrededor"],
     whois: ["/whois NOMBRE", "si alguien está conectado, y dónde coincidís"],
     away: ["/away [TEXTO]", "estar ausente, con algo que decir a los demás; un mensaje tuyo lo termina"],
+    kick: ["/kick NOMBRE [MOTIVO]", "terminar la sesión de alguien; puede volver"],
+    ban: [
+      "/ban NOMBRE|DIRECCIÓN [TIEMPO|forever] [MOTIVO]",
+      "no dejar entrar desde una dirección o red, un día si no dices otra cosa",
+    ],
+    unban: ["/unban DIRECCIÓN", "dejar entrar de nuevo"],
+    bans: ["/bans", "qué direcciones no pueden conectar"],
     device: ["/device [CÓDIGO]", "hacer tuyo otro dispositivo, para que ambos sepan qué has leído"],
     back: ["/back", "estar de vuelta"],
     ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
@@ -337,7 +356,7 @@ export const spanish: Words = {
     peers: ["/peers", "quién está en la red, cómo se llega a cada cual y de quién es segura la clave"],
     why: ["/why [NOMBRE]", "qué falló en cada dirección que se probó"],
     verify: ["/verify NOMBRE [yes]", "doce palabras para comparar; con yes, da el nombre por verificado"],
-    invite: ["/invite", "hace una invitación para una persona"],
+    invite: ["/invite [ARCHIVO]", "hace una invitación para una persona, en la pantalla o en un archivo"],
     lock: ["/lock", "deja entrar solo con invitación"],
     unlock: ["/unlock", "deja entrar a quien sepa una dirección"],
     remove: ["/remove NOMBRE", "echa a alguien para siempre; la red cambia de secreto"],

@@ -7,8 +7,7 @@
  */
 import type { ClientEvent, ConnectionState, SendOutcome, Task } from "../../client/events.ts";
 import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
-import { INBOX } from "../../protocol/messages.ts";
-import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
+import { INBOX, type Joined, type Message, type ServerMessage } from "../../protocol/messages.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { cleanOutgoing } from "../../protocol/sanitize.ts";
@@ -24,6 +23,7 @@ import type { Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { mentions } from "../model/mentions.ts";
+import { HabitTeller, NameSet, NO_HABITS, type HabitKeeping } from "../model/habits.ts";
 import { isOwn } from "../model/notes.ts";
 import { People } from "../model/people.ts";
 import { formatBytes, percent, progressBar } from "../progress.ts";
@@ -45,6 +45,8 @@ export interface LineChatOptions {
   readonly paint: Paint;
   /** The room to begin in. */
   readonly room: string;
+  /** What a person finds as they left it. */
+  readonly habits?: HabitKeeping;
   readonly suggest: CommandContext["suggest"];
   readonly quit: () => void;
   readonly timeZone?: string;
@@ -54,12 +56,15 @@ export class LineChat {
   readonly #options: LineChatOptions;
   readonly #format: LineFormat;
   readonly #oldest = new Map<string, number>();
-  readonly #people = new People();
+  readonly #people: People;
   readonly #absences = new Absences();
-  readonly #muted = new Set<string>();
+  readonly #muted: NameSet;
+  readonly #habits: HabitTeller | undefined;
   /** The latest messages of all rooms, for commands about them. */
   readonly #kept: Message[] = [];
   readonly #spoken: Message[] = [];
+  /** For which room or conversation a message is under way, by its id. */
+  readonly #sending = new Map<string, string>();
   #target: string | undefined;
   #rooms: readonly string[] = [];
   #wasOnline = false;
@@ -73,12 +78,17 @@ export class LineChat {
   constructor(options: LineChatOptions) {
     this.#options = options;
     this.#format = new LineFormat(options.words, options.paint, options.timeZone);
+    const { ignored, muted } = options.habits?.kept ?? NO_HABITS;
+    this.#people = new People(ignored);
+    this.#muted = new NameSet(muted);
+    this.#habits = options.habits && new HabitTeller(options.habits);
   }
 
   /** Begins: joins, connects, and prints whatever happens from now on. */
   start(): void {
-    const { backend, room } = this.#options;
+    const { backend, room, habits } = this.#options;
     backend.on((event) => this.#hear(event));
+    for (const one of habits?.kept.rooms ?? []) backend.session.join(one);
     this.#target = backend.session.join(room).name;
     this.#showPrompt();
     backend.connect();
@@ -111,6 +121,7 @@ export class LineChat {
       latest: (room, fits) =>
         // `@Bob` and `@bob` are one conversation; rooms are keys already.
         this.#kept.findLast((one) => nameKey(one.room) === nameKey(room) && !isChange(one) && fits(one)),
+      isSending: (room) => [...this.#sending.values()].includes(nameKey(room)),
       jump: (room, seq) => this.#jump(room, seq),
       ignore: (nick) => this.#people.toggleIgnored(nick),
       mute: (room) => this.#mute(room),
@@ -130,6 +141,14 @@ export class LineChat {
       if (this.#target === undefined) this.#print(this.#format.warning(this.#options.words.noRoom));
       else this.#send(this.#target, typed.text);
     }
+    this.#keepHabits();
+  }
+
+  /** After what may have changed them. */
+  #keepHabits(): void {
+    const rooms = [...this.#options.backend.session.rooms.keys()];
+    const front = rooms.find((room) => room === this.#target);
+    this.#habits?.now({ rooms, front, ignored: this.#people.ignored, muted: this.#muted.names });
   }
 
   /** What Tab offers for the text before the cursor. */
@@ -153,9 +172,7 @@ export class LineChat {
 
   #mute(room: string): boolean | undefined {
     if (!room.startsWith("@") && !this.#options.backend.session.rooms.has(room)) return undefined;
-    if (this.#muted.delete(room)) return false;
-    this.#muted.add(room);
-    return true;
+    return this.#muted.toggle(room);
   }
 
   /** Prints a message with what was said around it. */
@@ -175,9 +192,11 @@ export class LineChat {
   #send(target: string, text: string, extras?: SendExtras): void {
     for (const piece of splitText(text)) {
       const taken = this.#options.backend.session.send(target, piece, undefined, extras);
-      if (taken.ok) continue;
-      this.#notSent(target, piece, failureIn(this.#options.words, taken));
-      return;
+      if (!taken.ok) {
+        this.#notSent(target, piece, failureIn(this.#options.words, taken));
+        return;
+      }
+      if (!isChange(extras ?? {})) this.#sending.set(taken.id, nameKey(target));
     }
   }
 
@@ -242,6 +261,7 @@ export class LineChat {
   }
 
   #sent(outcome: SendOutcome): void {
+    this.#sending.delete(outcome.id);
     if (!outcome.ok) this.#notSent(outcome.room, outcome.text, failureIn(this.#options.words, outcome));
   }
 
@@ -253,14 +273,11 @@ export class LineChat {
         return;
       case "online":
         this.#wasOnline = true;
+        if (connection.first)
+          this.#print(this.#format.info(words.online(connection.server, connection.nick)));
+        // Whoever was not told that it was lost, because a successor was there already, need not know.
+        else if (!this.#lost) this.#print(this.#format.info(words.onlineAgain(connection.server)));
         this.#lost = true;
-        this.#print(
-          this.#format.info(
-            connection.first
-              ? words.online(connection.server, connection.nick)
-              : words.onlineAgain(connection.server),
-          ),
-        );
         return;
       case "waiting": {
         const { address, retryInMs } = connection;

@@ -27,7 +27,7 @@ interface Kept {
 }
 
 /** True for a message that changes another one and is not shown itself. */
-export function isChange({ re }: Message): boolean {
+export function isChange({ re }: { readonly re?: Message["re"] | undefined }): boolean {
   return re !== undefined && re.kind !== "reply";
 }
 

@@ -13,14 +13,16 @@ import { errorKinds, isErrorCode } from "../../protocol/errors.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { INBOX } from "../../protocol/messages.ts";
 import type { Joined, Message, ServerMessage } from "../../protocol/messages.ts";
-import { nameKey } from "../../protocol/names.ts";
+import { nameKey, parseRoom } from "../../protocol/names.ts";
 import type { RoomView, SendExtras } from "../backend.ts";
 import { Absences } from "./absences.ts";
 import { isChange } from "./changes.ts";
+import { NameSet, NO_HABITS } from "./habits.ts";
 import { ConnectionNotes } from "./connection-notes.ts";
 import { itemOf } from "./log-page.ts";
 import { failureIn } from "../language/words.ts";
 import { mentions } from "./mentions.ts";
+import { loadOlder } from "./older.ts";
 import { isOwn, presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
 import { further, Reading, readElsewhere } from "./reading.ts";
@@ -31,7 +33,9 @@ import { RoomModel, trimFullest } from "./room-model.ts";
 export class ChatModel {
   readonly #options: ChatModelOptions;
   readonly #rooms = new Map<string, RoomModel>();
-  readonly people = new People();
+  readonly people: People;
+  /** Rooms and conversations that are silent. */
+  readonly muted: NameSet;
   readonly #absences = new Absences();
   /** Messages that spoke to this person, the oldest first. */
   readonly spoken: Message[] = [];
@@ -49,8 +53,11 @@ export class ChatModel {
   constructor(options: ChatModelOptions, room: string) {
     this.#options = options;
     this.#connectionNotes = new ConnectionNotes(options.words);
-    this.#active = options.backend.session.join(room).name;
-    this.#open(this.#active);
+    const { rooms, ignored, muted } = options.habits ?? NO_HABITS;
+    this.people = new People(ignored);
+    this.muted = new NameSet(muted);
+    for (const name of new Set([...rooms, room])) this.#open(options.backend.session.join(name).name);
+    this.#active = parseRoom(room);
     options.backend.on((event) => {
       this.#hear(event);
       this.#tellRead();
@@ -91,6 +98,7 @@ export class ChatModel {
     let room = this.#rooms.get(name);
     if (room === undefined) {
       room = new RoomModel(name);
+      room.muted = this.muted.has(name);
       this.#rooms.set(name, room);
     }
     return room;
@@ -194,7 +202,7 @@ export class ChatModel {
 
   /** Who is writing in a room now. */
   typing(room: RoomModel): string[] {
-    const now = this.#options.now();
+    const now = this.#options.clock.monotonic();
     return [...room.typing]
       .filter(([nick, until]) => until > now && !this.people.ignores(nick))
       .map(([nick]) => nick);
@@ -202,33 +210,20 @@ export class ChatModel {
 
   /** Says something in the room in front. */
   note(text: string, warning = false, room: RoomModel = this.active): void {
-    room.log.add({ kind: "note", text, at: this.#options.now(), warning });
+    room.log.add({ kind: "note", text, at: this.#options.clock.now(), warning });
     this.#options.changed();
   }
 
-  /**
-   * Asks for messages before the oldest that is kept. Does nothing while that is under way or there are none.
-   * @param then called when they are there
-   */
+  /** See {@link loadOlder}. */
   loadOlder(room: RoomModel, then: () => void = () => {}): void {
-    if (room.loading || !room.more) return;
-    const before = room.log.oldestSeq;
-    if (before !== undefined && before <= 0) return;
-    const bound = before === undefined ? {} : { before };
-    const limit = screenLimits.pageMessages;
-    const request = { type: "history", room: room.name, limit, ...bound } as const;
-    room.loading = true;
-    const taken = this.#options.backend.session.request(request, (answer) => {
-      room.loading = false;
-      if (answer.ok && answer.message.type === "history") {
-        this.#messages += room.log.prepend(answer.message.messages);
-        for (const message of answer.message.messages) if (isChange(message)) room.changes.apply(message);
-        room.more = answer.message.more;
+    const { backend, changed } = this.#options;
+    loadOlder(room, backend.session, {
+      came: (count) => {
+        this.#messages += count;
         then();
-      }
-      this.#options.changed();
+      },
+      changed,
     });
-    if (!taken.ok) room.loading = false;
   }
 
   #hear(event: ClientEvent): void {
@@ -326,7 +321,7 @@ export class ChatModel {
         break;
       case "typing":
         if (nameKey(message.nick) === nameKey(this.me)) break;
-        this.#rooms.get(message.room)?.typing.set(message.nick, this.#options.now() + screenLimits.typingMs);
+        this.#rooms.get(message.room)?.types(message.nick, this.#options.clock.monotonic());
         break;
       case "notice":
         this.note(words.serverSays(message.message));

@@ -2,14 +2,19 @@
 import { screenLimits } from "../../protocol/limits.client.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
+import { NameSet } from "./habits.ts";
 
 export class People {
   /** The latest last. */
   readonly #recent = new Set<string>();
   /** One string for each nick. */
   readonly #names = new Map<string, string>();
-  /** Keys of nicks. */
-  readonly #ignored = new Set<string>();
+  readonly #ignored: NameSet;
+
+  /** @param ignored nicks of whom nothing is read */
+  constructor(ignored: readonly string[] = []) {
+    this.#ignored = new NameSet(ignored);
+  }
 
   /** Somebody spoke. */
   spoke(nick: string): void {
@@ -53,14 +58,16 @@ export class People {
   }
 
   ignores(nick: string): boolean {
-    return this.#ignored.has(nameKey(nick));
+    return this.#ignored.has(nick);
   }
 
   /** @returns whether they are ignored now */
   toggleIgnored(nick: string): boolean {
-    const key = nameKey(nick);
-    if (this.#ignored.delete(key)) return false;
-    this.#ignored.add(key);
-    return true;
+    return this.#ignored.toggle(nick);
+  }
+
+  /** Of whom nothing is read. */
+  get ignored(): readonly string[] {
+    return this.#ignored.names;
   }
 }

@@ -1,6 +1,7 @@
 /** What a screen keeps of one room or conversation; chat-model.ts keeps them in step with the chat. */
+import { screenLimits } from "../../protocol/limits.client.ts";
 import type { SendExtras } from "../backend.ts";
-import { Changes } from "./changes.ts";
+import { Changes, isChange } from "./changes.ts";
 import { RoomLog } from "./log.ts";
 
 /** A message that was typed and is not in the log yet. */
@@ -38,6 +39,16 @@ export class RoomModel {
 
   constructor(name: string) {
     this.name = name;
+  }
+
+  /** Somebody is writing, now (monotonic ms) and for a while. */
+  types(nick: string, now: number): void {
+    this.typing.set(nick, now + screenLimits.typingMs);
+  }
+
+  /** A message is under way; what only changes another one is none. */
+  get isSending(): boolean {
+    return this.pending.some(({ state, extras }) => state === "sending" && !isChange(extras ?? {}));
   }
 
   /** Takes away what was not sent. */

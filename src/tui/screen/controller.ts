@@ -21,13 +21,19 @@ import type { KeyEvent } from "../input/keys.ts";
 import { PasteQuestion } from "../input/pasted.ts";
 import type { Words } from "../language/words.ts";
 import { ChatModel } from "../model/chat-model.ts";
+import type { KeptHabits } from "../model/habits.ts";
 import type { Alert } from "../model/options.ts";
+import type { RoomModel } from "../model/room-model.ts";
 import { splitText } from "../split.ts";
+import { contextOf } from "./context.ts";
+import { bareScreen } from "./bare.ts";
+import type { BareScreen } from "./bare.ts";
 import { Joints, drawFrame, layOut } from "./frame.ts";
 import type { Frame, FrameParts, ScreenState } from "./frame.ts";
 import { ItemRows } from "./items.ts";
 import { MemberPanel, RowMemo } from "./panels.ts";
 import { Pace } from "./pace.ts";
+import { RoomSwitch } from "./room-switch.ts";
 import { Scroll } from "./scroll.ts";
 import type { ScrollPlace } from "./scroll.ts";
 import { Viewport } from "./viewport.ts";
@@ -48,10 +54,14 @@ export interface ControllerOptions {
   readonly redraw: () => void;
   /** Brings a picture to the terminal. @returns the characters that took */
   readonly paint: (frame: Frame) => number;
+  /** Brings lines there that the terminal breaks itself. */
+  readonly paintBare: (screen: BareScreen) => void;
   /** Somebody spoke to this person while nobody looked. */
   readonly alert: (alert: Alert) => void;
   readonly timeZone?: string;
   readonly remembered?: (room: string, epoch: string) => number | undefined;
+  /** What was kept of an earlier run. */
+  readonly habits?: KeptHabits;
 }
 
 export class ScreenController {
@@ -63,7 +73,10 @@ export class ScreenController {
   readonly #listeners = new Set<() => void>();
   #size: { readonly columns: number; readonly rows: number };
   readonly #scroll: Scroll;
+  readonly #switch: RoomSwitch;
   #panels = true;
+  /** Nothing is drawn but lines to copy: see bare.ts. */
+  #isBare = false;
   readonly #paste = new PasteQuestion();
   #hint: string | undefined;
   /** The terminal has the focus, as far as it tells. */
@@ -77,7 +90,7 @@ export class ScreenController {
   #typingTold = 0;
 
   constructor(options: ControllerOptions) {
-    const { backend, words, clock, room, remembered } = options;
+    const { backend, words, clock, room, remembered, habits } = options;
     this.#options = options;
     this.#size = options.size;
     this.#pace = new Pace(clock, () => this.#draw());
@@ -85,10 +98,11 @@ export class ScreenController {
       {
         backend,
         words,
-        now: () => clock.now(),
+        clock,
         changed: () => this.#pace.due(),
         alert: (alert) => this.#alert(alert),
         ...(remembered === undefined ? {} : { remembered }),
+        ...(habits === undefined ? {} : { habits }),
       },
       room,
     );
@@ -97,10 +111,11 @@ export class ScreenController {
       this.model.people.ignores(nick),
     );
     this.#scroll = new Scroll(this.model, this.#viewport);
+    this.#switch = new RoomSwitch(this.model);
     const kept = { members: new MemberPanel(), memo: new RowMemo(), joints: new Joints(), held: undefined };
     const pathTo = (name: string) => backend.pathTo?.(name);
     const drawn = { model: this.model, viewport: this.#viewport, words, theme: options.theme };
-    this.#parts = { ...drawn, ...kept, pathTo };
+    this.#parts = { ...drawn, ...kept, pathTo, outage: () => backend.outage };
     backend.on((event) => {
       if (event.kind === "received" && event.message.type !== "message") this.#membersVersion += 1;
       if (event.kind !== "connection") return;
@@ -143,7 +158,8 @@ export class ScreenController {
   /** A new picture now. @param echo of a key: what others did meanwhile comes when it is due */
   #draw(echo = false): void {
     if (this.#scroll.waits && !this.model.active.loading) this.#scroll.goOn(this.#place());
-    this.model.look(this.#focused && this.#scroll.position === undefined);
+    this.model.look(this.#focused && this.#scroll.position === undefined && !this.#isBare);
+    if (this.#isBare) return;
     const picture = () => this.#options.paint(drawFrame(this.#parts, this.#state(echo)));
     if (echo) picture();
     else this.#pace.paint(picture);
@@ -153,6 +169,32 @@ export class ScreenController {
   /** The terminal has another size. */
   resize(columns: number, rows: number): void {
     this.#size = { columns, rows };
+    if (this.#isBare) this.#drawBare();
+    else this.#draw();
+  }
+
+  #drawBare(): void {
+    this.#isBare = true;
+    const { active, me } = this.model;
+    const lines = this.#viewport.upwards(active, this.#scroll.position, me);
+    this.#options.paintBare(bareScreen(lines, this.#options.words.screen.bare, this.#size));
+  }
+
+  /** Keys that scroll go on doing so; every other one leads back. */
+  #bareKey(action: Action | undefined): void {
+    if (action === "suspend") return this.#options.suspend();
+    if (
+      action === "page-up" ||
+      action === "page-down" ||
+      action === "scroll-up" ||
+      action === "scroll-down"
+    ) {
+      this.#act(action, false);
+      this.#drawBare();
+      return;
+    }
+    this.#isBare = false;
+    this.#options.redraw();
     this.#draw();
   }
 
@@ -169,6 +211,10 @@ export class ScreenController {
       this.#draw();
       return;
     }
+    if (this.#isBare) {
+      this.#bareKey(event.kind === "key" ? this.#actionOf(event.key) : undefined);
+      return;
+    }
     const quitAsked = this.#quitAsked;
     this.#quitAsked = false;
     if (event.kind === "paste") {
@@ -179,26 +225,21 @@ export class ScreenController {
       this.#composer.type(event.text);
       this.#tellTyping();
     } else {
-      const action = Object.hasOwn(this.#options.bindings, event.key)
-        ? this.#options.bindings[event.key]
-        : undefined;
-      if (action === undefined) this.#switchByNumber(event.key);
+      const action = this.#actionOf(event.key);
+      if (action === undefined) this.#go(this.#switch.numbered(event.key));
       else this.#act(action, quitAsked);
     }
     this.#draw(this.#pace.holdsBack);
+  }
+
+  #actionOf(key: string): Action | undefined {
+    return Object.hasOwn(this.#options.bindings, key) ? this.#options.bindings[key] : undefined;
   }
 
   #answerPaste(event: KeyEvent): void {
     const decision = this.#paste.answer(event);
     if (decision?.how === "send") this.#say(decision.text);
     else if (decision?.how === "edit") this.#composer.type(decision.text);
-  }
-
-  /** Alt+1 to Alt+9: the room at that place. */
-  #switchByNumber(key: string): void {
-    const number = /^alt-([1-9])$/.exec(key)?.[1];
-    const room = number === undefined ? undefined : this.model.rooms[Number(number) - 1];
-    if (room !== undefined) this.#focus(room.name);
   }
 
   #act(action: Action, quitAsked: boolean): void {
@@ -228,10 +269,13 @@ export class ScreenController {
         return;
       case "next-room":
       case "previous-room":
-        this.#step(action === "next-room" ? 1 : -1);
+        this.#go(this.#switch.step(action === "next-room" ? 1 : -1));
         return;
       case "next-unread":
-        this.#nextUnread();
+        this.#go(this.#switch.unread());
+        return;
+      case "last-room":
+        this.#go(this.#switch.back());
         return;
       case "retry":
         this.model.retry(this.model.active);
@@ -241,6 +285,9 @@ export class ScreenController {
         return;
       case "panels":
         this.#panels = !this.#panels;
+        return;
+      case "bare":
+        this.#drawBare();
         return;
       case "cancel":
         this.#cancel(quitAsked);
@@ -281,7 +328,10 @@ export class ScreenController {
     const typed = parseTyped(cleanOutgoing(this.#composer.editing.text));
     if (typed.kind === "nothing") return;
     this.#composer.take();
-    if (typed.kind === "command") runCommand(this.#context, typed.name, typed.rest);
+    const focus = (target: string) => this.#focus(target);
+    const context = () =>
+      contextOf({ ...this.#options, model: this.model, focus, jump: (seq) => this.#jump(seq) });
+    if (typed.kind === "command") runCommand(context(), typed.name, typed.rest);
     else this.#say(typed.text);
   }
 
@@ -292,40 +342,12 @@ export class ScreenController {
     for (const piece of splitText(text)) this.model.send(room.name, piece);
   }
 
-  get #context(): CommandContext {
-    const { backend, words, suggest, quit } = this.#options;
-    const { model } = this;
-    return {
-      backend,
-      words,
-      target: model.active.name,
-      focus: (target) => this.#focus(target),
-      close: (conversation) => model.forget(conversation),
-      say: (...lines) => {
-        for (const line of lines) model.note(line);
-      },
-      complain: (line) => model.note(line, true),
-      send: (target, text, extras) => {
-        this.#focus(target);
-        for (const piece of splitText(text)) model.send(target, piece, extras);
-      },
-      latest: (room, fits) => model.rooms.find(({ name }) => name === room)?.log.latest(fits),
-      jump: (_, seq) => this.#jump(seq),
-      ignore: (nick) => model.people.toggleIgnored(nick),
-      mute: (name) => {
-        const room = model.rooms.find((one) => one.name === name);
-        if (room !== undefined) room.muted = !room.muted;
-        return room?.muted;
-      },
-      spoken: model.spoken,
-      showHistory: (_, messages) => this.#jump(messages.at(-1)?.seq ?? 0),
-      oldest: (room) => model.rooms.find(({ name }) => name === room)?.log.oldestSeq,
-      suggest,
-      quit,
-    };
+  #go(room: RoomModel | undefined): void {
+    if (room !== undefined) this.#focus(room.name);
   }
 
   #focus(name: string): void {
+    this.#switch.leaving(this.model.active.name);
     this.model.focus(name);
     this.#composer.switchTo(this.model.active.name);
     this.#scroll.end();
@@ -356,22 +378,6 @@ export class ScreenController {
     backend.session.request({ type: "typing", room: active.name });
   }
 
-  #step(by: 1 | -1): void {
-    const { rooms, active } = this.model;
-    const at = rooms.indexOf(active);
-    const next = rooms[(at + by + rooms.length) % rooms.length];
-    if (next !== undefined) this.#focus(next.name);
-  }
-
-  /** The next room where somebody spoke to one, else the next with anything unread. */
-  #nextUnread(): void {
-    const { rooms, active } = this.model;
-    const at = rooms.indexOf(active);
-    const round = [...rooms.slice(at + 1), ...rooms.slice(0, at)].filter(({ muted }) => !muted);
-    const next = round.find((room) => room.mentions > 0) ?? round.find(({ unread }) => unread > 0);
-    if (next !== undefined) this.#focus(next.name);
-  }
-
   /** What scrolling has to know of the screen. */
   #place(): ScrollPlace {
     const { columns, height } = layOut(this.#parts, this.#state());
@@ -380,7 +386,10 @@ export class ScreenController {
 
   #alert(alert: Alert): void {
     const looking =
-      this.#focused && this.#scroll.position === undefined && alert.room === this.model.active.name;
+      this.#focused &&
+      !this.#isBare &&
+      this.#scroll.position === undefined &&
+      alert.room === this.model.active.name;
     if (!looking) this.#options.alert(alert);
   }
 }

@@ -3,7 +3,7 @@
  *
  * Pure: the same model, size and moment give the same rows. Every picture has exactly as many rows as the terminal,
  * none wider than it, so that nothing after it has to wrap or cut. Messages have no frame around them and take whole rows, so
- * that selecting with the mouse copies what was said; the panels of a wide terminal can be put away for that (Alt+L).
+ * that selecting with the mouse copies what was said; bare.ts has what takes several rows.
  */
 import { screenLimits } from "../../protocol/limits.client.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
@@ -69,12 +69,17 @@ export interface FrameParts {
   readonly joints: Joints;
   /** How a room is written to, where that is not the usual way. */
   readonly pathTo: (name: string) => string | undefined;
+  /** Why nothing that is written reaches anybody, where that is so. */
+  readonly outage: () => string | undefined;
   /** The middle of the last picture. */
   held: Middle | undefined;
 }
 
 /** How the rows are shared out; the controller moves the view by it. */
 export interface Layout {
+  /** Where there are few rows, messages and the line being typed come first: first the title goes, then the status. */
+  readonly hasTitle: boolean;
+  readonly hasStatus: boolean;
   readonly left: number;
   readonly right: number;
   /** Columns and rows of the messages. */
@@ -90,24 +95,39 @@ export function layOut(parts: FrameParts, state: ScreenState): Layout {
   const left = wide ? screenLimits.panelWidth : 0;
   const right = wide && !parts.model.active.isDirect ? screenLimits.panelWidth : 0;
   const columns = state.columns - (left > 0 ? left + 1 : 0) - (right > 0 ? right + 1 : 0);
-  const input = inputRows(parts.model.me, state.editing, state.columns);
-  const above = aboveRows(state, parts.theme);
-  const height = Math.max(1, state.rows - 2 - input.rows.length - above.length);
-  return { left, right, columns, height, input, above };
+  const hasTitle = state.rows >= screenLimits.titleRows;
+  const hasStatus = state.rows >= screenLimits.statusRows;
+  const bars = (hasTitle ? 1 : 0) + (hasStatus ? 1 : 0);
+  const most = Math.max(1, Math.min(screenLimits.inputRows, Math.floor(state.rows / 2)));
+  const input = inputRows(parts.model.me, state.editing, state.columns, most);
+  const free = state.rows - bars - input.rows.length;
+  const above = aboveRows(state, parts.theme).slice(0, Math.max(0, free - 1));
+  return {
+    hasTitle,
+    hasStatus,
+    left,
+    right,
+    columns,
+    height: Math.max(1, free - above.length),
+    input,
+    above,
+  };
 }
 
 /** Draws. */
 export function drawFrame(parts: FrameParts, state: ScreenState): Frame {
   const { model, words } = parts;
-  if (state.columns < 30 || state.rows < 8) return tooSmall(words, state);
+  if (state.columns < screenLimits.columnsLeast || state.rows < screenLimits.rowsLeast)
+    return tooSmall(words, state);
   const layout = layOut(parts, state);
   const { left, columns, height, input, above } = layout;
   const of = { room: model.active, position: state.position, pending: model.active.pending, columns, height };
   const kept = state.echo ? parts.held : undefined;
   const held = kept !== undefined && sameView(kept, of) ? kept : drawMiddle(parts, state, layout, of);
   parts.held = held;
-  const status = statusRow(parts, state, left === 0);
-  const rows = [titleRow(parts, state.columns), ...held.rows, ...above, status, ...input.rows];
+  const title = layout.hasTitle ? [titleRow(parts, state.columns)] : [];
+  const status = layout.hasStatus ? [statusRow(parts, state, left === 0)] : [];
+  const rows = [...title, ...held.rows, ...above, ...status, ...input.rows];
   const cursor = { x: input.x, y: state.rows - input.rows.length + input.y };
   return { rows, columns: state.columns, cursor, ...held.pane };
 }
@@ -137,14 +157,15 @@ function sameView(a: View, b: View): boolean {
   );
 }
 
-function drawMiddle(parts: FrameParts, state: ScreenState, { left, right }: Layout, of: View): Middle {
+function drawMiddle(parts: FrameParts, state: ScreenState, layout: Layout, of: View): Middle {
+  const { left, right } = layout;
   const { room, position, columns, height } = of;
   const shown = parts.viewport.show(room, position, parts.model.me, columns, height);
   const messages = [...Array.from({ length: height - shown.length }, () => EMPTY), ...shown];
   const rooms = left > 0 ? roomPanel(parts, left, height) : undefined;
   const members = right > 0 ? parts.members.rows(parts, state.membersVersion, right, height) : undefined;
   if (rooms === undefined && members === undefined) {
-    return { ...of, rows: messages, pane: { pane: { top: 1, rows: messages } } };
+    return { ...of, rows: messages, pane: { pane: { top: layout.hasTitle ? 1 : 0, rows: messages } } };
   }
   const joined = messages.map((row, at) => parts.joints.join(rooms?.[at], row, members?.[at], columns));
   return { ...of, rows: joined, pane: {} };
@@ -170,7 +191,9 @@ export class Joints {
 }
 
 function tooSmall(words: Words, { columns, rows }: ScreenState): Frame {
-  const lines = wrap([plain(words.screen.tooSmall)], Math.max(2, columns)).slice(0, rows);
+  const lines = wrap([plain(words.screen.tooSmall)], Math.max(2, columns))
+    .slice(0, rows)
+    .map((row) => fitRow(row, columns));
   const filled = [...lines, ...Array.from({ length: rows - lines.length }, (): Row => [])];
   return { rows: filled, columns, cursor: { x: 0, y: rows - 1 } };
 }
@@ -189,8 +212,12 @@ function titleRow({ model, words, pathTo }: FrameParts, columns: number): Row {
   if (room.isDirect) {
     const title = words.screen.directTitle(sanitizeLine(room.name.slice(1)));
     const path = pathTo(room.name);
-    const way = path === undefined ? "" : ` ${sanitizeLine(path)} `;
-    return justify([name, { text: title, style: BAR }], [{ text: way, style: BAR }], columns, BAR);
+    if (path === undefined) return fitRow([name, { text: title, style: BAR }], columns, BAR);
+    const way = { text: ` ${sanitizeLine(path)} `, style: BAR };
+    // Which way it goes matters more than what the name says already.
+    const whole = [name, { text: title, style: BAR }, way];
+    if (rowWidth(whole) > columns) return fitRow([name, way], columns, BAR);
+    return justify(whole.slice(0, 2), [way], columns, BAR);
   }
   const topic = sanitizeLine(view?.topic ?? "");
   const count = view === undefined ? "" : ` ${words.people(view.memberCount)} `;
@@ -198,9 +225,11 @@ function titleRow({ model, words, pathTo }: FrameParts, columns: number): Row {
   return justify([name, about], [{ text: count, style: BAR }], columns, BAR);
 }
 
-function connectionSpans({ model, words, theme }: FrameParts, retryInMs: number): Row {
+function connectionSpans({ model, words, theme, outage }: FrameParts, retryInMs: number): Row {
   const { connection, me } = model;
   const nick = sanitizeLine(me);
+  const out = outage();
+  if (out !== undefined) return [{ text: `○ ${out}`, style: { colour: theme.warning } }];
   switch (connection.state) {
     case "online":
       return [
@@ -264,20 +293,37 @@ function taskSpans({ model, theme }: FrameParts): Row {
 }
 
 function statusRow(parts: FrameParts, state: ScreenState, withRooms: boolean): Row {
+  const { columns } = state;
+  const right = statusSpans(parts, state).find((row) => rowWidth(row) + STATUS_LEFT <= columns) ?? [];
+  const left = withRooms ? roomsInRow(parts, Math.max(0, columns - rowWidth(right) - 1)) : [];
+  return justify(left, right, columns, {});
+}
+
+/** Columns that the rooms have in the status, at least. */
+const STATUS_LEFT = 8;
+
+/** What stands at the right of the status: all of it, and less and less of it where there is no room. */
+function statusSpans(parts: FrameParts, state: ScreenState): readonly Row[] {
   const { model, words, theme } = parts;
-  const right: Span[] = [];
+  const below: Span[] = [];
+  const briefly: Span[] = [];
+  const style = { colour: theme.mention };
   if (state.position !== undefined) {
-    const below = Math.max(0, model.active.log.end - 1 - state.position.number);
-    right.push({ text: `↓ ${words.screen.below(below)}  `, style: { colour: theme.mention } });
-  } else if (model.active.loading) right.push({ text: `${words.screen.loading}  `, style: DIM });
-  if (state.typing.length > 0) {
-    right.push({ text: `${sanitizeLine(state.typing.join(", "))} …  `, style: DIM });
-  }
-  right.push(...taskSpans(parts));
-  right.push(...connectionSpans(parts, state.retryInMs), plain(" "));
-  const room = Math.max(0, state.columns - rowWidth(right) - 1);
-  const left = withRooms ? roomsInRow(parts, room) : [];
-  return justify(left, right, state.columns, {});
+    const count = Math.max(0, model.active.log.end - 1 - state.position.number);
+    below.push({ text: `↓ ${words.screen.below(count)}  `, style });
+    briefly.push({ text: `↓ ${count}  `, style });
+  } else if (model.active.loading) below.push({ text: `${words.screen.loading}  `, style: DIM });
+  const typing = state.typing.length === 0 ? "" : `${sanitizeLine(state.typing.join(", "))} …  `;
+  const tasks = taskSpans(parts);
+  const connection = [...connectionSpans(parts, state.retryInMs), plain(" ")];
+  return [
+    [...below, { text: typing, style: DIM }, ...tasks, ...connection],
+    [...below, ...tasks, ...connection],
+    [...briefly, ...tasks, ...connection],
+    [...briefly, ...connection],
+    [...briefly, ...connection.slice(0, 1)],
+    briefly,
+  ];
 }
 
 function aboveRows(state: ScreenState, theme: Theme): readonly Row[] {

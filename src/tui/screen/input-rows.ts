@@ -1,5 +1,4 @@
 /** The line being typed as rows of the screen, under the prompt and broken at the edge, and where the cursor is in them. */
-import { screenLimits } from "../../protocol/limits.client.ts";
 import { sanitizeLine } from "../../protocol/sanitize.ts";
 import { nickColour } from "../colours.ts";
 import type { Editing } from "../input/editor.ts";
@@ -17,19 +16,22 @@ export interface InputRows {
 /** Of the line as it was last: pictures of what others do need it again and again. */
 const made = new WeakMap<
   Editing,
-  { readonly me: string; readonly columns: number; readonly input: InputRows }
+  { readonly me: string; readonly columns: number; readonly most: number; readonly input: InputRows }
 >();
 
-/** The prompt and the line being typed, cut into rows at the edge, and where the cursor is in them. */
-export function inputRows(me: string, editing: Editing, columns: number): InputRows {
+/**
+ * The prompt and the line being typed, cut into rows at the edge, and where the cursor is in them.
+ * @param most rows, those around the cursor
+ */
+export function inputRows(me: string, editing: Editing, columns: number, most: number): InputRows {
   const known = made.get(editing);
-  if (known?.me === me && known.columns === columns) return known.input;
-  const input = layOutInput(me, editing, columns);
-  made.set(editing, { me, columns, input });
+  if (known?.me === me && known.columns === columns && known.most === most) return known.input;
+  const input = layOutInput(me, editing, columns, most);
+  made.set(editing, { me, columns, most, input });
   return input;
 }
 
-function layOutInput(me: string, { text, cursor }: Editing, columns: number): InputRows {
+function layOutInput(me: string, { text, cursor }: Editing, columns: number, most: number): InputRows {
   const name = sanitizeLine(me);
   const prompt: Row = [
     { text: name, style: { colour: nickColour(me) } },
@@ -59,7 +61,6 @@ function layOutInput(me: string, { text, cursor }: Editing, columns: number): In
     }
   }
   if (at === cursor) [x, y] = [used, rows.length - 1];
-  const most = screenLimits.inputRows;
   const from = Math.max(0, Math.min(y - most + 1, rows.length - most));
   const shown = rows.slice(from, from + most).map((row, index): Row => {
     const lead = from + index === 0 ? fitRow(prompt, indent) : [plain(" ".repeat(indent))];

@@ -14,13 +14,18 @@ import type { Item } from "../model/log.ts";
 import { mentions } from "../model/mentions.ts";
 import type { Pending } from "../model/room-model.ts";
 import { findLinks } from "../text/links.ts";
-import { plain, wrap } from "../text/spans.ts";
+import { fitRow, plain, wrap } from "../text/spans.ts";
 import type { Row, Span, Style } from "../text/spans.ts";
 import { fit, widthOf } from "../text/width.ts";
+import { UNBROKEN } from "./bare.ts";
 
 const DIM: Style = { dim: true };
 /** Where a second row of a message begins: under the nick. */
 const INDENT = 6;
+/** Below so many columns nothing is indented. */
+const NARROW = 40;
+/** Columns that the second column of a list has at least. */
+const SECOND_LEAST = 28;
 
 /** What is known around a message. */
 export interface About {
@@ -95,14 +100,8 @@ export class ItemRows {
         return [ruled(sanitizeLine(text), columns, { colour: this.#theme.mention })];
       }
       case "note": {
-        const lead = item.text.startsWith("  ") ? "" : item.warning ? "! " : "· ";
         const style: Style = item.warning ? { colour: this.#theme.mention } : DIM;
-        // Further rows are not moved under the text: an ID has to stay in one row of 80 columns, to be copied.
-        return indented(
-          [plain("      "), { text: lead, style }],
-          [{ text: sanitizeLine(item.text), style }],
-          columns,
-        );
+        return noteRows(sanitizeLine(item.text), item.warning, style, columns);
       }
     }
   }
@@ -151,6 +150,30 @@ export class ItemRows {
   }
 }
 
+/**
+ * What the screen says. Further rows are not moved under the text: an ID has to stay in one row of 80 columns, to be
+ * copied. A list in two columns keeps them, its second one under itself, or below the first where that leaves it no room.
+ */
+function noteRows(text: string, warning: boolean, style: Style, columns: number): Row[] {
+  const base = pad(columns >= NARROW && columns !== UNBROKEN ? INDENT : 0);
+  if (!text.startsWith("  "))
+    return indented([base, { text: warning ? "! " : "· ", style }], [{ text, style }], columns);
+  const [, first = "", gap = "", second = ""] = /^( {2}\S(?:.*?\S)?)( {2,})(\S.*)$/.exec(text) ?? [];
+  const hang = widthOf(base.text) + widthOf(first) + gap.length;
+  const left = columns - hang;
+  const longest = Math.max(...second.split(" ").map(widthOf));
+  if (second === "" || / {2}/.test(second) || longest > Math.max(left, columns / 2))
+    return indented([base], [{ text, style }], columns);
+  const inRows = (room: number) => wrap([{ text: second, style }], room);
+  if (left < SECOND_LEAST) {
+    const below = widthOf(base.text) + 4;
+    return [[base, { text: first, style }], ...inRows(columns - below).map((row) => [pad(below), ...row])];
+  }
+  return inRows(left).map((row, index) =>
+    index === 0 ? [base, { text: first + gap, style }, ...row] : [pad(hang), ...row],
+  );
+}
+
 /** The beginning of the message that a reply is about. */
 function quoteRow(original: Message | undefined, columns: number): Row {
   const text =
@@ -178,7 +201,8 @@ function textSpans(text: string, style: Style): Span[] {
 function indented(lead: Row, text: Row, columns: number): Row[] {
   let leadWidth = 0;
   for (const span of lead) leadWidth += widthOf(span.text);
-  const indent = columns >= 40 ? INDENT : 0;
+  if (columns === UNBROKEN) return wrap([...lead, ...text], columns);
+  const indent = columns >= NARROW ? INDENT : 0;
   // The first row is shorter by what the lead takes beyond the indent: a space-less stand-in keeps its place.
   const room = Math.max(8, columns - indent);
   const standIn = Math.max(0, leadWidth - indent);
@@ -206,8 +230,9 @@ function cutStart(row: Row, count: number): Row {
 
 /** Words in the middle of a line. */
 function ruled(text: string, columns: number, style: Style): Row {
+  if (columns === UNBROKEN) return [{ text: `── ${text} ──`, style }];
   const width = widthOf(text);
   const side = Math.max(1, Math.floor((columns - width - 2) / 2));
   const rest = Math.max(1, columns - width - 2 - side);
-  return [{ text: `${"─".repeat(side)} ${text} ${"─".repeat(rest)}`, style }];
+  return fitRow([{ text: `${"─".repeat(side)} ${text} ${"─".repeat(rest)}`, style }], columns);
 }

@@ -18,6 +18,7 @@ import type { Pen, TerminalAbilities } from "../text/ansi.ts";
 import type { Row } from "../text/spans.ts";
 import { blankRow, cellRow, isSure } from "./cells.ts";
 import type { CellRow } from "./cells.ts";
+import type { BareScreen } from "./bare.ts";
 import type { Frame } from "./frame.ts";
 
 const CSI = "\u001b[";
@@ -105,6 +106,21 @@ export class Painter {
     const text = out === "" ? place : `${BEGIN}${CSI}?25l${out}${place}${CSI}?25h${END}`;
     this.#write(text);
     return text.length;
+  }
+
+  /** Paints lines that the terminal breaks itself, so that it joins them again where they are copied. */
+  bare({ lines, hint, rows }: BareScreen): void {
+    this.forget();
+    const texts = lines.map((line) => this.#line(line));
+    const body = `${texts.join(`${this.#use(this.#pens.plain)}\r\n`)}${this.#use(this.#pens.plain)}`;
+    // The hint wraps nothing and is wrapped nowhere: it may be wider than the terminal.
+    const foot = `${CSI}?7l${CSI}${rows};1H${this.#line(hint)}`;
+    this.#write(`${BEGIN}${CSI}?25l${CSI}m${CSI}2J${CSI}H${CSI}?7h${body}${foot}${END}`);
+    this.forget();
+  }
+
+  #line(row: Row): string {
+    return row.map(({ text, style }) => this.#use(this.#pens.of(style)) + text).join("");
   }
 
   #cellsOf(row: Row): CellRow {

@@ -7,6 +7,8 @@ import type { CommandContext } from "../commands/command.ts";
 import { themeFrom } from "../colours.ts";
 import { bindingsFrom } from "../input/bindings.ts";
 import type { Words } from "../language/words.ts";
+import { HabitTeller, habitsOf } from "../model/habits.ts";
+import type { HabitKeeping } from "../model/habits.ts";
 import type { TerminalAbilities } from "../text/ansi.ts";
 import { ScreenController } from "./controller.ts";
 import { Painter } from "./painter.ts";
@@ -29,6 +31,8 @@ export interface RunScreenOptions {
   readonly remembered?: (room: string, epoch: string) => number | undefined;
   /** Told at the end: how far a room was read. */
   readonly read?: (room: string, seq: number) => void;
+  /** What a person finds as they left it. */
+  readonly habits?: HabitKeeping;
   /** Resolves when the program is told to end. */
   readonly stopped: Promise<unknown>;
 }
@@ -84,16 +88,20 @@ export async function runScreen(options: RunScreenOptions): Promise<ScreenResult
     suspend: () => terminal.suspend(),
     redraw: () => painter.forget(),
     paint: (frame) => painter.paint(frame),
+    paintBare: (screen) => painter.bare(screen),
     alert: ({ from, text }) => terminal.notify(from, text),
     ...(options.remembered === undefined ? {} : { remembered: options.remembered }),
+    ...(options.habits === undefined ? {} : { habits: options.habits.kept }),
   });
   collectAfterFloods(backend, clock);
+  const habits = options.habits === undefined ? undefined : new HabitTeller(options.habits);
   terminal.open();
   controller.open();
   controller.subscribe(() => {
     const { rooms, active, closed } = controller.model;
     const spoken = rooms.reduce((sum, one) => sum + one.mentions, 0);
     terminal.setTitle(`${spoken > 0 ? `(${spoken}) ` : ""}${active.name} – rtchat`);
+    habits?.now(habitsOf(controller.model));
     if (closed !== undefined) over.resolve();
   });
   backend.connect();

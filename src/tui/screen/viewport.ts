@@ -12,6 +12,7 @@ import { screenLimits } from "../../protocol/limits.client.ts";
 import type { Item } from "../model/log.ts";
 import type { RoomModel } from "../model/room-model.ts";
 import type { Row } from "../text/spans.ts";
+import { UNBROKEN } from "./bare.ts";
 import type { About, ItemRows } from "./items.ts";
 
 /** Where a view stands that does not follow the end. */
@@ -156,6 +157,18 @@ export class Viewport {
       hidden = 0;
     }
     return rows.slice(0, height).reverse();
+  }
+
+  /** Every line from the bottom of the view up, unbroken, the lowest first: as many as whoever asks takes. */
+  *upwards(room: RoomModel, at: Position | undefined, me: string): Generator<Row> {
+    if (at === undefined) {
+      for (const pending of room.pending.toReversed()) {
+        yield* this.#rows.pending(pending, me, UNBROKEN).reverse();
+      }
+    }
+    for (let number = at?.number ?? room.log.end - 1; number >= room.log.first; number -= 1) {
+      yield* this.#rowsOf(room, number, undefined, me, UNBROKEN).toReversed();
+    }
   }
 
   /**

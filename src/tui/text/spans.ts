@@ -151,6 +151,7 @@ export function rowWidth(row: Row): number {
 
 /** A row of exactly `columns`: cut with an ellipsis, or filled with spaces in the style of `fill`. */
 export function fitRow(row: Row, columns: number, fill: Style = PLAIN): Row {
+  if (columns <= 0) return [];
   const width = rowWidth(row);
   if (width <= columns) {
     return width === columns ? row : [...row, { text: " ".repeat(columns - width), style: fill }];

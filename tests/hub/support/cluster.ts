@@ -19,6 +19,7 @@ import type {
   Member,
   PresenceEvent,
   Publication,
+  RecordChange,
   RoomSubscriber,
   RoomSummary,
   Snapshot,
@@ -41,6 +42,7 @@ interface Log {
   readonly entries: LogEntry[];
   readonly keys: Map<string, LogEntry>;
   readonly records: Map<string, string>;
+  readonly changes: Set<string>;
   readonly subscribers: Map<FakeBackplane, RoomSubscriber>;
 }
 
@@ -74,7 +76,14 @@ export class FakeCluster {
   log(room: string): Log {
     let log = this.logs.get(room);
     if (log === undefined) {
-      log = { first: 1, entries: [], keys: new Map(), records: new Map(), subscribers: new Map() };
+      log = {
+        first: 1,
+        entries: [],
+        keys: new Map(),
+        records: new Map(),
+        changes: new Set(),
+        subscribers: new Map(),
+      };
       this.logs.set(room, log);
     }
     return log;
@@ -383,22 +392,33 @@ export class FakeBackplane implements Backplane {
     });
   }
 
-  setRecord(room: string, key: string, value: string, done: Done<object>): void {
+  setRecord({ room, key, value, session, once }: RecordChange, done: Done<object>): void {
     this.#answer("setRecord", room, "ordered", done, () => {
-      const { records, subscribers } = this.#cluster.log(room);
-      records.set(key, value);
-      for (const [server, subscriber] of subscribers) {
-        server.hears(room, subscriber, () => subscriber.record(key, value));
-      }
+      if (this.#cluster.sessions.get(session)?.server !== this)
+        return { ok: false, code: "internal", message: `${session} is not here` };
+      const { changes } = this.#cluster.log(room);
+      if (!changes.has(once)) this.#putRecord(room, key, value);
+      changes.add(once);
       return { ok: true };
     });
+  }
+
+  #putRecord(room: string, key: string, value: string): void {
+    const { records, subscribers } = this.#cluster.log(room);
+    records.set(key, value);
+    for (const [server, subscriber] of subscribers) {
+      server.hears(room, subscriber, () => subscriber.record(key, value));
+    }
   }
 
   raiseMark(reader: string, mark: Mark, done: Done<object>): void {
     const log = markLog(reader);
     const value = raisedMark(this.#cluster.log(log).records.get(mark.room), mark, this.#cluster.clock.now());
-    if (value === undefined) this.#answer("raiseMark", reader, "ordered", done, () => ({ ok: true }));
-    else this.setRecord(log, mark.room, value, done);
+    const operation = value === undefined ? "raiseMark" : "setRecord";
+    this.#answer(operation, value === undefined ? reader : log, "ordered", done, () => {
+      if (value !== undefined) this.#putRecord(log, mark.room, value);
+      return { ok: true };
+    });
   }
 
   rooms(limit: number, done: Done<{ rooms: readonly RoomSummary[] }>): void {

@@ -194,6 +194,11 @@ export class SimClient {
       case "relay":
       case "away":
       case "read":
+      case "operator":
+      case "kick":
+      case "ban":
+      case "unban":
+      case "bans":
       case "pong":
       case "going-away":
       case "notice":

@@ -27,8 +27,11 @@ export class World {
   readonly logged: string[] = [];
   #sites = 0;
 
-  constructor(limits: Partial<HubLimits> = {}) {
+  readonly #operatorSecret: string | undefined;
+
+  constructor(limits: Partial<HubLimits> = {}, operatorSecret?: string) {
     this.limits = limits;
+    this.#operatorSecret = operatorSecret;
   }
 
   site(): Site {
@@ -50,6 +53,7 @@ export class World {
       server: `s${this.#sites}`,
       build: "1.2.3",
       secret,
+      operatorSecret: this.#operatorSecret,
       clock: this.clock,
       random: seededRandom(this.#sites),
       logger,

@@ -133,7 +133,8 @@ export class DirectBackend implements ChatBackend, ChatSession {
     const { path, isVerified } = partner.path;
     if (path === undefined) return direct.titleWaiting;
     const way = path.address === undefined ? direct.titleRelayed : direct.titleDirect(path.address);
-    return isVerified ? way : `${way}, ${direct.titleUnverified}`;
+    // First what must not be cut off.
+    return isVerified ? way : `${direct.titleUnverified}, ${way}`;
   }
 
   // ChatSession
