@@ -6,6 +6,9 @@
  * Losing it costs a question, a line on the screen, and the changing of what was written before, because the secret by
  * which authorship is shown is here too. So a file that cannot be read is as good as none, but one that cannot be written
  * is no reason to stop chatting.
+ *
+ * Several clients of one person may run at once. So each writes what it has changed itself into what is in the file by
+ * then, and not what it read when it began.
  */
 import { createHash, createHmac } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
@@ -49,49 +52,67 @@ const memorySchema = z.object({
 /** Clusters remembered: more are those of tests and demonstrations. */
 const CLUSTERS_MOST = 50;
 
-/** With one more, which comes last: the first are forgotten. */
-function latest<Value>(
-  others: Readonly<Record<string, Value>>,
-  key: string,
-  value: Value,
+type Remembered = z.infer<typeof memorySchema>;
+
+const nothing = (): Remembered => ({ read: {}, habits: {}, clusters: {} });
+
+const hexOf = (bytes: Uint8Array): string => Buffer.from(bytes).toString("hex");
+
+/** Keys are names that others have chosen. */
+function at<Value>(record: Readonly<Record<string, Value>> | undefined, key: string): Value | undefined {
+  return record !== undefined && Object.hasOwn(record, key) ? record[key] : undefined;
+}
+
+/** One record over another. What is in the upper one comes last, and of all together the first are forgotten. */
+function laidOver<Value>(
+  under: Readonly<Record<string, Value>>,
+  over: Readonly<Record<string, Value>>,
+  both: (under: Value, over: Value) => Value = (_, upper) => upper,
 ): Record<string, Value> {
-  const kept = Object.entries(others).slice(-(CLUSTERS_MOST - 1));
-  return { ...Object.fromEntries(kept), [key]: value };
+  const below = Object.entries(under).filter(([key]) => !Object.hasOwn(over, key));
+  const above = Object.entries(over).map(([key, value]): [string, Value] => {
+    const known = at(under, key);
+    return [key, known === undefined ? value : both(known, value)];
+  });
+  return Object.fromEntries([...below, ...above].slice(-CLUSTERS_MOST));
 }
 
 /** See the head of this file. */
 export class Memory {
   readonly #path: string;
-  readonly #data: z.infer<typeof memorySchema>;
+  /** As it was in the file. */
+  readonly #found: Remembered;
+  /** What this run has changed. */
+  readonly #own = nothing();
 
   constructor(environment: Environment) {
     const base = environment["XDG_STATE_HOME"] ?? "";
     const home = homeFolder(environment);
     this.#path = join(isAbsolute(base) ? base : join(home, ".local", "state"), "rtchat", "client.json");
-    this.#data = this.#read();
+    this.#found = this.#read() ?? nothing();
   }
 
-  #read(): z.infer<typeof memorySchema> {
+  #read(): Remembered | undefined {
     try {
       return memorySchema.parse(JSON.parse(readFileSync(this.#path, "utf8")));
     } catch {
-      return { read: {}, habits: {}, clusters: {} };
+      return undefined;
     }
   }
 
   get nick(): string | undefined {
-    return this.#data.nick;
+    return this.#own.nick ?? this.#found.nick;
   }
   set nick(nick: string) {
-    this.#data.nick = nick;
+    this.#own.nick = nick;
   }
 
   /** Addresses as they were written. */
   get connect(): string | undefined {
-    return this.#data.connect;
+    return this.#own.connect ?? this.#found.connect;
   }
   set connect(connect: string) {
-    this.#data.connect = connect;
+    this.#own.connect = connect;
   }
 
   /**
@@ -118,39 +139,37 @@ export class Memory {
   /** What makes this person the same one on another device: 32 bytes, made when they are first needed. */
   get secret(): Uint8Array {
     // Another client may have made it since this one has read the file: what it wrote is this person's too.
-    this.#data.author ??= this.#read().author;
-    this.#data.author ??= Buffer.from(crypto.getRandomValues(new Uint8Array(32))).toString("hex");
-    return Buffer.from(this.#data.author, "hex");
+    this.#found.author ??= this.#read()?.author;
+    const author =
+      this.#own.author ?? this.#found.author ?? hexOf(crypto.getRandomValues(new Uint8Array(32)));
+    if (this.#found.author === undefined) this.#own.author = author;
+    return Buffer.from(author, "hex");
   }
 
   /** This device is one of the person who has this secret. */
   set secret(secret: Uint8Array) {
-    this.#data.author = Buffer.from(secret).toString("hex");
+    this.#own.author = hexOf(secret);
   }
 
   /** How far a room was read. */
   position(cluster: string, room: string): Position | undefined {
-    const rooms = Object.hasOwn(this.#data.read, cluster) ? this.#data.read[cluster] : undefined;
-    return rooms !== undefined && Object.hasOwn(rooms, room) ? rooms[room] : undefined;
+    return at(at(this.#own.read, cluster), room) ?? at(at(this.#found.read, cluster), room);
   }
 
   setPosition(cluster: string, room: string, position: Position): void {
-    const { [cluster]: rooms = {}, ...others } = this.#data.read;
-    this.#data.read = latest(others, cluster, { ...rooms, [room]: position });
+    const { [cluster]: rooms = {}, ...others } = this.#own.read;
+    this.#own.read = { ...others, [cluster]: { ...rooms, [room]: position } };
   }
 
   /** What was kept of the chat at these addresses, as far as it is known which that is. */
   habitsAt(addresses: string): KeptHabits {
-    const cluster = Object.hasOwn(this.#data.clusters, addresses)
-      ? this.#data.clusters[addresses]
-      : undefined;
-    const { habits } = this.#data;
-    const kept = cluster !== undefined && Object.hasOwn(habits, cluster) ? habits[cluster] : undefined;
+    const cluster = at(this.#own.clusters, addresses) ?? at(this.#found.clusters, addresses);
+    if (cluster === undefined) return NO_HABITS;
+    const kept = at(this.#own.habits, cluster) ?? at(this.#found.habits, cluster);
     return kept === undefined ? NO_HABITS : { ...kept, front: kept.front };
   }
 
   setHabits(cluster: string, { rooms, front, ignored, muted }: KeptHabits): void {
-    const { [cluster]: _, ...others } = this.#data.habits;
     const few = (list: readonly string[]) => list.slice(-HABITS_MOST);
     const kept = {
       rooms: rooms.slice(0, clientLimits.rooms),
@@ -158,21 +177,32 @@ export class Memory {
       ignored: few(ignored),
       muted: few(muted),
     };
-    this.#data.habits = latest(others, cluster, kept);
+    const { [cluster]: _, ...others } = this.#own.habits;
+    this.#own.habits = { ...others, [cluster]: kept };
   }
 
   /** This cluster is at these addresses. */
   found(addresses: string, cluster: string): void {
-    const { [addresses]: _, ...others } = this.#data.clusters;
-    this.#data.clusters = latest(others, addresses, cluster);
+    const { [addresses]: _, ...others } = this.#own.clusters;
+    this.#own.clusters = { ...others, [addresses]: cluster };
   }
 
   /** Writes it, in one step. */
   save(): void {
+    const there = this.#read() ?? this.#found;
+    const own = this.#own;
+    const all: Remembered = {
+      nick: own.nick ?? there.nick,
+      connect: own.connect ?? there.connect,
+      author: own.author ?? there.author,
+      read: laidOver(there.read, own.read, (rooms, ours) => ({ ...rooms, ...ours })),
+      habits: laidOver(there.habits, own.habits),
+      clusters: laidOver(there.clusters, own.clusters),
+    };
     try {
       mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 });
       const next = `${this.#path}.${process.pid}`;
-      writeFileSync(next, `${JSON.stringify(this.#data, undefined, 2)}\n`, { mode: 0o600 });
+      writeFileSync(next, `${JSON.stringify(all, undefined, 2)}\n`, { mode: 0o600 });
       renameSync(next, this.#path);
     } catch {
       // See above: not a reason to stop.
