@@ -24,6 +24,9 @@ export const redisLimits = {
   endingMs: 5_000,
   /** Between two comparisons of a followed room's position with the store's: what a lost message may cost. */
   checkMs: 2_000,
+  /** In so many parts, each in its own turn, and so many rooms in one script: a tenth of a millisecond of Redis's time. */
+  checkParts: 16,
+  checkRooms: 64,
   /** Behind by a message for this long, a room is brought up to date: the message may still be under way. */
   behindMs: 100,
   /** Messages of one room that wait while it is brought up to date, and what each costs beside its bytes; further ones are
