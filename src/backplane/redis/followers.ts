@@ -200,6 +200,12 @@ export class Followers implements FollowerSource {
     };
   }
 
+  /** The records of a room, for a list: without its members, who may be thousands. */
+  async records(room: string): Promise<ReadonlyMap<string, string>> {
+    const [, , , records] = await this.#parts.scripts.room("records", room, []);
+    return new Map(pairs(records));
+  }
+
   pageAfter(room: string, seq: number): Promise<HistoryPage> {
     const { pageEntries, pageBytes } = this.#parts.limits;
     return this.page({ room, after: seq, limit: pageEntries, maxBytes: pageBytes });

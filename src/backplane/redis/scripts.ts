@@ -138,6 +138,10 @@ return replies`,
   snapshot: `${room}
 return {epoch, seq, v, redis.call('HGETALL', MEMBERS), redis.call('HGETALL', RECORDS)}`,
 
+  /** → epoch, seq, v, records (key, value, …). */
+  records: `${room}
+return {epoch, seq, v, redis.call('HGETALL', RECORDS)}`,
+
   /** ARGV: after or '', before or '', limit, bytes → epoch, first, last, (seq, at, body)…, ascending. */
   history: `${room}
 local AFTER, BEFORE, LIMIT, BYTES = ARGV[6], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
