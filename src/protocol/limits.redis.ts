@@ -48,6 +48,8 @@ export const redisLimits = {
   batchBytes: 256 * 1_024,
   /** Publishes waiting or under way in one server; further ones fail at once. */
   publishesUnderWay: 200_000,
+  /** The same in bytes of bodies: what a server keeps to repeat while Redis is away; as keeperLimits.callBytesUnderWay. */
+  publishBytesUnderWay: 64 * 1_024 * 1_024,
   /** Entries and bytes of one page while a room is brought up to date. */
   pageEntries: 200,
   pageBytes: 512 * 1_024,
