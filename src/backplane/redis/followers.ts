@@ -110,14 +110,19 @@ export class Followers implements FollowerSource {
     if (follower === undefined) return;
     follower.close();
     this.#followers.delete(room);
-    const { store, scripts } = this.#parts;
+    this.#leave(room);
+  }
+
+  #leave(room: string): void {
+    const { store, scripts, clock, gate, limits } = this.#parts;
     this.#step(room, async () => {
       // Unless somebody has entered it again meanwhile: then that one's step has subscribed it, or will.
       if (this.#followers.has(room)) return;
       this.#hearers.delete(room);
       await store.unsubscribe(scripts.channel(room));
     }).catch(() => {
-      // The connection is gone, and its subscriptions with it.
+      // The connection broke before it was answered: the client subscribes again on the next what it was not told is left.
+      if (!gate.stopped) clock.after(limits.catchUpRetryMs, () => this.#leave(room));
     });
   }
 
