@@ -453,7 +453,7 @@ describe.skipIf(program === undefined)("a Redis that", () => {
   test("stops in the middle of a direct message: it is completed for whom it was meant, not for who has the nick now", async () => {
     const server = await redis();
     const prefix = newPrefix();
-    const one = await join(server.port, prefix, { ...testLimits, callMs: 2_000 });
+    const one = await join(server.port, prefix, { ...testLimits, callMs: 300 });
     const client = await plainClient(server.port);
     cleanups.push(() => client.destroy());
     const send = (copy: string) =>

@@ -32,7 +32,7 @@ import type { Gate, Scripts } from "./room-scripts.ts";
 
 /** What followers work with. */
 export interface FollowersParts {
-  readonly store: RedisStore;
+  readonly store: Pick<RedisStore, "subscribe" | "unsubscribe">;
   readonly scripts: Scripts;
   readonly positions: Positions;
   readonly gate: Gate;
@@ -50,8 +50,6 @@ export interface FollowersParts {
 export class Followers implements FollowerSource {
   readonly #parts: FollowersParts;
   readonly #followers = new Map<string, Follower>();
-  /** Who hears each channel: always the same one, so that nothing is heard twice when it is subscribed again. */
-  readonly #hearers = new Map<string, (message: Buffer) => void>();
   /** The last step for each channel that has one under way. */
   readonly #steps = new Map<string, Promise<void>>();
   readonly #checks: Timer;
@@ -87,11 +85,16 @@ export class Followers implements FollowerSource {
 
   async #listen(room: string): Promise<void> {
     const { store, scripts } = this.#parts;
-    let hear = this.#hearers.get(room);
-    // Looked up at each message: the channel outlives the follower when a room is left and entered again.
-    if (hear === undefined) this.#hearers.set(room, (hear = (at) => this.#followers.get(room)?.hear(at)));
-    await store.subscribe(scripts.channel(room), hear);
+    await store.subscribe(scripts.channel(room), this.#hear);
   }
+
+  /**
+   * The same for all rooms, because the client keeps each one that it is given until the channel is left; and looked up at
+   * each message, because a channel outlives its follower when a room is left and entered again.
+   */
+  readonly #hear = (message: Buffer, channel: Buffer): void => {
+    this.#followers.get(this.#parts.scripts.roomOf(channel))?.hear(message);
+  };
 
   #step(room: string, run: () => Promise<void>): Promise<void> {
     const before = this.#steps.get(room) ?? Promise.resolve();
@@ -117,9 +120,7 @@ export class Followers implements FollowerSource {
     const { store, scripts, clock, gate, limits } = this.#parts;
     this.#step(room, async () => {
       // Unless somebody has entered it again meanwhile: then that one's step has subscribed it, or will.
-      if (this.#followers.has(room)) return;
-      this.#hearers.delete(room);
-      await store.unsubscribe(scripts.channel(room));
+      if (!this.#followers.has(room)) await store.unsubscribe(scripts.channel(room));
     }).catch(() => {
       // The connection broke before it was answered: the client subscribes again on the next what it was not told is left.
       if (!gate.stopped) clock.after(limits.catchUpRetryMs, () => this.#leave(room));

@@ -56,15 +56,23 @@ export class Scripts {
   readonly #peopleKeys: readonly string[];
   /** A proxy spreads rooms over several servers, as a Cluster would: each has its own script. */
   #apart = false;
+  /** Of what stands before a room's name in its channel's. */
+  readonly #channelBytes: number;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
+    this.#channelBytes = Buffer.byteLength(this.channel(""));
     this.#peopleKeys = peopleParts.map((part) => `${parts.prefix}{people}:${part}`);
   }
 
   /** The channel on which a room's events are published. */
   channel(room: string): string {
     return `${this.#parts.prefix}room:${room}`;
+  }
+
+  /** The room of such a channel. */
+  roomOf(channel: Buffer): string {
+    return channel.toString("utf8", this.#channelBytes);
   }
 
   /** The channel of one server, or of all. */
