@@ -53,6 +53,10 @@ export const redisLimits = {
   /** Entries and bytes of one page while a room is brought up to date. */
   pageEntries: 200,
   pageBytes: 512 * 1_024,
+  /** Rooms compared at a time: some ms of Redis's time. */
+  comparedAtOnce: 256,
+  /** Ends of sessions that Redis could not do and that are tried at one beat, likewise. */
+  owedAtOnce: 200,
   /** Instances of which it is remembered that positions were compared with them: nodes of a Cluster, since their last failovers. */
   comparisons: 1_024,
   /** Rooms whose highest position a server remembers, to find out if the store has lost some. */

@@ -183,6 +183,8 @@ export const hubLimits = {
   catchUpMessages: 5_000,
   /** The same in bytes: half of what an edge's outbox takes, so that catching up does not make a slow consumer. */
   catchUpBytes: 512 * KiB,
+  /** Reads of the log for one returning reader that bring it no further before it is given up. */
+  catchUpReads: 8,
   /** Inbox entries looked through for one `history` of a direct conversation, whose reply says where to go on; or for one `re`. */
   scanEntries: 2_000,
   /** Lists of all rooms that a server asks the cluster for, a second and at once; whoever asks more often gets the last. */
@@ -192,6 +194,10 @@ export const hubLimits = {
   searchEntries: 10_000,
   /** The same in bytes of bodies: long messages cost more to look through than short ones. */
   searchBytes: 4 * MiB,
+  /** Entries of one part: a millisecond or two. */
+  searchPart: 500,
+  /** What is above where a search goes on is looked through for what it changed: so many replies' worth of it. */
+  searchAbove: 5,
   /** Between two writes of how far somebody has read one room: several devices, and a busy room that is watched. */
   markEveryMs: 2_000,
   /** Members up to which `typing` is told on: in a crowd nobody can read who is about to speak. */
