@@ -41,9 +41,6 @@ interface Job {
   reads: number;
 }
 
-/** Reads that bring a job no further before it is given up. */
-const READS_MOST = 8;
-
 /** See above. */
 export class Gatherer {
   readonly #core: Core;
@@ -110,7 +107,8 @@ export class Gatherer {
   #settleSince(job: Job): boolean {
     const { recent, seq } = this.#room;
     if (job.end > seq || job.end < recent.after) {
-      if (job.reads > READS_MOST) return this.#fail(job, "the log does not answer completely; try again");
+      if (job.reads > this.#core.limits.catchUpReads)
+        return this.#fail(job, "the log does not answer completely; try again");
       return false;
     }
     job.lines.push(...recent.since(job.end));
@@ -128,7 +126,7 @@ export class Gatherer {
     if (job.lines.length > 0 && job.end >= recent.after && job.end <= seq) {
       return answer(job, trim([...job.lines, ...recent.since(job.end)], job.newest, replyBytes));
     }
-    if (recent.after <= start || recent.bytes >= replyBytes || job.reads > READS_MOST) {
+    if (recent.after <= start || recent.bytes >= replyBytes || job.reads > this.#core.limits.catchUpReads) {
       return answer(job, trim(recent.since(start), job.newest, replyBytes));
     }
     job.lines = [];

@@ -10,13 +10,18 @@
  */
 import type { BackplaneFailure, Mark, RoomSubscriber, Snapshot } from "../backplane/backplane.ts";
 import type { Timer } from "../protocol/clock.ts";
+import { backplaneLimits } from "../protocol/limits.ts";
 import type { Position } from "../protocol/messages.ts";
 import { z } from "zod";
 import type { Core } from "./core.ts";
 import { encodeLine } from "./encode.ts";
 import type { Session } from "./session.ts";
 
-const markSchema = z.object({ epoch: z.string(), seq: z.number() });
+const markSchema = z.object({ epoch: z.string(), seq: z.number(), at: z.number() });
+
+function readMark(value: string): z.output<typeof markSchema> | undefined {
+  return markSchema.safeParse(JSON.parse(value)).data;
+}
 
 type Opened = { readonly ok: true; readonly reader: Reader } | BackplaneFailure;
 
@@ -27,6 +32,7 @@ export class Reader implements RoomSubscriber {
   /** Who waits for the subscription; undefined once it stands. */
   waiting: ((result: Opened) => void)[] | undefined = [];
   readonly #core: Core;
+  /** The least lately raised first; no more than the backplane keeps. */
   readonly #marks = new Map<string, Position>();
   /** Rooms that were written lately, and what is to be written when that is long enough ago. */
   readonly #resting = new Map<string, { readonly timer: Timer; next: Mark | undefined }>();
@@ -55,21 +61,26 @@ export class Reader implements RoomSubscriber {
 
   take({ records }: Snapshot): void {
     this.#marks.clear();
-    for (const [room, value] of records) this.#set(room, value);
+    const marks = [...records].map(([room, value]) => ({ room, mark: readMark(value) }));
+    marks.sort((one, other) => (one.mark?.at ?? 0) - (other.mark?.at ?? 0));
+    for (const { room, mark } of marks) if (mark !== undefined) this.#set(room, mark);
   }
 
-  #set(room: string, value: string): Position | undefined {
-    const mark = markSchema.safeParse(JSON.parse(value)).data;
-    if (mark !== undefined) this.#marks.set(room, mark);
-    return mark;
+  #set(room: string, { epoch, seq }: Position): Position {
+    const position = { epoch, seq };
+    this.#marks.delete(room);
+    this.#marks.set(room, position);
+    const [oldest = room] = this.#marks.keys();
+    if (this.#marks.size > backplaneLimits.marks) this.#marks.delete(oldest);
+    return position;
   }
 
   appended(): void {}
   presence(): void {}
 
   record(room: string, value: string): void {
-    const mark = this.#set(room, value);
-    if (mark !== undefined) this.#tell({ [room]: mark });
+    const mark = readMark(value);
+    if (mark !== undefined) this.#tell({ [room]: this.#set(room, mark) });
   }
 
   reset(snapshot: Snapshot): void {

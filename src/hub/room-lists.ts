@@ -16,6 +16,9 @@ export class RoomLists {
   readonly #core: Core;
   readonly #bucket: TokenBucket;
   #last: readonly RoomSummary[] | undefined;
+  #underWay = 0;
+  /** Who wants whatever list comes next, because there is none yet. */
+  #waiting: ((result: Result) => void)[] = [];
 
   constructor(core: Core) {
     this.#core = core;
@@ -31,9 +34,15 @@ export class RoomLists {
       done({ ok: true, rooms: this.#last });
       return;
     }
+    if (!isDue && this.#underWay > 0) {
+      this.#waiting.push(done);
+      return;
+    }
+    this.#underWay += 1;
     backplane.rooms(limits.roomsListed, (result) => {
+      this.#underWay -= 1;
       if (result.ok) this.#last = result.rooms;
-      done(result);
+      for (const answer of [done, ...this.#waiting.splice(0)]) answer(result);
     });
   }
 }

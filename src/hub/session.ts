@@ -58,6 +58,8 @@ export class Session implements QueueOwner<ReadLine> {
   searching: SearchPlace | undefined;
   /** Has said the operators' secret, here or elsewhere. */
   operator = false;
+  /** When others were last told that this person is typing, monotonic ms. */
+  typedAt = -Infinity;
   /** A change of nick is under way. */
   renaming = false;
   /** A session that a claim without an answer may have begun, and what is to become of it without this connection. */

@@ -24,6 +24,9 @@ export const redisLimits = {
   endingMs: 5_000,
   /** Between two comparisons of a followed room's position with the store's: what a lost message may cost. */
   checkMs: 2_000,
+  /** In so many parts, each in its own turn, and so many rooms in one script: a tenth of a millisecond of Redis's time. */
+  checkParts: 16,
+  checkRooms: 64,
   /** Behind by a message for this long, a room is brought up to date: the message may still be under way. */
   behindMs: 100,
   /** Messages of one room that wait while it is brought up to date, and what each costs beside its bytes; further ones are
@@ -45,9 +48,15 @@ export const redisLimits = {
   batchBytes: 256 * 1_024,
   /** Publishes waiting or under way in one server; further ones fail at once. */
   publishesUnderWay: 200_000,
+  /** The same in bytes of bodies: what a server keeps to repeat while Redis is away; as keeperLimits.callBytesUnderWay. */
+  publishBytesUnderWay: 64 * 1_024 * 1_024,
   /** Entries and bytes of one page while a room is brought up to date. */
   pageEntries: 200,
   pageBytes: 512 * 1_024,
+  /** Rooms compared at a time: some ms of Redis's time. */
+  comparedAtOnce: 256,
+  /** Ends of sessions that Redis could not do and that are tried at one beat, likewise. */
+  owedAtOnce: 200,
   /** Instances of which it is remembered that positions were compared with them: nodes of a Cluster, since their last failovers. */
   comparisons: 1_024,
   /** Rooms whose highest position a server remembers, to find out if the store has lost some. */

@@ -183,6 +183,8 @@ export const hubLimits = {
   catchUpMessages: 5_000,
   /** The same in bytes: half of what an edge's outbox takes, so that catching up does not make a slow consumer. */
   catchUpBytes: 512 * KiB,
+  /** Reads of the log for one returning reader that bring it no further before it is given up. */
+  catchUpReads: 8,
   /** Inbox entries looked through for one `history` of a direct conversation, whose reply says where to go on; or for one `re`. */
   scanEntries: 2_000,
   /** Lists of all rooms that a server asks the cluster for, a second and at once; whoever asks more often gets the last. */
@@ -192,10 +194,16 @@ export const hubLimits = {
   searchEntries: 10_000,
   /** The same in bytes of bodies: long messages cost more to look through than short ones. */
   searchBytes: 4 * MiB,
+  /** Entries of one part: a millisecond or two. */
+  searchPart: 500,
+  /** What is above where a search goes on is looked through for what it changed: so many replies' worth of it. */
+  searchAbove: 5,
   /** Between two writes of how far somebody has read one room: several devices, and a busy room that is watched. */
   markEveryMs: 2_000,
   /** Members up to which `typing` is told on: in a crowd nobody can read who is about to speak. */
   typingMembers: 50,
+  /** Between two times that others are told that the same session is typing: clients say it every four seconds. */
+  typingEveryMs: 1_000,
   /** How long a hub tries to take over a session while the backplane cannot be reached. */
   resumeMs: 30_000,
   /** First and longest delay between two tries of that. */
@@ -330,29 +338,6 @@ export const doorLimits = {
   addresses: 65_536,
   /** A PROXY header: v1 has at most 107 bytes, v2 in practice below 600; more is not a proxy. */
   proxyHeaderBytes: 2_048,
-} as const;
-
-/** The admin endpoint. */
-export const adminLimits = {
-  /** A request's body: a whole list of backends with room to spare. */
-  bodyBytes: 64 * KiB,
-  /** Shortest token accepted: 16 random characters cannot be guessed at the rate below. */
-  tokenLength: 16,
-  /** Wrong tokens of one address in a window before it has to wait. */
-  failuresPerWindow: 10,
-  failureWindowMs: 60_000,
-  /** Addresses whose failures are remembered. */
-  failureAddresses: 4_096,
-  /** How long a browser that gave the token stays signed in, and how many at once. */
-  cookieMs: 12 * 3_600_000,
-  cookies: 64,
-  /** Open event streams: dashboards, not an API for crowds. */
-  streams: 64,
-  /** Between two pictures on an event stream. */
-  streamMs: 1_000,
-  /** Sessions on one page of the list. */
-  sessionsPage: 100,
-  sessionsPageMost: 1_000,
 } as const;
 
 /** `rtchat up` and its child processes. */

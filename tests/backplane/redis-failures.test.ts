@@ -270,6 +270,35 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     expect(follower.wrong).toEqual([]);
   }, 30_000);
 
+  test("is cut off while a room is left: the room's channel is not subscribed for ever", async () => {
+    const store = await redis();
+    const entry = proxy(store.port);
+    const prefix = newPrefix();
+    const b = await join(entry.port, prefix);
+    const client = await plainClient(store.port);
+    cleanups.push(() => client.destroy());
+    const listeners = async (room: string): Promise<number> => {
+      const channel = `${prefix}:0:room:${room}`;
+      return Number((await client.sendCommand<(string | number)[]>(["PUBSUB", "NUMSUB", channel]))[1]);
+    };
+    await b.follow("lobby");
+    await b.follow("other");
+    entry.deafen();
+    b.plane.unsubscribe("lobby");
+    await eventually(
+      async () => (await listeners("lobby")) === 0,
+      () => "the channel to be left",
+    );
+    // The answer to that is lost, and the client subscribes again what it had.
+    entry.cut();
+    await eventually(
+      async () => (await listeners("other")) === 1 && (await listeners("lobby")) === 0,
+      () => "only the other room to be followed",
+    );
+    await b.follow("lobby");
+    expect(await listeners("lobby")).toBe(1);
+  }, 30_000);
+
   test("hangs for a while: calls wait and are answered", async () => {
     const store = await redis();
     const prefix = newPrefix();
@@ -424,7 +453,7 @@ describe.skipIf(program === undefined)("a Redis that", () => {
   test("stops in the middle of a direct message: it is completed for whom it was meant, not for who has the nick now", async () => {
     const server = await redis();
     const prefix = newPrefix();
-    const one = await join(server.port, prefix, { ...testLimits, callMs: 2_000 });
+    const one = await join(server.port, prefix, { ...testLimits, callMs: 300 });
     const client = await plainClient(server.port);
     cleanups.push(() => client.destroy());
     const send = (copy: string) =>

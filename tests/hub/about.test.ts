@@ -263,6 +263,19 @@ describe("whois and typing", () => {
     ]);
   });
 
+  test("typing that is said over and over is answered, and told now and then", () => {
+    const world = new World();
+    const ana = world.person(world.site(), "ana", "lobby");
+    const bob = world.person(world.site(), "bob", "lobby");
+    const said = Array.from({ length: 50 }, () => ({ type: "typing", room: "lobby" }));
+    ana.heard();
+    expect(world.ask(ana, ...said)).toHaveLength(50);
+    expect(bob.heard()).toHaveLength(1);
+    world.clock.advance(1_000);
+    world.ask(ana, ...said);
+    expect(bob.heard()).toHaveLength(1);
+  });
+
   test("typing is heard by the others on every server, and not by oneself", () => {
     const { world, ana, bob } = lobby();
     const cid = world.person(world.site(), "cid", "ops");

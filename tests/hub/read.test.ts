@@ -1,5 +1,6 @@
 /** How far a person has read, over several devices on several servers. */
 import { expect, test } from "bun:test";
+import { backplaneLimits } from "../../src/protocol/limits.ts";
 import { World } from "./support/world.ts";
 
 const secret = "a secret that the devices of one person share";
@@ -139,4 +140,23 @@ test("a nick may be what every object has, and is away like any other", () => {
     ["__proto__", "__proto__ eats"],
     ["constructor", "constructor eats"],
   ]);
+});
+
+test("of a person who reads one room after the other no more is kept than the log keeps: those read last", () => {
+  const world = new World({ requestsBurst: 10_000 });
+  const site = world.site();
+  const ana = world.person(site, "ana");
+  world.ask(ana, identify);
+  const rooms = Array.from({ length: backplaneLimits.marks + 20 }, (_, number) => `room-${number}`);
+  for (const room of rooms) {
+    const position = { epoch: "e1", seq: 0 };
+    world.ask(ana, { type: "join", room }, { type: "read", room, position }, { type: "leave", room });
+    if (room === "room-30")
+      world.ask(ana, { type: "join", room: "room-0" }, { type: "send", room: "room-0", text: "x" });
+    world.clock.advance(3_000);
+  }
+  world.ask(ana, { type: "read", room: "room-0", position: { epoch: "e1", seq: 1 } });
+  const [told] = world.ask(world.person(site, "ana-phone"), identify);
+  const known = told?.type === "read" ? Object.keys(told.positions) : [];
+  expect(known.sort()).toEqual(["room-0", ...rooms.slice(-backplaneLimits.marks + 1)].sort());
 });

@@ -614,6 +614,24 @@ describe("people", () => {
     expect(world.ask(ana, { type: "rooms" })).toMatchObject([{ code: "unavailable" }]);
   });
 
+  test("rooms that many ask for before there is a first list are asked for once", () => {
+    const world = new World({ roomListsPerSecond: 1, roomListsBurst: 2 });
+    const site = world.site();
+    const people = Array.from({ length: 10 }, (_, number) => world.person(site, `n${number}`));
+    for (const client of people) client.say({ type: "rooms" });
+    world.settle();
+    for (const client of people) expect(client.heard()).toEqual([{ type: "rooms", rooms: [] }]);
+    expect(site.backplane.calls.filter((call) => call.startsWith("rooms"))).toHaveLength(2);
+    // Also where none can be had.
+    const other = world.site();
+    other.backplane.failing.add("rooms");
+    const guests = Array.from({ length: 10 }, (_, number) => world.person(other, `g${number}`));
+    for (const client of guests) client.say({ type: "rooms" });
+    world.settle();
+    for (const client of guests) expect(client.heard()).toMatchObject([{ code: "unavailable" }]);
+    expect(other.backplane.calls.filter((call) => call.startsWith("rooms"))).toHaveLength(2);
+  });
+
   test("rooms that are asked for without pause are told from memory", () => {
     const world = new World({ roomListsPerSecond: 1, roomListsBurst: 2 });
     const site = world.site();

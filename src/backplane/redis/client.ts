@@ -280,7 +280,7 @@ export class RedisStore {
   }
 
   /** Hears a channel, across reconnects. @throws what the client throws */
-  async subscribe(channel: string, listener: (message: Buffer) => void): Promise<void> {
+  async subscribe(channel: string, listener: (message: Buffer, channel: Buffer) => void): Promise<void> {
     await this.#subscriber?.subscribe(channel, listener, true);
   }
 

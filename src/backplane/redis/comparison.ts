@@ -28,9 +28,6 @@ export interface ComparisonParts {
   announce(instance: string): Promise<void>;
 }
 
-/** Rooms compared at a time. */
-const AT_ONCE = 256;
-
 export class Comparison {
   readonly #parts: ComparisonParts;
   /** Comparisons done and under way, by instance. */
@@ -86,8 +83,9 @@ export class Comparison {
   async #compare(): Promise<void> {
     const { positions, scripts } = this.#parts;
     const { rooms } = positions;
-    for (let from = 0; from < rooms.length; from += AT_ONCE) {
-      await Promise.all(rooms.slice(from, from + AT_ONCE).map((room) => scripts.compareRoom(room)));
+    const { comparedAtOnce } = redisLimits;
+    for (let from = 0; from < rooms.length; from += comparedAtOnce) {
+      await Promise.all(rooms.slice(from, from + comparedAtOnce).map((room) => scripts.compareRoom(room)));
     }
   }
 

@@ -32,7 +32,7 @@ import type { Gate, Scripts } from "./room-scripts.ts";
 
 /** What followers work with. */
 export interface FollowersParts {
-  readonly store: RedisStore;
+  readonly store: Pick<RedisStore, "subscribe" | "unsubscribe">;
   readonly scripts: Scripts;
   readonly positions: Positions;
   readonly gate: Gate;
@@ -40,6 +40,8 @@ export interface FollowersParts {
   readonly log: Logger;
   readonly limits: FollowerLimits & {
     readonly checkMs: number;
+    readonly checkParts: number;
+    readonly checkRooms: number;
     readonly pageEntries: number;
     readonly pageBytes: number;
   };
@@ -48,15 +50,17 @@ export interface FollowersParts {
 export class Followers implements FollowerSource {
   readonly #parts: FollowersParts;
   readonly #followers = new Map<string, Follower>();
-  /** Who hears each channel: always the same one, so that nothing is heard twice when it is subscribed again. */
-  readonly #hearers = new Map<string, (message: Buffer) => void>();
   /** The last step for each channel that has one under way. */
   readonly #steps = new Map<string, Promise<void>>();
   readonly #checks: Timer;
+  /** Where the round of checks is. */
+  #checking: Iterator<string>;
 
   constructor(parts: FollowersParts) {
     this.#parts = parts;
-    this.#checks = parts.clock.every(parts.limits.checkMs, () => this.#check());
+    this.#checking = this.#followers.keys();
+    const { checkMs, checkParts } = parts.limits;
+    this.#checks = parts.clock.every(checkMs / checkParts, () => this.#check());
   }
 
   subscribe(room: string, subscriber: RoomSubscriber, done: Done<{ snapshot: Snapshot }>): void {
@@ -81,11 +85,16 @@ export class Followers implements FollowerSource {
 
   async #listen(room: string): Promise<void> {
     const { store, scripts } = this.#parts;
-    let hear = this.#hearers.get(room);
-    // Looked up at each message: the channel outlives the follower when a room is left and entered again.
-    if (hear === undefined) this.#hearers.set(room, (hear = (at) => this.#followers.get(room)?.hear(at)));
-    await store.subscribe(scripts.channel(room), hear);
+    await store.subscribe(scripts.channel(room), this.#hear);
   }
+
+  /**
+   * The same for all rooms, because the client keeps each one that it is given until the channel is left; and looked up at
+   * each message, because a channel outlives its follower when a room is left and entered again.
+   */
+  readonly #hear = (message: Buffer, channel: Buffer): void => {
+    this.#followers.get(this.#parts.scripts.roomOf(channel))?.hear(message);
+  };
 
   #step(room: string, run: () => Promise<void>): Promise<void> {
     const before = this.#steps.get(room) ?? Promise.resolve();
@@ -104,14 +113,17 @@ export class Followers implements FollowerSource {
     if (follower === undefined) return;
     follower.close();
     this.#followers.delete(room);
-    const { store, scripts } = this.#parts;
+    this.#leave(room);
+  }
+
+  #leave(room: string): void {
+    const { store, scripts, clock, gate, limits } = this.#parts;
     this.#step(room, async () => {
       // Unless somebody has entered it again meanwhile: then that one's step has subscribed it, or will.
-      if (this.#followers.has(room)) return;
-      this.#hearers.delete(room);
-      await store.unsubscribe(scripts.channel(room));
+      if (!this.#followers.has(room)) await store.unsubscribe(scripts.channel(room));
     }).catch(() => {
-      // The connection is gone, and its subscriptions with it.
+      // The connection broke before it was answered: the client subscribes again on the next what it was not told is left.
+      if (!gate.stopped) clock.after(limits.catchUpRetryMs, () => this.#leave(room));
     });
   }
 
@@ -149,15 +161,36 @@ export class Followers implements FollowerSource {
     else follower.expect(epoch, v, then);
   }
 
+  /**
+   * Looks where a part of the rooms stand: in one look at all of them, every two seconds, ten thousand rooms made everybody
+   * wait 40 ms.
+   */
   #check(): void {
-    if (this.#parts.gate.closed !== undefined) return;
-    for (const [room, follower] of this.#followers) void this.#checkOne(room, follower);
+    const { gate, limits } = this.#parts;
+    if (gate.closed !== undefined) return;
+    const due: string[] = [];
+    for (let left = Math.ceil(this.#followers.size / limits.checkParts); left > 0; left -= 1) {
+      let next = this.#checking.next();
+      if (next.done === true) {
+        this.#checking = this.#followers.keys();
+        next = this.#checking.next();
+      }
+      if (next.done !== true) due.push(next.value);
+    }
+    for (let from = 0; from < due.length; from += limits.checkRooms) {
+      void this.#checkRooms(due.slice(from, from + limits.checkRooms));
+    }
   }
 
-  async #checkOne(room: string, follower: Follower): Promise<void> {
+  async #checkRooms(rooms: readonly string[]): Promise<void> {
     try {
-      const [epoch, seq, v] = await this.#parts.scripts.room("check", room, []);
-      follower.compare(String(epoch), Number(seq), Number(v));
+      const replies = await this.#parts.scripts.check(rooms);
+      for (const [index, room] of rooms.entries()) {
+        const reply = replies[index];
+        if (!Array.isArray(reply)) continue;
+        const [epoch, seq, v] = reply as readonly Reply[];
+        this.#followers.get(room)?.compare(String(epoch), Number(seq), Number(v));
+      }
     } catch {
       // The next check, or the next connection, finds out.
     }
@@ -171,6 +204,12 @@ export class Followers implements FollowerSource {
       snapshot: { position, members: readMembers(members), records: new Map(pairs(records)) },
       v: Number(v),
     };
+  }
+
+  /** The records of a room, for a list: without its members, who may be thousands. */
+  async records(room: string): Promise<ReadonlyMap<string, string>> {
+    const [, , , records] = await this.#parts.scripts.room("records", room, []);
+    return new Map(pairs(records));
   }
 
   pageAfter(room: string, seq: number): Promise<HistoryPage> {

@@ -10,6 +10,7 @@
 import type { BackplaneFailure, Claimed, Done, Member } from "../backplane.ts";
 import { nickTaken, notHere, stale, unavailable } from "../failures.ts";
 import { likenessKey } from "../../protocol/look-alikes.ts";
+import { redisLimits } from "../../protocol/limits.redis.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { messageOf } from "./client.ts";
 import type { Reply } from "./client.ts";
@@ -30,9 +31,6 @@ const written = (away: string | undefined): string => (away === undefined ? "" :
 export function readAway(stored: string): { readonly away?: string } {
   return stored === "" ? {} : { away: stored.slice(1) };
 }
-
-/** Ends that were owed and are tried at one beat: some ms of Redis's time. */
-const OWED_AT_ONCE = 200;
 
 /** Told where a change of a room's members stands in the room's order. */
 export type Changed = (room: string, epoch: string, v: number, then: () => void) => void;
@@ -187,7 +185,7 @@ export class People {
 
   /** Redis answers: ends some of the sessions that it could not end before. */
   payOwed(failed: (reason: string) => void): void {
-    let left = OWED_AT_ONCE;
+    let left: number = redisLimits.owedAtOnce;
     for (const session of this.#owed) {
       // Its turn comes by itself.
       if (this.#queues.has(session)) continue;

@@ -40,12 +40,13 @@ interface ToAddress {
   readonly done: (result: ({ readonly ok: true; readonly to: string } & Logged) | BackplaneFailure) => void;
 }
 
-/** Bounds and retention; redisLimits fits the first four. */
+/** Bounds and retention; redisLimits fits the first five. */
 export interface PublisherSettings {
   readonly keyWindowEntries: number;
   readonly batchEntries: number;
   readonly batchBytes: number;
   readonly publishesUnderWay: number;
+  readonly publishBytesUnderWay: number;
   readonly keepMessages: number | undefined;
   readonly keepDays: number | undefined;
   readonly now: () => number;
@@ -73,6 +74,7 @@ export class Publisher {
   /** The same for messages whose copy has no address yet. */
   readonly #addresses = new Map<string, ToAddress[]>();
   #underWay = 0;
+  #bytes = 0;
 
   constructor(scripts: Scripts, positions: Positions, settings: PublisherSettings) {
     this.#scripts = scripts;
@@ -101,12 +103,28 @@ export class Publisher {
     });
   }
 
-  #address(room: string, item: ToAddress): void {
-    if (this.#underWay >= this.#settings.publishesUnderWay) {
-      queueMicrotask(() => item.done(unavailable("too much is under way at Redis; try again")));
-      return;
+  /** Takes something on, unless there is too much: then it is refused. */
+  #takesOn({
+    body,
+    done,
+  }: Pick<Item, "body"> & { readonly done: (failure: BackplaneFailure) => void }): boolean {
+    const { publishesUnderWay, publishBytesUnderWay } = this.#settings;
+    if (this.#underWay >= publishesUnderWay || this.#bytes + body.length > publishBytesUnderWay) {
+      queueMicrotask(() => done(unavailable("too much is under way at Redis; try again")));
+      return false;
     }
     this.#underWay += 1;
+    this.#bytes += body.length;
+    return true;
+  }
+
+  #areOver(items: readonly Pick<Item, "body">[]): void {
+    this.#underWay -= items.length;
+    for (const { body } of items) this.#bytes -= body.length;
+  }
+
+  #address(room: string, item: ToAddress): void {
+    if (!this.#takesOn(item)) return;
     const waiting = this.#addresses.get(room);
     if (waiting !== undefined) {
       waiting.push(item);
@@ -121,30 +139,28 @@ export class Publisher {
     while (waiting.length > 0) {
       const batch = waiting.splice(0, this.#settings.batchEntries);
       const pairs = batch.flatMap(({ key, to }) => [key, to]);
+      const most = String(redisLimits.copiesAddressed);
+      let told: readonly Reply[] | BackplaneFailure;
       try {
-        const most = String(redisLimits.copiesAddressed);
-        const reply = await this.#scripts.room("address", room, [most, ...pairs]);
-        const epoch = String(reply[0]);
-        this.#underWay -= batch.length;
-        for (const [index, { done }] of batch.entries()) {
-          const [to, seq, at] = reply.slice(1 + index * 3, 4 + index * 3);
-          const position = { epoch, seq: Number(seq) };
+        told = await this.#scripts.room("address", room, [most, ...pairs]);
+      } catch (error) {
+        told = unavailable(messageOf(error));
+      }
+      this.#areOver(batch);
+      for (const [index, { done }] of batch.entries()) {
+        if ("ok" in told) done(told);
+        else {
+          const [to, seq, at] = told.slice(1 + index * 3, 4 + index * 3);
+          const position = { epoch: String(told[0]), seq: Number(seq) };
           done({ ok: true, to: String(to), position, at: Number(at), duplicate: position.seq > 0 });
         }
-      } catch (error) {
-        this.#underWay -= batch.length;
-        for (const { done } of batch) done(unavailable(messageOf(error)));
       }
     }
     this.#addresses.delete(room);
   }
 
   #add(room: string, item: Item): void {
-    if (this.#underWay >= this.#settings.publishesUnderWay) {
-      queueMicrotask(() => item.done(unavailable("too much is under way at Redis; try again")));
-      return;
-    }
-    this.#underWay += 1;
+    if (!this.#takesOn(item)) return;
     const waiting = this.#rooms.get(room);
     if (waiting !== undefined) waiting.push(item);
     else {
@@ -232,7 +248,7 @@ export class Publisher {
 
   /** A batch has been answered: the room's next one may go. */
   #isOver({ room, items }: Batch): void {
-    this.#underWay -= items.length;
+    this.#areOver(items);
     if (this.#rooms.get(room)?.length === 0) this.#rooms.delete(room);
     else this.#isReady(room);
   }

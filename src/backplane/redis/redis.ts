@@ -382,8 +382,7 @@ export class RedisBackplane implements Backplane {
       const counts = pairs(list(await this.#scripts.people("rooms", String(limit))));
       const rooms = await Promise.all(
         counts.map(async ([room, members]) => {
-          const { snapshot } = await this.#followers.snapshot(room);
-          return { room, members: Number(members), records: snapshot.records };
+          return { room, members: Number(members), records: await this.#followers.records(room) };
         }),
       );
       return { rooms };

@@ -56,15 +56,23 @@ export class Scripts {
   readonly #peopleKeys: readonly string[];
   /** A proxy spreads rooms over several servers, as a Cluster would: each has its own script. */
   #apart = false;
+  /** Of what stands before a room's name in its channel's. */
+  readonly #channelBytes: number;
 
   constructor(parts: CallParts) {
     this.#parts = parts;
+    this.#channelBytes = Buffer.byteLength(this.channel(""));
     this.#peopleKeys = peopleParts.map((part) => `${parts.prefix}{people}:${part}`);
   }
 
   /** The channel on which a room's events are published. */
   channel(room: string): string {
     return `${this.#parts.prefix}room:${room}`;
+  }
+
+  /** The room of such a channel. */
+  roomOf(channel: Buffer): string {
+    return channel.toString("utf8", this.#channelBytes);
   }
 
   /** The channel of one server, or of all. */
@@ -169,12 +177,39 @@ export class Scripts {
     const keys = batches.flatMap(({ room }) => this.#keys(room));
     const [channel, epoch, seq] = this.#seen(first.room);
     const head = [channel, newEpoch(), epoch, seq, "", ...settings];
+    return this.#joined("publish", keys, [...head, ...parts], batches);
+  }
+
+  /**
+   * Looks where some rooms stand, once.
+   * @returns for each an error or epoch, seq, v
+   * @throws what the client throws
+   */
+  async check(rooms: readonly string[]): Promise<readonly Reply[]> {
+    const [first, ...others] = rooms;
+    if (first === undefined) return [];
+    if (others.length === 0) return this.#served("check", first, []);
+    if (!this.canJoin)
+      return (await Promise.all(rooms.map((room) => this.#served("check", room, [])))).flat();
+    const keys = rooms.map((room) => this.#keys(room)[0] ?? "");
+    const [channel, epoch, seq] = this.#seen(first);
+    const seen = others.flatMap((room) => this.#seen(room));
+    return this.#joined("check", keys, [channel, newEpoch(), epoch, seq, "", ...seen], rooms);
+  }
+
+  /** Runs a script about several rooms; null for each when that cannot be done here. */
+  async #joined(
+    name: ScriptName,
+    keys: readonly string[],
+    args: readonly Argument[],
+    rooms: readonly unknown[],
+  ): Promise<readonly Reply[]> {
     try {
-      return list(await this.#parts.store.run("publish", keys, [...head, ...parts]));
+      return list(await this.#parts.store.run(name, keys, args));
     } catch (error) {
       if (!messageOf(error).startsWith("CROSSSLOT")) throw error;
       this.#apart = true;
-      return batches.map(() => null);
+      return rooms.map(() => null);
     }
   }
 

@@ -119,13 +119,28 @@ ${addressCopies}`,
   publish: `${room}
 ${publishEntries}`,
 
-  /** → epoch, seq, v. */
+  /**
+   * KEYS: of further rooms, of which only `meta` is needed, that key. ARGV: of each of those its channel, and the epoch and
+   * position seen → for each room an error, or epoch, seq, v.
+   */
   check: `${room}
-return {epoch, seq, v}`,
+local replies = {{epoch, seq, v}}
+for number = 2, (#ARGV - 5) / 3 + 1 do
+  META, CHANNEL = KEYS[number], ARGV[number * 3]
+  SEEN_EPOCH, SEEN_SEQ = ARGV[number * 3 + 1], tonumber(ARGV[number * 3 + 2])
+  local done, reason = pcall(enter_room)
+  if done then replies[number] = {epoch, seq, v}
+  else replies[number] = type(reason) == 'table' and reason or {err = tostring(reason)} end
+end
+return replies`,
 
   /** → epoch, seq, v, members (session, value, …), records (key, value, …). */
   snapshot: `${room}
 return {epoch, seq, v, redis.call('HGETALL', MEMBERS), redis.call('HGETALL', RECORDS)}`,
+
+  /** → epoch, seq, v, records (key, value, …). */
+  records: `${room}
+return {epoch, seq, v, redis.call('HGETALL', RECORDS)}`,
 
   /** ARGV: after or '', before or '', limit, bytes → epoch, first, last, (seq, at, body)…, ascending. */
   history: `${room}

@@ -99,7 +99,10 @@ export const whois: RequestHandler<"whois"> = {
   },
 };
 
-/** Tells the others in the room, on this server at once and on others by a word to each. Lost words cost nothing. */
+/**
+ * Tells the others in the room, on this server at once and on others by a word to each. Lost words cost nothing, and who
+ * says it over and over is believed for a while: each time costs the cluster as many words as there are others.
+ */
 export const typing: RequestHandler<"typing"> = {
   order: "exclusive",
   cost: "request",
@@ -108,7 +111,10 @@ export const typing: RequestHandler<"typing"> = {
     const { room } = membership(session, request.room);
     const message = { type: "typing", room: room.name, nick: session.nick } as const;
     exchange.answer({ ...message, ...withId(id) });
-    if (room.roster.size > core.limits.typingMembers) return;
+    const now = core.clock.monotonic();
+    if (room.roster.size > core.limits.typingMembers || now - session.typedAt < core.limits.typingEveryMs)
+      return;
+    session.typedAt = now;
     room.broadcast(encodeLine(message), session);
     const word = encodeWord({ typing: { room: room.name, nick: session.nick } });
     for (const other of room.roster.sessions()) {

@@ -19,11 +19,6 @@ import type { Room } from "../room.ts";
 import type { RequestHandler } from "./handler.ts";
 import { membership } from "./membership.ts";
 
-/** Entries read at once. */
-const PART = 500;
-/** What is above where a search goes on is looked through for what it changed, so many replies' worth of it. */
-const ABOVE = 5;
-
 export const search: RequestHandler<"search"> = {
   order: "exclusive",
   cost: "request",
@@ -129,8 +124,8 @@ class Walk {
       this.#sieve = searching.sieve;
       this.#step();
     } else {
-      const { searchEntries, searchBytes } = this.#exchange.core.limits;
-      this.#above(room.seq + 1, searchEntries * ABOVE, searchBytes * ABOVE);
+      const { searchEntries, searchBytes, searchAbove } = this.#exchange.core.limits;
+      this.#above(room.seq + 1, searchEntries * searchAbove, searchBytes * searchAbove);
     }
   }
 
@@ -139,7 +134,7 @@ class Walk {
       this.#step();
       return;
     }
-    this.#read(before, Math.min(PART, before - this.#before), (entries) => {
+    this.#read(before, Math.min(this.#exchange.core.limits.searchPart, before - this.#before), (entries) => {
       let bytes = 0;
       for (const entry of entries.toReversed()) {
         this.#sieve.note(entry);
@@ -175,8 +170,8 @@ class Walk {
 
   /** Reads the next part. */
   #step(): void {
-    const { searchEntries, searchBytes } = this.#exchange.core.limits;
-    this.#read(this.#before, Math.min(PART, searchEntries - this.#looked), (entries, epoch, first) => {
+    const { searchEntries, searchBytes, searchPart } = this.#exchange.core.limits;
+    this.#read(this.#before, Math.min(searchPart, searchEntries - this.#looked), (entries, epoch, first) => {
       const full = !entries.toReversed().every((entry) => this.#take(entry));
       const more = entries.length > 0 && this.#before > first;
       const enough = full || this.#looked >= searchEntries || this.#readBytes >= searchBytes;
