@@ -315,6 +315,23 @@ describe.skipIf(program === undefined)("a Redis that", () => {
     expect(a.plane.health().state).toBe("ok");
   }, 30_000);
 
+  test("has never seen a script, or has forgotten all: what is called first is done first", async () => {
+    const store = await redis(...logged);
+    const one = await join(store.port, newPrefix());
+    for (const [session, next] of [
+      ["s1", "s2"],
+      ["s2", "s3"],
+    ] as const) {
+      await one.claim(session, "ana");
+      one.plane.release(session);
+      expect(await answer((done) => one.plane.claim(next, "ana", 1, done))).toMatchObject({ ok: true });
+      await store.stop("SIGKILL");
+      await one.when(() => one.healths.at(-1)?.state === "down");
+      await store.start();
+      await one.when(() => one.healths.at(-1)?.state === "ok");
+    }
+  }, 30_000);
+
   test("is away for long: calls fail with a retryable error, and a repeat tells", async () => {
     const store = await redis(...logged);
     const prefix = newPrefix();

@@ -65,6 +65,19 @@ describe("a process in a lab", () => {
     expect(existsSync(folder)).toBe(false);
     expect(() => process.kill(running.pid, 0)).toThrow();
   });
+
+  test("takes what it has started with it", async () => {
+    const other = new Lab();
+    const running = await other.startWith({ command: ["/bin/sh", "-c", "sleep 60 & echo $!; wait"] });
+    const child = Number(await running.line(/^\d+$/));
+    process.kill(child, 0);
+    await other.close();
+    // Whoever inherits it may take a moment to be told of its end.
+    await eventually(
+      () => !existsSync(`/proc/${child}`),
+      () => `the end of ${child}`,
+    );
+  });
 });
 
 describe("a screen", () => {

@@ -150,6 +150,9 @@ test("who is sent more than the memory for a path may take says so once, and tak
   const [ana, bob] = await halves(server, false);
   ana.pair.reach([{ host: "127.0.0.1", port: portOf(bob) }]);
   await until(() => ana.pair.isLinked && bob.pair.isLinked, "the direct path");
+  // Whoever joined the other's mesh has its log now: until then what is written waits, and less of it is taken.
+  say(ana, "first");
+  await until(() => bob.texts.includes("first"), "the first message");
   const most = Math.ceil(directLimits.logBytes / 8_000);
   let refused: unknown;
   for (let n = 0; n <= most && refused === undefined; n += 1) {

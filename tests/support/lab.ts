@@ -13,10 +13,11 @@
  * leaves goes with it; no RTCHAT_ variable of the caller leaks in.
  */
 import { afterAll, setDefaultTimeout } from "bun:test";
-import { closeSync } from "node:fs";
+import { closeSync, existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { family } from "../../scripts/benchmarks/process.ts";
 import { rtchatBinary } from "./binary.ts";
 import { withDeadline } from "./deadline.ts";
 import { TerminalScreen, type TerminalSize } from "./terminal.ts";
@@ -184,9 +185,18 @@ export class Running {
     return this.ended();
   }
 
-  /** For cleaning up: ends it whatever it does, and waits. */
+  /** For cleaning up: ends it and what it has started, whatever they do, and waits. */
   async destroy(): Promise<void> {
-    if (!this.#over) this.#child.kill("SIGKILL");
+    if (!this.#over) {
+      const all = existsSync("/proc") ? family(this.pid) : [this.pid];
+      for (const pid of all) {
+        try {
+          process.kill(pid, "SIGKILL");
+        } catch {
+          // It has ended meanwhile.
+        }
+      }
+    }
     await this.#ended;
   }
 }

@@ -25,6 +25,7 @@ export class Member {
   readonly #log: string;
   readonly #env: Record<string, string>;
   #process: Subprocess | undefined;
+  #stopped = false;
 
   constructor(
     name: string,
@@ -44,18 +45,20 @@ export class Member {
     return this.#process?.pid ?? 0;
   }
 
-  /** Starts it and waits until its port answers. */
+  /** Starts it and waits until its port answers. Does nothing after {@link stop}. */
   async start(): Promise<void> {
+    if (this.#stopped) return;
     const log = openSync(this.#log, "a");
     this.#process = Bun.spawn([...this.#command], {
       stdin: "ignore",
       stdout: log,
       stderr: log,
-      env: { ...process.env, ...this.#env },
+      // Whoever waits to hear that something is ready waits for the run, and not for one of these.
+      env: { ...process.env, RTCHAT_READY_FD: undefined, ...this.#env },
     });
     closeSync(log);
     const deadline = performance.now() + START_MS;
-    while (!(await answers(this.port))) {
+    while (!(await answers(this.port)) && !this.#stopped) {
       if (this.#process.exitCode !== null || performance.now() > deadline) {
         throw new Error(
           `${this.name} does not answer on port ${this.port}; its log ${this.#log} ends with\n${tail(this.#log)}`,
@@ -76,12 +79,19 @@ export class Member {
     return this.#process.exitCode ?? -1;
   }
 
-  async stop(graceMs: number): Promise<void> {
+  /** Ends it politely; it can be started again. */
+  async leave(graceMs: number): Promise<void> {
     this.signal("SIGCONT");
     this.signal("SIGTERM");
     const timer = setTimeout(() => this.signal("SIGKILL"), graceMs);
     await this.exited();
     clearTimeout(timer);
+  }
+
+  /** Ends it for good. */
+  stop(graceMs: number): Promise<void> {
+    this.#stopped = true;
+    return this.leave(graceMs);
   }
 }
 
@@ -106,11 +116,17 @@ export class Cluster {
     mkdirSync(this.#data, { recursive: true, mode: 0o700 });
   }
 
-  /** Starts all processes; on failure stops what runs and rejects. */
-  static async start(options: Options, binary: string, folder: string, random: Random): Promise<Cluster> {
+  /** Starts all processes; on failure, or when `interrupted` rejects, stops what runs and rejects. */
+  static async start(
+    options: Options,
+    binary: string,
+    folder: string,
+    random: Random,
+    interrupted: Promise<never>,
+  ): Promise<Cluster> {
     const cluster = new Cluster(folder);
     try {
-      await cluster.#startAll(options, binary, random);
+      await Promise.race([cluster.#startAll(options, binary, random), interrupted]);
       return cluster;
     } catch (error) {
       await cluster.stop();

@@ -1,6 +1,6 @@
 /** The command: options in, closing line and exit code out. */
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { constants, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { Checker, closingLine } from "./checker.ts";
 import type { RunEvent, Verdict } from "./checker.ts";
@@ -20,12 +20,38 @@ async function judge(file: string): Promise<Verdict> {
   return checker.verdict();
 }
 
+/** A signal has ended the run. */
+class Interrupted extends Error {
+  override readonly name = "Interrupted";
+  readonly signal: "SIGINT" | "SIGTERM";
+
+  constructor(signal: "SIGINT" | "SIGTERM") {
+    super(`interrupted by ${signal}`);
+    this.signal = signal;
+  }
+}
+
+/** Rejects at the first signal that asks this process to end. */
+function interruption(): Promise<never> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    process.on(signal, () => reject(new Interrupted(signal)));
+  }
+  return promise;
+}
+
 async function run(options: Options): Promise<{ verdict: Verdict; folder: string }> {
   const seed = options.seed ?? crypto.getRandomValues(new Uint32Array(1))[0] ?? 1;
   const folder =
     options.out === undefined ? mkdtempSync(join(tmpdir(), "rtchat-torture-")) : resolve(options.out);
   const binary = process.env["RTCHAT_BIN"] ?? join(import.meta.dir, "../../dist/rtchat");
-  const verdict = await torture(options, seed, binary, folder, say);
+  let verdict: Verdict;
+  try {
+    verdict = await torture(options, seed, binary, folder, say, interruption());
+  } catch (error) {
+    say(`history, seed and logs so far are kept in ${folder}`);
+    throw error;
+  }
   if (options.plant !== undefined && options.out === undefined) rmSync(folder, { recursive: true });
   return { verdict, folder };
 }
@@ -60,4 +86,10 @@ async function main(): Promise<number> {
   return code;
 }
 
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof Interrupted)) throw error;
+  process.stderr.write(`torture: ${error.message}\n`);
+  process.exit(128 + constants.signals[error.signal]);
+}

@@ -32,13 +32,17 @@ const ROOMS_EACH = 2;
 /** Where a run reports progress to a person. */
 export type Say = (line: string) => void;
 
-/** Runs once and judges. Rejects when the cluster cannot even be started. */
+/**
+ * Runs once and judges. Rejects when the cluster cannot even be started, or with what `interrupted` rejects; nothing that
+ * was started is left in either case.
+ */
 export async function torture(
   options: Options,
   seed: number,
   binary: string,
   folder: string,
   say: Say,
+  interrupted: Promise<never>,
 ): Promise<Verdict> {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, "run.json"), `${JSON.stringify({ seed, ...options })}\n`);
@@ -49,7 +53,7 @@ export async function torture(
     checker.take(event);
   };
   const random = seededRandom(seed);
-  const cluster = await Cluster.start(options, binary, folder, random);
+  const cluster = await Cluster.start(options, binary, folder, random, interrupted);
   const began = performance.now();
   const elapsed = (): number => Math.round(performance.now() - began);
   const rooms = Array.from({ length: options.rooms }, (_, n) => `room-${n + 1}`);
@@ -57,7 +61,7 @@ export async function torture(
     const mine = roomsOf(number, rooms);
     return new Witness({ number, rooms: mine, addresses: cluster.doors, random, elapsed, record });
   });
-  try {
+  const run = async (): Promise<void> => {
     for (const witness of witnesses) witness.connect();
     const missing = await until(() => isSteady(witnesses), JOIN_MS);
     if (missing)
@@ -71,6 +75,9 @@ export async function torture(
     const lastSeq = await readLog(cluster.doors, rooms, record);
     await until(() => checker.behind(lastSeq) === 0, QUIET_MS);
     await checkCounters(cluster.admins);
+  };
+  try {
+    await Promise.race([run(), interrupted]);
   } finally {
     for (const witness of witnesses) witness.stop();
     await cluster.stop();
@@ -195,7 +202,7 @@ async function strike(fault: Fault, member: Member): Promise<void> {
       return;
     }
     case "drain":
-      await member.stop(DRAIN_MS);
+      await member.leave(DRAIN_MS);
       await Bun.sleep(fault.awayMs);
       await member.start();
       return;

@@ -114,6 +114,8 @@ export class RedisStore {
   #quietSince = 0;
   #watch: Timer | undefined;
   #closed = false;
+  /** Scripts that Redis has had in full on this connection. */
+  readonly #loaded = new Set<ScriptName>();
 
   constructor(
     address: RedisAddress,
@@ -165,6 +167,7 @@ export class RedisStore {
   }
 
   async #identify(client: Single): Promise<void> {
+    if (client === this.#single) this.#loaded.clear();
     try {
       const [server, replication] = await Promise.all([
         client.sendCommand<string>(["INFO", "server"]),
@@ -183,7 +186,12 @@ export class RedisStore {
     const current = (): boolean => client === this.#cluster;
     client.on("error", (error: Error) => current() && this.#handlers.disconnected(error));
     client.on("node-error", (error: Error) => current() && this.#handlers.disconnected(error));
-    client.on("node-ready", () => current() && client.isReady && this.#handlers.connected(""));
+    client.on("node-ready", () => {
+      if (!current()) return;
+      this.#loaded.clear();
+      if (client.isReady) this.#handlers.connected("");
+    });
+    this.#loaded.clear();
     await client.connect();
     if (current()) this.#handlers.connected("");
   }
@@ -235,7 +243,8 @@ export class RedisStore {
   }
 
   /**
-   * Runs a script.
+   * Runs a script. It is sent in full until it has been answered once: asked for by its hash alone it might be unknown, and
+   * be overtaken by what was called after it.
    * @param asBytes gives bulk strings as buffers
    * @throws what the client throws
    */
@@ -251,9 +260,15 @@ export class RedisStore {
       ...keys,
       ...args.map((one) => (typeof one === "string" ? one : buffer(one))),
     ];
+    if (!this.#loaded.has(name)) {
+      const reply = await this.#send(keys[0], ["EVAL", source, ...rest], asBytes);
+      this.#loaded.add(name);
+      return reply;
+    }
     try {
       return await this.#send(keys[0], ["EVALSHA", sha, ...rest], asBytes);
     } catch (error) {
+      // Another node of a Cluster, or somebody has flushed them.
       if (!(error instanceof ErrorReply && error.message.startsWith("NOSCRIPT"))) throw error;
       return this.#send(keys[0], ["EVAL", source, ...rest], asBytes);
     }
