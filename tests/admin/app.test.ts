@@ -150,6 +150,16 @@ describe("a server's own certificate", () => {
   });
 });
 
+test("clients that have yet to come over to new workers are counted", async () => {
+  const { call, balancer } = setUp();
+  const read = async (path: string) => (await call(path)).text();
+  expect(await read("/")).not.toContain("yet to come over");
+  balancer.current = snapshotOf([backendView(8001)], { retiring: 1_234 });
+  expect(await read("/")).toContain("1,234 yet to come over");
+  expect(await read("/metrics")).toContain("\nrtchat_balancer_connections_retiring 1234\n");
+  expect(JSON.parse(await read("/api/v1/stats"))).toMatchObject({ retiring: 1_234 });
+});
+
 describe("probes", () => {
   test("/livez answers while the process does, /readyz while somebody can be served", async () => {
     const { call, balancer } = setUp();
