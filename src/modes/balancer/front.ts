@@ -149,6 +149,7 @@ export class Front {
       const { version, retiring } = await this.#view.snapshot();
       this.#log.info("renewed: new workers take the clients", { version, clientsToCome: retiring });
     } catch (error) {
+      if (this.#workforce?.isStopping === true) return;
       const hint = error instanceof Failure && error.hint !== "" ? `; ${error.hint}` : "";
       this.#log.error(`not renewed, everything stays as it is: ${reasonOf(error)}${hint}`);
     } finally {

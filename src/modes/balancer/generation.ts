@@ -9,6 +9,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clearColumn, createSharedTally } from "../../balancer/shared-tally.ts";
 import { explainSystemError, Failure } from "../../cli/errors.ts";
@@ -43,6 +44,17 @@ interface Member {
   readonly process: Supervised;
 }
 
+/** What workers share lies in a file, for which there is no place. */
+export function noRoom(error: unknown): Failure {
+  const reason =
+    explainSystemError(error)?.message ?? (error instanceof Error ? error.message : String(error));
+  return new Failure(
+    `what workers share cannot be kept in ${tmpdir()}: ${reason}`,
+    "set TMPDIR to a folder with some MiB of room",
+    { cause: error },
+  );
+}
+
 /** See the head of this file. */
 export class Generation {
   readonly #parts: GenerationParts;
@@ -59,7 +71,8 @@ export class Generation {
     try {
       createSharedTally(this.#counts, config.workers, randomBytes(8).readBigUInt64LE());
     } catch (error) {
-      throw explainSystemError(error, this.#counts) ?? error;
+      rmSync(this.#counts, { force: true });
+      throw noRoom(error);
     }
     this.#members = Array.from({ length: config.workers }, (_, index) => this.#member(index));
   }
