@@ -256,6 +256,9 @@ export const balancerLimits = {
   connectMs: 5_000,
   /** Between two checks of a backend, give or take `checkJitter`, so that many balancers do not check in step. */
   checkMs: 2_000,
+  /** The least that may be chosen for it: a check asks whether a report has come since the last one, and they come every
+   * `trunkLimits.beatMs`; with a shorter interval good servers would be called silent. */
+  checkLeastMs: 500,
   /** Part of an interval by which each check may come earlier or later. */
   checkJitter: 0.2,
   /** Between checks while a backend is on its way up or down: the verdict should not wait for the slow rhythm. */
@@ -314,6 +317,8 @@ export const balancerLimits = {
   warmMs: 5_000,
   /** How often it is looked whether they have. */
   warmPollMs: 50,
+  /** A list of backends, or a token, in a file: as many of the longest names as there may be backends, and comments. */
+  namedFileBytes: 1 * MiB,
   /** Processes of one balancer: more than cores is waste, more than this a typing error. */
   workers: 64,
 } as const;

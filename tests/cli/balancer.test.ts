@@ -476,9 +476,15 @@ describe("mistakes", () => {
     [["--proxy-protocol-from", "10.0.0.0/99"], 2, '"10.0.0.0/99" is not a network'],
     [["--cluster-secret-file", "/nowhere/secret"], 1, "cluster secret at /nowhere/secret"],
     [["--workers", "0"], 2, "from 1 to 64"],
+    [["--check-interval", "20ms"], 2, '"20ms" is too short; at least 500ms'],
+    [["--check-interval", "0"], 2, '"0" is too short'],
+    [["--port", "18000", "--admin", "18000"], 2, "--port and --admin are both 127.0.0.1:18000"],
+    [["--backends-file", "/tmp"], 1, "cannot read /tmp: /tmp is a folder"],
+    [["--backends-file", "/dev/zero"], 1, "/dev/zero has more than 1048576 bytes"],
   ] as const)("%j", async (flags, code, says) => {
-    const admin = flags[0] === "--admin" ? [] : ["--admin", "0"];
-    const ended = await lab.run("balancer", "--port", "0", ...admin, ...flags);
+    const given: readonly string[] = flags;
+    const others = ["--port", "--admin"].flatMap((flag) => (given.includes(flag) ? [] : [flag, "0"]));
+    const ended = await lab.run("balancer", ...others, ...flags);
     expect([ended.code, ended.stdout]).toEqual([code, ""]);
     expect(ended.stderr).toContain(says);
     expect(ended.stderr).not.toContain("short ");
