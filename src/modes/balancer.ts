@@ -16,7 +16,7 @@ import type { Address } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { Doors } from "./balancer/doors.ts";
 import { Front, type Means, readMeans } from "./balancer/front.ts";
-import { balancerOptions, type BalancerConfig, readBackends } from "./balancer/parts.ts";
+import { balancerOptions, type BalancerConfig, checkDescriptors, readBackends } from "./balancer/parts.ts";
 import { readClientTls } from "./client-tls.ts";
 import { answerParent, workerPlace, workerVariable } from "./balancer/worker-door.ts";
 import { Workforce } from "./balancer/workforce.ts";
@@ -27,6 +27,7 @@ export const start: StartMode = modeStarter(balancerMode, async (config, context
   const place = context.environment[workerVariable];
   if (place !== undefined) return runWorker(config, context, place);
   const means = readMeans(config, context.log);
+  checkDescriptors(config, context.log);
   return config.workers > 1 ? runWorkers(config, context, means) : runAlone(config, context, means);
 });
 

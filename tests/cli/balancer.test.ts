@@ -280,6 +280,11 @@ describe("file descriptors", () => {
       data,
     );
     await settled("up,up");
+    // 128 are kept free for everything else.
+    await running.line(
+      /warn {2}the limit of open files leaves room for less .*limit=200 connections=72/,
+      "stderr",
+    );
     const ana = await visitor(at, "ana");
     const crowd = await Promise.all(Array.from({ length: 300 }, () => Client.to(at)));
     for (const client of crowd) cleanups.push(() => client.stop());
@@ -313,6 +318,24 @@ describe("file descriptors", () => {
     );
     await visitor(at, "ben");
     expect(facts["listen"]).toBeDefined();
+  });
+});
+
+test("a limit of descriptors that leaves room for nobody is told at once", async () => {
+  const limited = ["sh", "-c", 'ulimit -n 100; exec "$0" "$@"', await rtchatBinary()];
+  const tried = await lab.startWith(
+    { command: limited, input: "" },
+    "balancer",
+    "--port",
+    "0",
+    "--admin",
+    "0",
+  );
+  const { code, stderr } = await tried.ended();
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr:
+      "rtchat balancer: the limit of 100 open files leaves room for nobody\nhint: raise it: ulimit -n 20000\n",
   });
 });
 

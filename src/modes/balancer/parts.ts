@@ -12,7 +12,8 @@ import { explainSystemError, Failure, UsageError } from "../../cli/errors.ts";
 import type { Config } from "../../cli/flag.ts";
 import { AddressError, formatAddress } from "../../protocol/address.ts";
 import { systemClock } from "../../protocol/clock.ts";
-import { balancerLimits } from "../../protocol/limits.ts";
+import { descriptorLimit } from "../../net/descriptors.ts";
+import { balancerLimits, netLimits } from "../../protocol/limits.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { balancerMode } from "../flags/balancer.ts";
 import type { ClientTls } from "../client-tls.ts";
@@ -56,6 +57,22 @@ export function checkAddresses({ host, port, admin }: Pick<BalancerConfig, "host
     `--port and --admin are both ${formatAddress({ host, port })}`,
     "people and operators need a port each",
   );
+}
+
+/**
+ * What the system lets a process open may be less than what was asked for: said at the start, not when people are refused.
+ * @throws Failure if nobody could be let in
+ */
+export function checkDescriptors({ maxConnections, workers }: BalancerConfig, log: Logger): void {
+  const limit = descriptorLimit();
+  const room = Math.max(0, limit - netLimits.descriptorHeadroom) * workers;
+  if (room >= maxConnections) return;
+  const raise = "raise it: ulimit -n 20000";
+  if (room === 0) throw new Failure(`the limit of ${limit} open files leaves room for nobody`, raise);
+  log.warn(`the limit of open files leaves room for less than --max-connections; ${raise}`, {
+    limit,
+    connections: room,
+  });
 }
 
 /**
