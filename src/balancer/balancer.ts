@@ -14,7 +14,7 @@ import type { Listener, ListenEndpoint } from "../net/listener.ts";
 import { connectionsOpen, descriptorLimit } from "../net/descriptors.ts";
 import type { Address } from "../protocol/address.ts";
 import type { Clock, Random } from "../protocol/clock.ts";
-import { adminLimits, balancerLimits } from "../protocol/limits.ts";
+import { adminLimits, balancerLimits } from "../protocol/limits.balancer.ts";
 import type { Logger } from "../protocol/logger.ts";
 import type { Validity } from "../protocol/validity.ts";
 import type { BackendSpec } from "./address.ts";

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createAdmin } from "../../src/admin/app.ts";
 import type { AdminOptions } from "../../src/admin/context.ts";
 import { AdminConfigError, checkExposure, FailureLimit, SessionCookies } from "../../src/admin/guard.ts";
-import { adminLimits } from "../../src/protocol/limits.ts";
+import { adminLimits } from "../../src/protocol/limits.balancer.ts";
 import { backendSchema, schemasMatch } from "../../src/admin/schemas.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { ManualClock } from "../support/manual-clock.ts";

@@ -9,7 +9,7 @@ import type { Context } from "hono";
 import { html } from "hono/html";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { Timer } from "../../protocol/clock.ts";
-import { adminLimits } from "../../protocol/limits.ts";
+import { adminLimits } from "../../protocol/limits.balancer.ts";
 import { type AdminEnv, type AdminOptions, problem } from "../context.ts";
 import script from "./live.js" with { type: "text" };
 import { DashboardPage, Live, LoginPage } from "./page.tsx";

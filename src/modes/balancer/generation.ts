@@ -16,7 +16,7 @@ import { explainSystemError, Failure } from "../../cli/errors.ts";
 import { paint, writeFully } from "../../cli/output.ts";
 import type { ModeContext } from "../../cli/run.ts";
 import { systemClock } from "../../protocol/clock.ts";
-import { balancerLimits } from "../../protocol/limits.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
 import { childEnvironment, firstInherited, ownCommand, spawnChild } from "../up/child.ts";
 import { labelLines } from "../up/log-lines.ts";
 import { type Child, GaveUp, Supervised } from "../up/supervisor.ts";

@@ -16,7 +16,7 @@ import type { Balancer } from "../../balancer/balancer.ts";
 import { Failure } from "../../cli/errors.ts";
 import type { ModeContext } from "../../cli/run.ts";
 import { systemClock } from "../../protocol/clock.ts";
-import { balancerLimits } from "../../protocol/limits.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
 import type { GaveUp } from "../up/supervisor.ts";
 import type { Doors } from "./doors.ts";
 import { Generation, noRoom } from "./generation.ts";

@@ -12,7 +12,8 @@ import {
   portSchema,
   weightedListSchema,
 } from "../../cli/schemas.ts";
-import { balancerLimits, edgeLimits } from "../../protocol/limits.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
+import { edgeLimits } from "../../protocol/limits.ts";
 import { adminFlag, chatPort, clusterSecretFlag, dataFlag, hostFlag, tlsFlags } from "./common.ts";
 import { z } from "zod";
 
