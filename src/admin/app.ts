@@ -7,7 +7,7 @@ import { bodyLimit } from "hono/body-limit";
 import { deleteCookie, getCookie, setCookie } from "hono/cookie";
 import { HTTPException } from "hono/http-exception";
 import type { OpenAPIHono } from "@hono/zod-openapi";
-import { adminLimits } from "../protocol/limits.admin.ts";
+import { adminLimits } from "../protocol/limits.balancer.ts";
 import { createApi, createOpenApiApp } from "./api.ts";
 import { type AdminEnv, type AdminOptions, problem } from "./context.ts";
 import { addDashboard } from "./dashboard/routes.tsx";

@@ -13,7 +13,7 @@ import { isIP } from "node:net";
 import { isLoopback, parseHost } from "../protocol/address.ts";
 import type { Clock } from "../protocol/clock.ts";
 import { addressBlock } from "../protocol/ip.ts";
-import { adminLimits } from "../protocol/limits.admin.ts";
+import { adminLimits } from "../protocol/limits.balancer.ts";
 
 /** A set-up that would be open to strangers; the message says what to do. */
 export class AdminConfigError extends Error {

@@ -103,6 +103,9 @@ function balancerMetrics(snapshot: Snapshot): MetricObject[] {
     ]),
     metric("gauge", "balancer_workers", "Processes behind this endpoint", [one(snapshot.workers)]),
     metric("gauge", "balancer_connections", "Open client connections", [one(connections.current)]),
+    metric("gauge", "balancer_connections_retiring", "Of these, on workers that were replaced", [
+      one(snapshot.retiring),
+    ]),
     metric("counter", "balancer_connections_total", "Client connections let in", [one(connections.total)]),
     metric(
       "counter",

@@ -4,8 +4,7 @@
  */
 import { z } from "@hono/zod-openapi";
 import type { BackendView, HistogramView, SessionPage, Snapshot } from "../balancer/view.ts";
-import { adminLimits } from "../protocol/limits.admin.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { adminLimits, balancerLimits } from "../protocol/limits.balancer.ts";
 
 const count = z.number().int().min(0);
 const time = z.iso.datetime();

@@ -7,7 +7,7 @@
 import type { WeightedAddress } from "../protocol/address.ts";
 import { AddressError, formatAddress, parseWeightedList } from "../protocol/address.ts";
 import { plainIp } from "../protocol/ip.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import { quote } from "../protocol/names.ts";
 
 /** One entry of the list of backends. Weight 0, which only the admin endpoint sets, takes no new sessions. */

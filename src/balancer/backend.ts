@@ -9,7 +9,7 @@ import { Patience } from "../edge/patience.ts";
 import type { HubReport } from "../edge/trunk.ts";
 import type { BackendSpec } from "./address.ts";
 import { formatAddress } from "../protocol/address.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import type { Ejection } from "./ejection.ts";
 import type { CheckResult, Health } from "./health.ts";
 import type { Candidate } from "./policy.ts";

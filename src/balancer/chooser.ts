@@ -5,7 +5,7 @@
  * moving them does not disturb the rotation of the new.
  */
 import type { Clock, Random } from "../protocol/clock.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import type { Backend } from "./backend.ts";
 import type { Policy, PolicyName } from "./policy.ts";
 import { createPolicy, LeastSessions } from "./policy.ts";

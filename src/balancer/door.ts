@@ -13,7 +13,8 @@ import { BlockList, isIP } from "node:net";
 import { isLoopback } from "../protocol/address.ts";
 import type { Clock } from "../protocol/clock.ts";
 import { addressBlock } from "../protocol/ip.ts";
-import { doorLimits, edgeLimits, netLimits } from "../protocol/limits.ts";
+import { doorLimits } from "../protocol/limits.balancer.ts";
+import { edgeLimits, netLimits } from "../protocol/limits.ts";
 import { quote } from "../protocol/names.ts";
 import { LocalTally, type Tally } from "./tally.ts";
 

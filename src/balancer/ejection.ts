@@ -5,7 +5,7 @@
  * ejection lasts n times the first, up to a limit; every full term served well afterwards takes one off n (as Envoy's
  * outlier detection does). Whether ejecting leaves anybody to serve is the pool's question, not asked here.
  */
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 
 /** One backend's failures and ejections. Times are monotonic ms. */
 export class Ejection {

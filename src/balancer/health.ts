@@ -10,7 +10,7 @@
  *
  * Invariant: `down` never turns `up` with fewer than `rise` consecutive good checks.
  */
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 
 /** How a check ended. The last three say that the backend is well but not one of ours. */
 export type CheckCode =

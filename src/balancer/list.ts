@@ -14,7 +14,7 @@
 import { isIP } from "node:net";
 import { formatAddress } from "../protocol/address.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import type { Logger } from "../protocol/logger.ts";
 import type { BackendSpec } from "./address.ts";
 import { checkBackends } from "./address.ts";

@@ -14,7 +14,7 @@
 import type { TrunkEnd } from "../edge/remote-trunk.ts";
 import type { HubReport } from "../edge/trunk.ts";
 import type { Clock, Random, Timer } from "../protocol/clock.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import type { Backend } from "./backend.ts";
 import type { CheckCode } from "./health.ts";
 import { checkDelay } from "./health.ts";

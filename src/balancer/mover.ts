@@ -9,7 +9,7 @@
  * Invariant: in any second at most `rate` sessions leave a draining backend before its deadline, give or take one tick.
  */
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import type { Backend } from "./backend.ts";
 import type { Pool } from "./pool.ts";
 

@@ -12,7 +12,7 @@
  * by the sessions now held without a backend.
  */
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import type { HubReport } from "../edge/trunk.ts";
 import { quote } from "../protocol/names.ts";
 import { AddressError, formatAddress } from "../protocol/address.ts";

@@ -9,7 +9,7 @@
  */
 import { isIP } from "node:net";
 import { plainIp } from "../protocol/ip.ts";
-import { doorLimits } from "../protocol/limits.ts";
+import { doorLimits } from "../protocol/limits.balancer.ts";
 
 /** What the bytes so far are. */
 export type ProxyHeader =

@@ -11,7 +11,7 @@
 import type { Edge } from "../edge/edge.ts";
 import type { Session } from "../edge/session.ts";
 import type { Clock, Timer } from "../protocol/clock.ts";
-import { balancerLimits } from "../protocol/limits.ts";
+import { balancerLimits } from "../protocol/limits.balancer.ts";
 import { addressBlock } from "../protocol/ip.ts";
 
 /** A session as far as it matters here. */

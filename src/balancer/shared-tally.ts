@@ -19,7 +19,7 @@
  */
 import { closeSync, openSync, writeSync } from "node:fs";
 import type { Clock } from "../protocol/clock.ts";
-import { doorLimits } from "../protocol/limits.ts";
+import { doorLimits } from "../protocol/limits.balancer.ts";
 import { LocalTally, spendToken, type Tally } from "./tally.ts";
 
 /** Rows of a set. Of 65,536 keys in a table of as many rows it is one in seven that finds its set full. */

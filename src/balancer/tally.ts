@@ -9,7 +9,7 @@
  * recently used forgotten first (its bucket would most likely have filled up again).
  */
 import type { Clock } from "../protocol/clock.ts";
-import { doorLimits } from "../protocol/limits.ts";
+import { doorLimits } from "../protocol/limits.balancer.ts";
 
 /** Counts by key, for one process or for several. */
 export interface Tally {

@@ -43,6 +43,7 @@ const systemHints: Readonly<Record<string, (what: string) => readonly [message: 
   ],
   EROFS: (what) => [`${what || "the folder"} is on a read-only file system`, "choose another --data folder"],
   ENOTDIR: (what) => [`${what || "a part of the path"} is not a folder`, "choose another --data folder"],
+  EISDIR: (what) => [`${what || "the path"} is a folder`, "name a file"],
   ENOENT: (what) => [`${what || "a file"} does not exist`, ""],
   ECONNREFUSED: (what) => [
     `nothing listens at ${what || "that address"}`,

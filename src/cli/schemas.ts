@@ -87,11 +87,21 @@ export function countSchema(least: number, most: number): z.ZodType<number, stri
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** A time such as `500ms`, `30s`, `5m`, in milliseconds; `0` needs no unit. */
-export const durationSchema = parsedBy((text) => {
+export const durationSchema = parsedBy(parseDuration);
+
+/** A time that must not be shorter than `leastMs`. @param why for the message: "because …" */
+export const durationFrom = (leastMs: number, why: string) =>
+  parsedBy((text) => {
+    const ms = parseDuration(text);
+    if (ms < leastMs) throw new RangeError(`${quote(text)} is too short; at least ${leastMs}ms, ${why}`);
+    return ms;
+  });
+
+function parseDuration(text: string): number {
   const [, amount = "", unit = ""] = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text) ?? [];
   const factor = unitMs[unit];
   if (text === "0") return 0;
   if (factor === undefined)
     throw new RangeError(`${quote(text)} is not a time; write it as 500ms, 30s, 5m, 2h or 7d`);
   return Number(amount) * factor;
-});
+}

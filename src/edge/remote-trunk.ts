@@ -15,6 +15,7 @@ import type { Clock, Timer } from "../protocol/clock.ts";
 import { FrameDecoder, Op, TRUNK_MAGIC } from "../protocol/frames.ts";
 import type { FrameReader } from "../protocol/frames.ts";
 import { edgeLimits, trunkLimits } from "../protocol/limits.ts";
+import { quote } from "../protocol/names.ts";
 import { flushSoFar } from "../net/turn.ts";
 import { EdgeHandshake, HandshakeError } from "./handshake.ts";
 import type { EdgeIdentity, HubIdentity, TrunkRefusal } from "./handshake.ts";
@@ -69,6 +70,9 @@ export interface RemoteTrunkOptions {
   /** What is known of the hub from earlier trunks. */
   readonly patience?: Patience;
 }
+
+/** So much of what a stranger says is told: enough for its name. */
+const STRANGE_BYTES = 60;
 
 /** One life of a trunk. Begins to connect when it is made. */
 export class RemoteTrunk implements ConnectionHandlers {
@@ -137,7 +141,7 @@ export class RemoteTrunk implements ConnectionHandlers {
     try {
       this.#decoder.push(chunk, this.#frame);
     } catch (error) {
-      this.#fail(endOf(error));
+      this.#fail(this.#open ? endOf(error) : strangeEnd(error, chunk));
     }
     flushSoFar();
   }
@@ -257,6 +261,17 @@ function notDialled(error: unknown): TrunkEnd {
   if (code === "ABORTED") return { kind: "closed", message };
   if (code === "EMFILE") return { kind: "descriptors", message };
   return { kind: code === "TIMEOUT" ? "connect-timeout" : "connect", message };
+}
+
+/** What was said before the trunk was open: mostly by a web server, an SSH daemon, or an echo. */
+function strangeEnd(error: unknown, said: Uint8Array): TrunkEnd {
+  if (error instanceof HandshakeError) return endOf(error);
+  const words =
+    Buffer.from(said.subarray(0, STRANGE_BYTES))
+      .toString("latin1")
+      .split(/[\r\n]/)[0] ?? "";
+  const message = `what answers there is no rtchat server; it says ${quote(words)}`;
+  return { kind: "broken", message };
 }
 
 function endOf(error: unknown): TrunkEnd {

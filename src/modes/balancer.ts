@@ -6,6 +6,8 @@
  * executable as they are now follow this process, or the present workers, without a connection refused or a client that
  * misses anything (balancer/workforce.ts). What cannot change so is where it listens, and the log of this process.
  */
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { Balancer } from "../balancer/balancer.ts";
 import { SharedTally } from "../balancer/shared-tally.ts";
 import { Failure } from "../cli/errors.ts";
@@ -14,7 +16,7 @@ import type { Address } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { Doors } from "./balancer/doors.ts";
 import { Front, type Means, readMeans } from "./balancer/front.ts";
-import { balancerOptions, type BalancerConfig, readBackends } from "./balancer/parts.ts";
+import { balancerOptions, type BalancerConfig, checkDescriptors, readBackends } from "./balancer/parts.ts";
 import { readClientTls } from "./client-tls.ts";
 import { answerParent, workerPlace, workerVariable } from "./balancer/worker-door.ts";
 import { Workforce } from "./balancer/workforce.ts";
@@ -25,6 +27,7 @@ export const start: StartMode = modeStarter(balancerMode, async (config, context
   const place = context.environment[workerVariable];
   if (place !== undefined) return runWorker(config, context, place);
   const means = readMeans(config, context.log);
+  checkDescriptors(config, context.log);
   return config.workers > 1 ? runWorkers(config, context, means) : runAlone(config, context, means);
 });
 
@@ -43,7 +46,7 @@ async function runAlone(config: BalancerConfig, context: Context, means: Means):
     view: balancer,
     control: balancer.control,
     workforce() {
-      const workforce = new Workforce(context, Doors.of(listener));
+      const workforce = new Workforce(context, () => Doors.of(listener));
       workforce.adopt(balancer);
       return workforce;
     },
@@ -58,8 +61,7 @@ async function runWorkers(config: BalancerConfig, context: Context, means: Means
   const at = { host: config.host, port: config.port };
   // Two groups of workers would share a port silently: look before they do.
   await requireFree(at, "--port");
-  const doors = open(at, () => Doors.bind(at));
-  const workforce = new Workforce(context, doors);
+  const workforce = open(at, () => new Workforce(context, () => Doors.bind(at)));
   const { group } = workforce;
   const front = new Front({
     config,
@@ -76,7 +78,7 @@ async function runWorkers(config: BalancerConfig, context: Context, means: Means
     await workforce.stop();
     throw error;
   }
-  front.ready(doors.address);
+  front.ready(workforce.address);
   await serve(context, front, () => workforce.stop());
 }
 
@@ -108,6 +110,8 @@ async function runWorker(config: BalancerConfig, context: Context, json: string)
   context.log.info("stopping", { reason: reason ?? "its clients have gone over to its successor" });
   await balancer.stop();
   await stopAnswering();
+  // Killed, the process above could not; and nobody else would.
+  if (reason === "parent gone") rmSync(dirname(socket), { recursive: true, force: true });
 }
 
 /** Starts listening, or says why not as a person wants to hear it. */

@@ -7,6 +7,7 @@ import { formatAddress } from "../protocol/address.ts";
 import { systemClock } from "../protocol/clock.ts";
 import { superviseLimits } from "../protocol/limits.ts";
 import { type Logger, silentLogger } from "../protocol/logger.ts";
+import { checkAddresses } from "./balancer/parts.ts";
 import { type ClientTls, ignoreHangUp, readClientTls } from "./client-tls.ts";
 import { balancerMode } from "./flags/balancer.ts";
 import { serverMode } from "./flags/server.ts";
@@ -27,7 +28,18 @@ type UpConfig = Config<typeof upMode.flags>;
  * same answer whatever else runs.
  * @throws UsageError
  */
-function checkUsage({ servers, serverPorts, backplane }: UpConfig): void {
+function checkUsage(config: UpConfig): void {
+  const { servers, serverPorts, backplane, port } = config;
+  checkAddresses(config);
+  const twice = serverPorts?.find(
+    (one, index) => one !== 0 && (one === port || serverPorts.indexOf(one) < index),
+  );
+  if (twice !== undefined) {
+    throw new UsageError(
+      `--server-ports: ${twice} is ${twice === port ? "the port of the balancer" : "named twice"}`,
+      "every process needs a port of its own",
+    );
+  }
   if (backplane === "memory" && servers > 1) {
     throw new UsageError(
       `--backplane memory is one server's own, and ${servers} are asked for`,

@@ -8,7 +8,7 @@
  */
 import { isIP } from "node:net";
 import { plainIp } from "./ip.ts";
-import { balancerLimits } from "./limits.ts";
+import { balancerLimits } from "./limits.balancer.ts";
 import { quote } from "./names.ts";
 
 /** Where to listen or connect. `host` is an IP address without brackets or a DNS name in lower case. */

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { createAdmin } from "../../src/admin/app.ts";
 import type { AdminOptions } from "../../src/admin/context.ts";
 import { AdminConfigError, checkExposure, FailureLimit, SessionCookies } from "../../src/admin/guard.ts";
-import { adminLimits } from "../../src/protocol/limits.admin.ts";
+import { adminLimits } from "../../src/protocol/limits.balancer.ts";
 import { backendSchema, schemasMatch } from "../../src/admin/schemas.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { ManualClock } from "../support/manual-clock.ts";
@@ -148,6 +148,16 @@ describe("a server's own certificate", () => {
       'rtchat_balancer_backend_tls_certificate_not_after_seconds{backend="127.0.0.1:8001"} 1770653400',
     ]);
   });
+});
+
+test("clients that have yet to come over to new workers are counted", async () => {
+  const { call, balancer } = setUp();
+  const read = async (path: string) => (await call(path)).text();
+  expect(await read("/")).not.toContain("yet to come over");
+  balancer.current = snapshotOf([backendView(8001)], { retiring: 1_234 });
+  expect(await read("/")).toContain("1,234 yet to come over");
+  expect(await read("/metrics")).toContain("\nrtchat_balancer_connections_retiring 1234\n");
+  expect(JSON.parse(await read("/api/v1/stats"))).toMatchObject({ retiring: 1_234 });
 });
 
 describe("probes", () => {

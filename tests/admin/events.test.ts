@@ -1,7 +1,7 @@
 /** The event stream over real sockets: readers that do not read, and their number. */
 import { afterEach, expect, test } from "bun:test";
 import { listenAdmin } from "../../src/admin/listen.ts";
-import { adminLimits } from "../../src/protocol/limits.admin.ts";
+import { adminLimits } from "../../src/protocol/limits.balancer.ts";
 import { silentLogger } from "../../src/protocol/logger.ts";
 import { Bare } from "../net/helpers.ts";
 import { eventually } from "../support/deadline.ts";

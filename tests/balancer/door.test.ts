@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { Door, NetworkListError, parseNetworks } from "../../src/balancer/door.ts";
-import { doorLimits } from "../../src/protocol/limits.ts";
+import { doorLimits } from "../../src/protocol/limits.balancer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 describe("the door", () => {

@@ -1,6 +1,6 @@
 /** The monitor over trunks that the test plays, on a clock that the test moves. */
 import { describe, expect, test } from "bun:test";
-import { balancerLimits } from "../../src/protocol/limits.ts";
+import { balancerLimits } from "../../src/protocol/limits.balancer.ts";
 import type { Backend } from "../../src/balancer/backend.ts";
 import { Monitor, type TrunkEvents } from "../../src/balancer/monitor.ts";
 import { Pool } from "../../src/balancer/pool.ts";

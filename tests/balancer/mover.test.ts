@@ -4,7 +4,7 @@ import { type Backend, describe as describeBackend } from "../../src/balancer/ba
 import { Mover } from "../../src/balancer/mover.ts";
 import { Pool } from "../../src/balancer/pool.ts";
 import type { HubReport } from "../../src/edge/trunk.ts";
-import { balancerLimits } from "../../src/protocol/limits.ts";
+import { balancerLimits } from "../../src/protocol/limits.balancer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 import { hubReport } from "./report.ts";
 

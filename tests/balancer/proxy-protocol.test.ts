@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { parseProxyHeader } from "../../src/balancer/proxy-protocol.ts";
-import { doorLimits } from "../../src/protocol/limits.ts";
+import { doorLimits } from "../../src/protocol/limits.balancer.ts";
 
 const bytesOf = (text: string) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const signature = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];

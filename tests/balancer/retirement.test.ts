@@ -2,7 +2,7 @@
 import { describe, expect, test } from "bun:test";
 import { Retirement } from "../../src/balancer/retirement.ts";
 import type { TrunkLink } from "../../src/edge/link.ts";
-import { balancerLimits } from "../../src/protocol/limits.ts";
+import { balancerLimits } from "../../src/protocol/limits.balancer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 /** Stands for being somewhere. */

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { clearColumn, createSharedTally, SharedTally } from "../../src/balancer/shared-tally.ts";
-import { doorLimits } from "../../src/protocol/limits.ts";
+import { doorLimits } from "../../src/protocol/limits.balancer.ts";
 import { ManualClock } from "../support/manual-clock.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "rtchat-tally-"));

@@ -280,6 +280,11 @@ describe("file descriptors", () => {
       data,
     );
     await settled("up,up");
+    // 128 are kept free for everything else.
+    await running.line(
+      /warn {2}the limit of open files leaves room for less .*limit=200 connections=72/,
+      "stderr",
+    );
     const ana = await visitor(at, "ana");
     const crowd = await Promise.all(Array.from({ length: 300 }, () => Client.to(at)));
     for (const client of crowd) cleanups.push(() => client.stop());
@@ -313,6 +318,24 @@ describe("file descriptors", () => {
     );
     await visitor(at, "ben");
     expect(facts["listen"]).toBeDefined();
+  });
+});
+
+test("a limit of descriptors that leaves room for nobody is told at once", async () => {
+  const limited = ["sh", "-c", 'ulimit -n 100; exec "$0" "$@"', await rtchatBinary()];
+  const tried = await lab.startWith(
+    { command: limited, input: "" },
+    "balancer",
+    "--port",
+    "0",
+    "--admin",
+    "0",
+  );
+  const { code, stderr } = await tried.ended();
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr:
+      "rtchat balancer: the limit of 100 open files leaves room for nobody\nhint: raise it: ulimit -n 20000\n",
   });
 });
 
@@ -476,9 +499,15 @@ describe("mistakes", () => {
     [["--proxy-protocol-from", "10.0.0.0/99"], 2, '"10.0.0.0/99" is not a network'],
     [["--cluster-secret-file", "/nowhere/secret"], 1, "cluster secret at /nowhere/secret"],
     [["--workers", "0"], 2, "from 1 to 64"],
+    [["--check-interval", "20ms"], 2, '"20ms" is too short; at least 500ms'],
+    [["--check-interval", "0"], 2, '"0" is too short'],
+    [["--port", "18000", "--admin", "18000"], 2, "--port and --admin are both 127.0.0.1:18000"],
+    [["--backends-file", "/tmp"], 1, "cannot read /tmp: /tmp is a folder"],
+    [["--backends-file", "/dev/zero"], 1, "/dev/zero has more than 1048576 bytes"],
   ] as const)("%j", async (flags, code, says) => {
-    const admin = flags[0] === "--admin" ? [] : ["--admin", "0"];
-    const ended = await lab.run("balancer", "--port", "0", ...admin, ...flags);
+    const given: readonly string[] = flags;
+    const others = ["--port", "--admin"].flatMap((flag) => (given.includes(flag) ? [] : [flag, "0"]));
+    const ended = await lab.run("balancer", ...others, ...flags);
     expect([ended.code, ended.stdout]).toEqual([code, ""]);
     expect(ended.stderr).toContain(says);
     expect(ended.stderr).not.toContain("short ");

@@ -38,6 +38,14 @@ describe("rtchat", () => {
     [["up", "--servers", "0"], `rtchat up: --servers: "0" is not a whole number from 1 to 64\n`],
     [["up", "--port", "99999"], `rtchat up: --port: "99999" is not a port; write a number from 0 to 65535\n`],
     [
+      ["up", "--servers", "2", "--server-ports", "18001,18001"],
+      `rtchat up: --server-ports: 18001 is named twice\nhint: every process needs a port of its own\n`,
+    ],
+    [
+      ["up", "--port", "18000", "--admin", "18000"],
+      `rtchat up: --port and --admin are both 127.0.0.1:18000\nhint: people and operators need a port each\n`,
+    ],
+    [
       ["up", "--server-ports", "1,2"],
       `rtchat up: --server-ports names 2 ports for 3 servers\nhint: name one a server, or change --servers\n`,
     ],

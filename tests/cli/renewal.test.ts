@@ -5,7 +5,7 @@
  * The people are the checker's witnesses, which share no code with rtchat's client, and rtchat's own client in a pipe.
  */
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmod, link, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { chmod, link, mkdir, readdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { snapshotSchema } from "../../src/admin/schemas.ts";
 import { seededRandom } from "../../src/protocol/clock.ts";
@@ -269,6 +269,20 @@ describe("a renewal", () => {
     const verdict = await people.verdict();
     expect(verdict).toMatchObject({ lost: 0, disconnects: 0 });
   });
+});
+
+test("a balancer that is killed leaves neither workers nor files behind", async () => {
+  const folder = join(await lab.folder(), "tmp");
+  await mkdir(folder);
+  const flags = ["--backends", "1", "--port", "0", "--no-admin", "--workers", "2"];
+  const running = await lab.startWith({ env: { TMPDIR: folder } }, "balancer", ...flags);
+  await running.ready();
+  expect(await readdir(folder)).toHaveLength(1);
+  await running.stop("SIGKILL");
+  await eventually(
+    async () => (await readdir(folder)).length === 0,
+    () => "an empty folder",
+  );
 });
 
 describe("the limit of connections by address", () => {

@@ -123,21 +123,22 @@ test("SIGUSR2 renews everything, process after process, under people who talk an
     () => `two servers that are up; ${cluster.output.stderr}`,
   );
   const connect = ["--connect", facts["listen"]!];
-  const ana = await lab.start("client", ...connect, "--nick", "ana", "--json", "--follow");
-  await ana.line(/"type":"joined"/);
+  // No name of an earlier test, whose session the same data folder may keep for a while.
+  const eva = await lab.start("client", ...connect, "--nick", "eva", "--json", "--follow");
+  await eva.line(/"type":"joined"/);
   const before = childrenOf(cluster.pid);
   let count = 0;
-  const talking = setInterval(() => ana.write(`${(count += 1)}\n`), 50);
+  const talking = setInterval(() => eva.write(`${(count += 1)}\n`), 50);
   cluster.kill("SIGUSR2");
   await cluster.line(/renewed: the servers are, and the balancer renews itself/, "stderr");
   await cluster.line(/balancer \| .*the last client has come over to the new workers/, "stderr");
   clearInterval(talking);
   await eventually(
-    () => heard(ana).length === count,
-    () => `${count} messages in ${ana.output.stdout}`,
+    () => heard(eva).length === count,
+    () => `${count} messages in ${eva.output.stdout}`,
   );
-  expect(heard(ana)).toEqual(Array.from({ length: count }, (_, index) => String(index + 1)));
-  expect(ana.output.stderr).toBe("");
+  expect(heard(eva)).toEqual(Array.from({ length: count }, (_, index) => String(index + 1)));
+  expect(eva.output.stderr).toBe("");
   const after = childrenOf(cluster.pid);
   expect(after.size).toBe(3);
   const kept = [...after].filter(([, pid]) => [...before.values()].includes(pid));

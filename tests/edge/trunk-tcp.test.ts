@@ -210,6 +210,20 @@ describe("a trunk over TCP", () => {
     expect(["broken", "lost", "handshake"]).toContain(end.kind);
   });
 
+  test("tells what else answers there, with nothing in it that could command a terminal", async () => {
+    const words = "SSH-2.0-Open\u001b[2JSSH\r\nmore";
+    const daemon = Bun.listen({
+      hostname: "127.0.0.1",
+      port: 0,
+      socket: { open: (socket) => void socket.write(words), data: () => {} },
+    });
+    cleanUp.push(() => daemon.stop(true));
+    expect(await dialTrunk(daemon.port).closed).toEqual({
+      kind: "broken",
+      message: 'what answers there is no rtchat server; it says "SSH-2.0-Open\\u001b[2JSSH"',
+    });
+  });
+
   test("notices a hub that has fallen silent", async () => {
     const host = new EchoHost();
     host.report = () => {

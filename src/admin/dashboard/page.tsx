@@ -182,7 +182,7 @@ function Certificate({ snapshot }: { snapshot: Snapshot }) {
 }
 
 function Tiles({ snapshot }: { snapshot: Snapshot }) {
-  const { sessions, connections, refused } = snapshot;
+  const { sessions, connections, refused, retiring } = snapshot;
   const rate = snapshot.backends.reduce((sum, { messageRates }) => sum + (messageRates.at(-1) ?? 0), 0);
   const atDoor = refused.total + refused.address + refused.rate + refused.descriptors;
   const up = snapshot.backends.filter(({ state }) => state === "up").length;
@@ -192,7 +192,8 @@ function Tiles({ snapshot }: { snapshot: Snapshot }) {
         {sessions.held > 0 ? (
           <span class="bad">{formatCount(sessions.held)} waiting for a backend</span>
         ) : (
-          `most ${formatCount(sessions.max)} · ${formatCount(connections.current)} connections`
+          `most ${formatCount(sessions.max)} · ${formatCount(connections.current)} connections` +
+          (retiring > 0 ? ` · ${formatCount(retiring)} yet to come over` : "")
         )}
       </Tile>
       <Tile name="Messages a second" value={formatRate(rate)} id="rate">

@@ -9,11 +9,19 @@ import type { Context } from "hono";
 import { html } from "hono/html";
 import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { Timer } from "../../protocol/clock.ts";
-import { adminLimits } from "../../protocol/limits.admin.ts";
+import { adminLimits } from "../../protocol/limits.balancer.ts";
 import { type AdminEnv, type AdminOptions, problem } from "../context.ts";
-import css from "./dashboard.css" with { type: "text" };
 import script from "./live.js" with { type: "text" };
 import { DashboardPage, Live, LoginPage } from "./page.tsx";
+import backends from "./style/backends.css" with { type: "text" };
+import base from "./style/base.css" with { type: "text" };
+import dialogs from "./style/dialogs.css" with { type: "text" };
+import figures from "./style/figures.css" with { type: "text" };
+import frame from "./style/frame.css" with { type: "text" };
+import marks from "./style/marks.css" with { type: "text" };
+
+/** One sheet for the browser; `base` comes first. */
+const css = [base, frame, figures, backends, marks, dialogs].join("\n");
 
 type C = Context<AdminEnv>;
 

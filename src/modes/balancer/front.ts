@@ -17,7 +17,7 @@ import type { balancerMode } from "../flags/balancer.ts";
 import { systemListenFailure } from "../ports.ts";
 import { readClusterSecret } from "../secret.ts";
 import type { GaveUp } from "../up/supervisor.ts";
-import { type BalancerConfig, readAdminToken, readBackends } from "./parts.ts";
+import { type BalancerConfig, checkAddresses, readAdminToken, readBackends } from "./parts.ts";
 import { Workforce } from "./workforce.ts";
 
 /** What flags only name, read. */
@@ -29,6 +29,7 @@ export interface Means {
 
 /** @throws Failure, UsageError */
 export function readMeans(config: BalancerConfig, log: Logger): Means {
+  checkAddresses(config);
   return { token: readAdminToken(config), backends: readBackends(config), tls: readClientTls(config, log) };
 }
 
@@ -149,6 +150,7 @@ export class Front {
       const { version, retiring } = await this.#view.snapshot();
       this.#log.info("renewed: new workers take the clients", { version, clientsToCome: retiring });
     } catch (error) {
+      if (this.#workforce?.isStopping === true) return;
       const hint = error instanceof Failure && error.hint !== "" ? `; ${error.hint}` : "";
       this.#log.error(`not renewed, everything stays as it is: ${reasonOf(error)}${hint}`);
     } finally {

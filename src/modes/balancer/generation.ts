@@ -9,13 +9,14 @@
  */
 import { randomBytes } from "node:crypto";
 import { rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { clearColumn, createSharedTally } from "../../balancer/shared-tally.ts";
 import { explainSystemError, Failure } from "../../cli/errors.ts";
 import { paint, writeFully } from "../../cli/output.ts";
 import type { ModeContext } from "../../cli/run.ts";
 import { systemClock } from "../../protocol/clock.ts";
-import { balancerLimits } from "../../protocol/limits.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
 import { childEnvironment, firstInherited, ownCommand, spawnChild } from "../up/child.ts";
 import { labelLines } from "../up/log-lines.ts";
 import { type Child, GaveUp, Supervised } from "../up/supervisor.ts";
@@ -43,6 +44,17 @@ interface Member {
   readonly process: Supervised;
 }
 
+/** What workers share lies in a file, for which there is no place. */
+export function noRoom(error: unknown): Failure {
+  const reason =
+    explainSystemError(error)?.message ?? (error instanceof Error ? error.message : String(error));
+  return new Failure(
+    `what workers share cannot be kept in ${tmpdir()}: ${reason}`,
+    "set TMPDIR to a folder with some MiB of room",
+    { cause: error },
+  );
+}
+
 /** See the head of this file. */
 export class Generation {
   readonly #parts: GenerationParts;
@@ -59,7 +71,8 @@ export class Generation {
     try {
       createSharedTally(this.#counts, config.workers, randomBytes(8).readBigUInt64LE());
     } catch (error) {
-      throw explainSystemError(error, this.#counts) ?? error;
+      rmSync(this.#counts, { force: true });
+      throw noRoom(error);
     }
     this.#members = Array.from({ length: config.workers }, (_, index) => this.#member(index));
   }

@@ -1,5 +1,5 @@
 /** From the balancer's flags to its parts: what can be wrong with them is told here, before anything listens. */
-import { readFileSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import { lookup } from "node:dns/promises";
 import { hostname } from "node:os";
 import { version } from "../../../package.json";
@@ -10,8 +10,11 @@ import { NetworkListError, parseNetworks } from "../../balancer/door.ts";
 import type { Tally } from "../../balancer/tally.ts";
 import { explainSystemError, Failure, UsageError } from "../../cli/errors.ts";
 import type { Config } from "../../cli/flag.ts";
-import { AddressError } from "../../protocol/address.ts";
+import { AddressError, formatAddress } from "../../protocol/address.ts";
 import { systemClock } from "../../protocol/clock.ts";
+import { descriptorLimit } from "../../net/descriptors.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
+import { netLimits } from "../../protocol/limits.ts";
 import type { Logger } from "../../protocol/logger.ts";
 import type { balancerMode } from "../flags/balancer.ts";
 import type { ClientTls } from "../client-tls.ts";
@@ -20,16 +23,57 @@ import { readClusterSecret } from "../secret.ts";
 /** The flags of `rtchat balancer`, read. */
 export type BalancerConfig = Config<typeof balancerMode.flags>;
 
-/** Reads a file that a flag names. */
+/** Reads a file that a flag names, or a pipe; not for ever. */
 function readNamed(path: string, flagName: string): string {
+  const most = balancerLimits.namedFileBytes;
+  const bytes = Buffer.alloc(most + 1);
+  let length = 0;
   try {
-    return readFileSync(path, "utf8");
+    const file = openSync(path, "r");
+    try {
+      for (let read = -1; read !== 0 && length <= most; length += read)
+        read = readSync(file, bytes, length, bytes.length - length, null);
+    } finally {
+      closeSync(file);
+    }
   } catch (error) {
     const known = explainSystemError(error, path);
     throw new Failure(`cannot read ${path}: ${known?.message ?? String(error)}`, `check ${flagName}`, {
       cause: error,
     });
   }
+  if (length > most) throw new Failure(`${path} has more than ${most} bytes`, `check ${flagName}`);
+  return bytes.toString("utf8", 0, length);
+}
+
+/**
+ * The two addresses that a balancer listens on must differ: the second would be told that another process has it.
+ * @throws UsageError
+ */
+export function checkAddresses({ host, port, admin }: Pick<BalancerConfig, "host" | "port" | "admin">): void {
+  if (admin === false || port === 0 || admin.port !== port) return;
+  const isAny = (name: string) => name === "0.0.0.0" || name === "::";
+  if (admin.host !== host && !isAny(host) && !isAny(admin.host)) return;
+  throw new UsageError(
+    `--port and --admin are both ${formatAddress({ host, port })}`,
+    "people and operators need a port each",
+  );
+}
+
+/**
+ * What the system lets a process open may be less than what was asked for: said at the start, not when people are refused.
+ * @throws Failure if nobody could be let in
+ */
+export function checkDescriptors({ maxConnections, workers }: BalancerConfig, log: Logger): void {
+  const limit = descriptorLimit();
+  const room = Math.max(0, limit - netLimits.descriptorHeadroom) * workers;
+  if (room >= maxConnections) return;
+  const raise = "raise it: ulimit -n 20000";
+  if (room === 0) throw new Failure(`the limit of ${limit} open files leaves room for nobody`, raise);
+  log.warn(`the limit of open files leaves room for less than --max-connections; ${raise}`, {
+    limit,
+    connections: room,
+  });
 }
 
 /**

@@ -118,8 +118,11 @@ export class WorkerGroup implements BalancerView, BalancerControl {
   async catchUp(worker: Worker, { list }: CatchUp): Promise<void> {
     for (const [, model] of this.#all) {
       if (model === worker) continue;
-      const [entries] = await answered([model.list()]);
-      const [snapshot] = await answered([model.snapshot()]);
+      // Together, because one that hangs is waited for.
+      const [[entries], [snapshot]] = await Promise.all([
+        answered([model.list()]),
+        answered([model.snapshot()]),
+      ]);
       if (entries === undefined || snapshot === undefined) continue;
       if (list) await answered([worker.wish({ do: "replace", entries: [...entries] })]);
       for (const { id, weight, state, drain } of snapshot.backends) {

@@ -13,13 +13,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Balancer } from "../../balancer/balancer.ts";
-import { explainSystemError, Failure } from "../../cli/errors.ts";
+import { Failure } from "../../cli/errors.ts";
 import type { ModeContext } from "../../cli/run.ts";
 import { systemClock } from "../../protocol/clock.ts";
-import { balancerLimits } from "../../protocol/limits.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
 import type { GaveUp } from "../up/supervisor.ts";
 import type { Doors } from "./doors.ts";
-import { Generation } from "./generation.ts";
+import { Generation, noRoom } from "./generation.ts";
 import type { BalancerConfig } from "./parts.ts";
 import { entriesOf, grant } from "./worker-door.ts";
 import { type CatchUp, WorkerGroup } from "./worker-group.ts";
@@ -39,17 +39,31 @@ export class Workforce {
   readonly #retiring = new Set<Serving>();
   #starting: Serving | undefined;
   #numbers = 0;
+  #isStopping = false;
 
-  /** @throws Failure when there is no folder for what workers share */
-  constructor(context: ModeContext, doors: Doors) {
+  /**
+   * @param doors called when all else is there
+   * @throws Failure when there is no folder for what workers share; what `doors` throws
+   */
+  constructor(context: ModeContext, doors: () => Doors) {
     this.#context = context;
-    this.#doors = doors;
     try {
       this.#folder = mkdtempSync(join(tmpdir(), "rtchat-balancer-"));
     } catch (error) {
-      throw explainSystemError(error, tmpdir()) ?? error;
+      throw noRoom(error);
+    }
+    try {
+      this.#doors = doors();
+    } catch (error) {
+      this.#removeFolder();
+      throw error;
     }
     process.on("exit", this.#kill);
+  }
+
+  /** Where the workers listen. */
+  get address(): string {
+    return this.#doors.address;
   }
 
   /** Resolves, if ever, when a worker cannot be kept running. */
@@ -111,11 +125,21 @@ export class Workforce {
     });
   }
 
+  /** From now on whatever fails, fails because everything stops. */
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   /** Stops everybody. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     await Promise.all(this.#everybody.map((one) => one.stop()));
     process.off("exit", this.#kill);
     this.#doors.close();
+    this.#removeFolder();
+  }
+
+  #removeFolder(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

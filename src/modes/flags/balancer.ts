@@ -5,13 +5,15 @@ import { logFlags } from "../../cli/log.ts";
 import {
   choiceSchema,
   countSchema,
+  durationFrom,
   durationSchema,
   hostListSchema,
   pathSchema,
   portSchema,
   weightedListSchema,
 } from "../../cli/schemas.ts";
-import { balancerLimits, edgeLimits } from "../../protocol/limits.ts";
+import { balancerLimits } from "../../protocol/limits.balancer.ts";
+import { edgeLimits } from "../../protocol/limits.ts";
 import { adminFlag, chatPort, clusterSecretFlag, dataFlag, hostFlag, tlsFlags } from "./common.ts";
 import { z } from "zod";
 
@@ -73,11 +75,14 @@ export const balancerMode = defineMode({
       summary: "move so many people a second to a server that joins; 0 moves none",
       fallback: "0",
     }),
-    checkInterval: flag(durationSchema, {
-      hint: "TIME",
-      summary: "between two health checks of a server",
-      fallback: `${balancerLimits.checkMs / 1_000}s`,
-    }),
+    checkInterval: flag(
+      durationFrom(balancerLimits.checkLeastMs, "as servers report themselves a few times a second"),
+      {
+        hint: "TIME",
+        summary: "between two health checks of a server",
+        fallback: `${balancerLimits.checkMs / 1_000}s`,
+      },
+    ),
     hold: flag(durationSchema, {
       hint: "TIME",
       summary: "keep people waiting so long when no server is there",
