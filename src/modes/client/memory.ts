@@ -28,6 +28,7 @@ const habitsSchema = z.object({
   front: z.string().optional(),
   ignored: names,
   muted: names,
+  highlights: names.default([]),
 });
 const memorySchema = z.object({
   nick: z.string().optional(),
@@ -146,7 +147,7 @@ export class Memory {
     return kept === undefined ? NO_HABITS : { ...kept, front: kept.front };
   }
 
-  setHabits(cluster: string, { rooms, front, ignored, muted }: KeptHabits): void {
+  setHabits(cluster: string, { rooms, front, ignored, muted, highlights }: KeptHabits): void {
     const { [cluster]: _, ...others } = this.#data.habits;
     const few = (list: readonly string[]) => list.slice(-HABITS_MOST);
     const kept = {
@@ -154,6 +155,7 @@ export class Memory {
       ...(front === undefined ? {} : { front }),
       ignored: few(ignored),
       muted: few(muted),
+      highlights: few(highlights),
     };
     this.#data.habits = latest(others, cluster, kept);
   }
