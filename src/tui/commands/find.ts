@@ -83,7 +83,10 @@ class Search {
     if (count === 0) context.say(words.foundNone(this.#looked, more));
     else {
       const lines = this.#messages.map((message) => line(message, this.#wanted.words));
-      context.say(words.found(count, this.#looked), ...lines, words.foundMore);
+      const { room } = this.#wanted;
+      // A number means a message of the room in front.
+      const hint = room === context.target ? words.foundMore : words.foundElsewhere(room);
+      context.say(words.found(count, this.#looked), ...lines, hint);
     }
   }
 }

@@ -128,6 +128,7 @@ export const english = {
     `${count === 1 ? "1 message" : `${count} messages`} found among the last ${looked}:`,
   foundNone: (looked: number, more: boolean) =>
     more ? `nothing found among the last ${looked} messages` : `nothing found in all ${looked} messages`,
+  foundElsewhere: (room: string) => `after /join ${room}, /jump NUMBER goes to one; say more words for fewer`,
   foundMore: "/jump NUMBER goes to one; say more words for fewer",
   whoisHere: (nick: string, rooms: string) =>
     rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,

@@ -116,6 +116,7 @@ export const spanish: Words = {
     more
       ? `nada encontrado entre los últimos ${looked} mensajes`
       : `nada encontrado en los ${looked} mensajes`,
+  foundElsewhere: (room) => `tras /join ${room}, /jump NÚMERO va a uno; di más palabras para hallar menos`,
   foundMore: "/jump NÚMERO va a uno; di más palabras para encontrar menos",
   whoisHere: (nick, rooms) =>
     rooms === ""

@@ -177,6 +177,8 @@ export class ChatModel {
   send(target: string, text: string, extras?: SendExtras): void {
     const room = this.#find(target) ?? this.#open(target);
     const taken = this.#options.backend.session.send(room.name, text, undefined, extras);
+    // What could not be said of a message that stays as it was said cannot be said later either.
+    if (!taken.ok && taken.code === "as-said") return this.note(taken.message, true);
     const id = taken.ok ? taken.id : `unsent-${room.pending.length}`;
     const state = taken.ok ? "sending" : "failed";
     const reason = taken.ok ? "" : failureIn(this.#options.words, taken);
