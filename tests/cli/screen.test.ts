@@ -115,7 +115,7 @@ describe.each([
     await first.see(/Teapot is as good as your name/);
     first.type(`/leave ${out}\r`);
     first.type("/leave lobby\r");
-    await first.see((shown) => !/^lobby|^ lobby/m.test(shown));
+    await first.see((shown) => !/^(?:\d? )?lobby/m.test(shown));
     await leave(first);
 
     const post = (nickname: string, room: string, text: string) =>
@@ -168,7 +168,7 @@ describe.each([
     ]);
     if (size.columns > 100)
       expect(screen).toMatch(
-        new RegExp(`\nrooms +│ +│2 people\n ${room} +│ +│ ${own("ana")}\n +│ +│ ${own("ben")}\n`),
+        new RegExp(`\nrooms +│ +│2 people\n1 ${room} +│ +│ ${own("ana")}\n +│ +│ ${own("ben")}\n`),
       );
     else expect(screen.split("\n").at(-2)).toStartWith(room);
     await leave(ana, ben);
