@@ -11,6 +11,7 @@
  * tests) one JSON line on the file descriptor named by RTCHAT_READY_FD, with the addresses really listened on.
  */
 import { closeSync, writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import type { Environment } from "./flag.ts";
 
 /** Why a mode was asked to stop. */
@@ -41,6 +42,8 @@ export interface SignalActions {
  */
 export function waitForStop(environment: Environment, actions: () => SignalActions): Promise<StopReason> {
   const supervised = environment[supervisedVariable] === "1";
+  // Asked now: a terminal that went away is none any more when its signal comes.
+  const hasTerminal = isatty(0);
   return new Promise((resolve) => {
     let asked = false;
     const ask = (reason: StopReason) => {
@@ -51,7 +54,7 @@ export function waitForStop(environment: Environment, actions: () => SignalActio
     process.on("SIGTERM", () => ask("SIGTERM"));
     for (const signal of ["SIGINT", "SIGHUP"] as const) {
       process.on(signal, () => {
-        const reload = signal === "SIGHUP" && !process.stdin.isTTY ? actions().reload : undefined;
+        const reload = signal === "SIGHUP" && !hasTerminal ? actions().reload : undefined;
         if (reload !== undefined) reload();
         else if (!supervised) ask(signal);
       });

@@ -46,6 +46,17 @@ describe("a mode", () => {
     },
   );
 
+  test.each(["up", "server", "balancer"])("stops when the terminal of rtchat %s is closed", async (name) => {
+    const admin = name === "server" ? [] : ["--no-admin"];
+    const backends = name === "balancer" ? ["--backends", "1"] : [];
+    const data = await lab.folder();
+    const args = [name, "--port", "0", "--data", data, ...admin, ...backends];
+    const running = await lab.terminal({ columns: 100, rows: 30 }, ...args);
+    await running.see(name === "up" ? /rtchat is up/ : /ready/);
+    running.hangUp();
+    await running.ended();
+  });
+
   test("exits at once on a second signal", async () => {
     const running = await start({ SLOW: "1" });
     await running.ready();

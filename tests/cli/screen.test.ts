@@ -111,20 +111,24 @@ describe.each([
     await first.see(/is silent from now on/);
     first.type(`/ignore ${own("pest")}\r`);
     await first.see(/you read nothing of pest/);
+    first.type("/highlight Teapot\r");
+    await first.see(/Teapot is as good as your name/);
     first.type(`/leave ${out}\r`);
     first.type("/leave lobby\r");
-    await first.see((shown) => !/^lobby|^ lobby/m.test(shown));
+    await first.see((shown) => !/^(?:\d? )?lobby/m.test(shown));
     await leave(first);
 
     const post = (nickname: string, room: string, text: string) =>
       lab.run("send", "--connect", door, "--nick", nickname, "--room", room, text);
     await post(own("pest"), two, "read me");
     await post(own("bob"), two, "the end");
+    await post(own("bob"), one, "a TEAPOT!");
     const again = await start(nick, size, "--connect", door);
     const screen = await again.see(/: the end/);
     expect(screen).toMatch(new RegExp(`^ ${two} {2}no topic`));
     expect(screen).not.toContain("read me");
     expect(screen).not.toMatch(/lobby/);
+    await again.see(new RegExp(`${one} 1!`));
     again.type(`/mute ${one}\r`);
     await again.see(/may be heard again/);
     again.type("/names\r");
@@ -164,7 +168,7 @@ describe.each([
     ]);
     if (size.columns > 100)
       expect(screen).toMatch(
-        new RegExp(`\nrooms +│ +│2 people\n ${room} +│ +│ ${own("ana")}\n +│ +│ ${own("ben")}\n`),
+        new RegExp(`\nrooms +│ +│2 people\n1 ${room} +│ +│ ${own("ana")}\n +│ +│ ${own("ben")}\n`),
       );
     else expect(screen.split("\n").at(-2)).toStartWith(room);
     await leave(ana, ben);

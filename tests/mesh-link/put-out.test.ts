@@ -1,7 +1,9 @@
 // Who was put out of a mesh is told so, and that nobody gets what they write; and nobody else is.
 import { afterEach, expect, test } from "bun:test";
 import { MeshBackend } from "../../src/modes/peer/backend.ts";
+import type { Clock } from "../../src/protocol/clock.ts";
 import { systemClock } from "../../src/protocol/clock.ts";
+import { peerNodeLimits } from "../../src/protocol/limits.peer.ts";
 import { english } from "../../src/tui/language/english.ts";
 import { spanish } from "../../src/tui/language/spanish.ts";
 import type { Words } from "../../src/tui/language/words.ts";
@@ -55,6 +57,29 @@ test("who removes somebody is not told that they are out, and who is removed is,
     message: spanish.peers.reachesNobody,
   });
   expect(ben.peer.transcript()).toEqual(["ben: before"]);
+});
+
+test("who was removed stays in that mesh, with all that was said there, however long they wait", async () => {
+  let later = 0;
+  const clock: Clock = {
+    now: () => systemClock.now() + later,
+    monotonic: () => systemClock.monotonic() + later,
+    after: (ms, run) => systemClock.after(ms, run),
+    every: (ms, run) => systemClock.every(ms, run),
+  };
+  const ana = await sit({ nick: "ana" });
+  const ben = await sit({ nick: "ben", connect: [ana.peer], clock });
+  await until(() => ben.peer.node.peers().some(({ nick }) => nick === "ana"), "ben has the log");
+  ana.peer.say("remember this");
+  await until(() => ben.peer.transcript().length === 1, "ben has it");
+  expect(ana.peer.node.remove(ben.peer.id).ok).toBe(true);
+  await until(() => ben.backend.outage !== undefined, "ben knows");
+  // A guest who waits in vain for the log of who let them in begins a mesh of their own after this.
+  later = 10 * peerNodeLimits.logWaitMs;
+  await Bun.sleep(4 * peerNodeLimits.tickMs);
+  expect(ben.peer.of("mesh").map(({ how }) => how)).toEqual(["joined"]);
+  expect(ben.peer.transcript()).toEqual(["ana: remember this"]);
+  expect(ben.backend.outage).toBe(english.peers.out);
 });
 
 test("who was removed while away hears it from whoever they reach, with how much of theirs nobody has", async () => {

@@ -203,6 +203,11 @@ export class TerminalScreen {
     this.#terminal.resize(size.columns, size.rows);
   }
 
+  /** The terminal's window is closed. */
+  hangUp(): void {
+    this.#terminal.close();
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -49,3 +49,13 @@ test("an ID keeps its row, whatever stands before it", () => {
   });
   expect(stage.rows.filter((row) => row.includes(id))).toHaveLength(2);
 });
+
+test("what stays as it was said is told at once, and nothing is left to be sent again", () => {
+  const stage = new Stage({ columns: 80, rows: 24 });
+  stage.chat.goOnline();
+  stage.chat.says("ana", "as it was");
+  stage.chat.refusal = { ok: false, code: "as-said", message: "it stays as it was said" };
+  stage.press("/edit otherwise\r");
+  expect(stage.rows.some((row) => row.includes("! it stays as it was said"))).toBeTrue();
+  expect(stage.rows.some((row) => row.includes("✗"))).toBeFalse();
+});

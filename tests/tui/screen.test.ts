@@ -79,12 +79,12 @@ describe("the screen", () => {
     await ana.see(/ops {2}no topic/);
     server.post("lobby", "bob", "ana: look");
     await ana.see(/lobby 1!/);
-    const screen = await ana.see(/│1 person\n lobby 1! .*│ ana\n ops +│/);
+    const screen = await ana.see(/│1 person\n1 lobby 1! .*│ ana\n2 ops +│/);
     expect(screen.split("\n")).toHaveLength(50);
     expect(screen.split("\n").slice(1, 4)).toEqual([
       expect.stringMatching(/^rooms {15}│ +│1 person/),
-      expect.stringMatching(/^ lobby 1! +│ +│ ana/),
-      expect.stringMatching(/^ ops +│/),
+      expect.stringMatching(/^1 lobby 1! +│ +│ ana/),
+      expect.stringMatching(/^2 ops +│/),
     ]);
     ana.type("\u001bN");
     await ana.see((shown) => !shown.includes("│"));

@@ -1,6 +1,6 @@
 /** A screen without a terminal: keys go in, pictures come out, and a chat that does what a test says is behind it. */
 import type { ClientEvent, ClientListener, ConnectionState } from "../../src/client/events.ts";
-import type { ChatBackend, ChatSession, PlainRequest, RoomView } from "../../src/tui/backend.ts";
+import type { ChatBackend, ChatSession, PlainRequest, RoomView, Taken } from "../../src/tui/backend.ts";
 import type { AnswerHandler } from "../../src/client/answers.ts";
 import { defaultTheme } from "../../src/tui/colours.ts";
 import { defaultBindings } from "../../src/tui/input/bindings.ts";
@@ -30,6 +30,8 @@ class StubChat implements ChatBackend, ChatSession {
   unacknowledged = 0;
   outage: string | undefined = undefined;
   path: string | undefined = undefined;
+  /** What becomes of the next message. */
+  refusal: Taken | undefined = undefined;
   #seq = 0;
 
   get session(): ChatSession {
@@ -62,7 +64,8 @@ class StubChat implements ChatBackend, ChatSession {
   leave(name: string): boolean {
     return this.rooms.delete(name);
   }
-  send(room: string, text: string) {
+  send(room: string, text: string): Taken {
+    if (this.refusal !== undefined) return this.refusal;
     this.sent.push({ room, text });
     return { ok: true as const, id: `s${this.sent.length}` };
   }

@@ -120,9 +120,10 @@ export class Belonging {
     return age < peerNodeLimits.youngMs ? `0${rankOf(core.meshId)}` : undefined;
   }
 
-  /** Let in on first use by this process, and without the log so far. */
+  /** Let in on first use by this process, and without the log so far: whoever was removed since has it, and keeps it. */
   get #isWaitingForLog(): boolean {
-    return this.#joinedOnFirstUse && this.core.standing(this.core.self) !== "member";
+    const standing = this.core.standing(this.core.self);
+    return this.#joinedOnFirstUse && standing !== "member" && standing !== "removed";
   }
 
   /** Mesh secrets, the current one first. */

@@ -32,6 +32,7 @@ const habitsSchema = z.object({
   front: z.string().optional(),
   ignored: names,
   muted: names,
+  highlights: names.default([]),
 });
 const memorySchema = z.object({
   nick: z.string().optional(),
@@ -169,13 +170,14 @@ export class Memory {
     return kept === undefined ? NO_HABITS : { ...kept, front: kept.front };
   }
 
-  setHabits(cluster: string, { rooms, front, ignored, muted }: KeptHabits): void {
+  setHabits(cluster: string, { rooms, front, ignored, muted, highlights }: KeptHabits): void {
     const few = (list: readonly string[]) => list.slice(-HABITS_MOST);
     const kept = {
       rooms: rooms.slice(0, clientLimits.rooms),
       ...(front === undefined ? {} : { front }),
       ignored: few(ignored),
       muted: few(muted),
+      highlights: few(highlights),
     };
     const { [cluster]: _, ...others } = this.#own.habits;
     this.#own.habits = { ...others, [cluster]: kept };

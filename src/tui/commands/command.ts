@@ -33,6 +33,8 @@ export interface CommandContext {
   jump(room: string, seq: number): void;
   /** Reads nothing of somebody, or everything again. @returns whether they are ignored now */
   ignore(nick: string): boolean;
+  /** Words that are as good as this person's nick. */
+  readonly highlights: { readonly names: readonly string[]; toggle(word: string): boolean };
   /** Lets a room be silent, or not. @returns whether it is silent now; undefined if there is no such room */
   mute(room: string): boolean | undefined;
   /** Messages that spoke to this person, the oldest first. */

@@ -3,6 +3,7 @@ import { failureIn } from "../language/words.ts";
 import { screenLimits } from "../../protocol/limits.client.ts";
 import type { Found, Message } from "../../protocol/messages.ts";
 import { parseNick, parseRoom } from "../../protocol/names.ts";
+import { isWord } from "../model/mentions.ts";
 import type { Command, CommandContext, CommandName } from "./command.ts";
 import { roomName, splitWords } from "./command.ts";
 import { excerpt } from "./excerpt.ts";
@@ -82,7 +83,10 @@ class Search {
     if (count === 0) context.say(words.foundNone(this.#looked, more));
     else {
       const lines = this.#messages.map((message) => line(message, this.#wanted.words));
-      context.say(words.found(count, this.#looked), ...lines, words.foundMore);
+      const { room } = this.#wanted;
+      // A number means a message of the room in front.
+      const hint = room === context.target ? words.foundMore : words.foundElsewhere(room);
+      context.say(words.found(count, this.#looked), ...lines, hint);
     }
   }
 }
@@ -147,6 +151,21 @@ export const ignoreCommand: Command = {
     const nick = parseNick(written.replace(/^@/, ""));
     const { words } = context;
     context.say(context.ignore(nick) ? words.ignored(nick) : words.notIgnored(nick));
+  },
+};
+
+export const highlightCommand: Command = {
+  name: "highlight",
+  aliases: ["hilight", "hl"],
+  completes: "nothing",
+  run(context, rest) {
+    const { words, highlights } = context;
+    if (rest === "") {
+      const { names } = highlights;
+      if (names.length === 0) context.say(words.noHighlights);
+      else context.say(words.highlightsHead, `  ${names.join(", ")}`);
+    } else if (!isWord(rest)) usage(context, "highlight");
+    else context.say(highlights.toggle(rest) ? words.highlighted(rest) : words.notHighlighted(rest));
   },
 };
 

@@ -6,6 +6,7 @@ import { deleteCommand, editCommand, meCommand, reactCommand, replyCommand } fro
 import { awayCommand, backCommand } from "./away.ts";
 import type { Command, CommandContext } from "./command.ts";
 import {
+  highlightCommand,
   ignoreCommand,
   jumpCommand,
   mentionsCommand,
@@ -37,6 +38,7 @@ export const commands: readonly Command[] = [
   whoisCommand,
   awayCommand,
   backCommand,
+  highlightCommand,
   ignoreCommand,
   muteCommand,
   helpCommand(commandsOf),

@@ -11,6 +11,7 @@ import { commonPrefix } from "../completion.ts";
 import type { Action } from "./bindings.ts";
 import { EMPTY, deletions, insert, moveLine, movements, replaceBefore, transpose } from "./editor.ts";
 import type { Editing } from "./editor.ts";
+import { HistorySearch } from "./history-search.ts";
 
 /** What is kept for a room. */
 interface Desk {
@@ -39,6 +40,10 @@ export class Composer {
   #yanked: { readonly from: number; readonly index: number } | undefined;
   #round: Round | undefined;
   #typing = false;
+  /** What was sent in all rooms, the latest last, each once. */
+  #sent: string[] = [];
+  /** Looking through it. */
+  search: HistorySearch | undefined;
 
   constructor(room: string) {
     this.#desk = this.#deskOf(room);
@@ -116,6 +121,8 @@ export class Composer {
     const { sent } = this.#desk;
     if (text.trim() !== "" && sent.at(-1) !== text) sent.push(text);
     if (sent.length > screenLimits.history) sent.shift();
+    if (text.trim() !== "") this.#sent = [...this.#sent.filter((one) => one !== text), text];
+    if (this.#sent.length > screenLimits.history) this.#sent.shift();
     this.#desk.at = sent.length;
     this.#desk.draft = EMPTY;
   }
@@ -159,6 +166,9 @@ export class Composer {
         this.#rest();
         this.#desk.editing = this.#desk.undo.pop() ?? editing;
         return true;
+      case "search-history":
+        this.#startSearch();
+        return true;
       case "yank":
         this.#yank();
         return true;
@@ -192,6 +202,29 @@ export class Composer {
     } else this.#kills.push(killed);
     if (this.#kills.length > screenLimits.kills) this.#kills.shift();
     this.#killing = true;
+  }
+
+  #startSearch(): void {
+    this.#rest();
+    const desk = this.#desk;
+    const before = desk.editing;
+    this.search = new HistorySearch({
+      texts: this.#sent,
+      show: (text) => {
+        desk.editing = { text, cursor: text.length };
+      },
+      giveUp: () => {
+        desk.editing = before;
+      },
+      end: () => {
+        this.search = undefined;
+        const found = desk.editing;
+        if (found === before) return;
+        // One step back is what was being written.
+        desk.editing = before;
+        this.#become(found);
+      },
+    });
   }
 
   #yank(): void {

@@ -128,6 +128,7 @@ export const english = {
     `${count === 1 ? "1 message" : `${count} messages`} found among the last ${looked}:`,
   foundNone: (looked: number, more: boolean) =>
     more ? `nothing found among the last ${looked} messages` : `nothing found in all ${looked} messages`,
+  foundElsewhere: (room: string) => `after /join ${room}, /jump NUMBER goes to one; say more words for fewer`,
   foundMore: "/jump NUMBER goes to one; say more words for fewer",
   whoisHere: (nick: string, rooms: string) =>
     rooms === "" ? `${nick} is connected; you share no room` : `${nick} is connected; you meet in ${rooms}`,
@@ -157,6 +158,10 @@ export const english = {
   notIgnored: (nick: string) => `you read ${nick} again`,
   muted: (room: string) => `${room} is silent from now on; the same again to undo`,
   notMuted: (room: string) => `${room} may be heard again`,
+  highlighted: (word: string) => `${word} is as good as your name from now on; the same again to undo`,
+  notHighlighted: (word: string) => `${word} is a word like others again`,
+  highlightsHead: "as good as your name:",
+  noHighlights: "only your name speaks to you; /highlight WORD adds a word",
   noMentions: "nobody has spoken to you yet",
   mentionsHead: "messages that speak to you:",
 
@@ -240,6 +245,8 @@ export const english = {
     noTopic: "no topic",
     below: (count: number) => (count === 1 ? "1 message below" : `${count} messages below`),
     newFrom: "new from here",
+    searching: (query: string) => `in what you sent: ${query}`,
+    notInHistory: (query: string) => `nothing you sent has ${query}`,
     copying: "to copy it in one go, press Alt+L and select it with the mouse",
     // At the foot of the bare screen.
     bare: "Page Up and Page Down turn pages, any other key leads back",
@@ -360,6 +367,7 @@ export const english = {
     device: ["/device [CODE]", "make another device yours too, so that both know what you have read"],
     back: ["/back", "be back"],
     ignore: ["/ignore NICK", "read nothing of somebody, or everything again"],
+    highlight: ["/highlight [WORD]", "let a word be as good as your name, or not any more"],
     mute: ["/mute [ROOM]", "let a room be silent, or not any more"],
     mentions: ["/mentions", "the messages that speak to you"],
     p2p: [

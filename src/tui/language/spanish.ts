@@ -116,6 +116,7 @@ export const spanish: Words = {
     more
       ? `nada encontrado entre los últimos ${looked} mensajes`
       : `nada encontrado en los ${looked} mensajes`,
+  foundElsewhere: (room) => `tras /join ${room}, /jump NÚMERO va a uno; di más palabras para hallar menos`,
   foundMore: "/jump NÚMERO va a uno; di más palabras para encontrar menos",
   whoisHere: (nick, rooms) =>
     rooms === ""
@@ -149,6 +150,10 @@ export const spanish: Words = {
   notIgnored: (nick) => `vuelves a leer a ${nick}`,
   muted: (room) => `${room} calla desde ahora; lo mismo otra vez lo deshace`,
   notMuted: (room) => `${room} vuelve a oírse`,
+  highlighted: (word) => `${word} vale como tu nombre desde ahora; lo mismo otra vez lo deshace`,
+  notHighlighted: (word) => `${word} vuelve a ser una palabra más`,
+  highlightsHead: "valen como tu nombre:",
+  noHighlights: "solo tu nombre te llama; /highlight PALABRA añade una palabra",
   noMentions: "nadie te ha hablado todavía",
   mentionsHead: "mensajes que te hablan a ti:",
 
@@ -233,6 +238,8 @@ export const spanish: Words = {
     noTopic: "sin tema",
     below: (count) => `${mensajes(count)} más abajo`,
     newFrom: "nuevo desde aquí",
+    searching: (query) => `en lo que enviaste: ${query}`,
+    notInHistory: (query) => `nada de lo que enviaste tiene ${query}`,
     copying: "para copiarlo de una vez, pulsa Alt+L y selecciónalo con el ratón",
     bare: "Re Pág y Av Pág pasan páginas, cualquier otra tecla vuelve",
     sending: "enviando",
@@ -347,6 +354,7 @@ export const spanish: Words = {
     device: ["/device [CÓDIGO]", "hacer tuyo otro dispositivo, para que ambos sepan qué has leído"],
     back: ["/back", "estar de vuelta"],
     ignore: ["/ignore NOMBRE", "no leer nada de alguien, o volver a leerlo"],
+    highlight: ["/highlight [PALABRA]", "hacer que una palabra valga como tu nombre, o que deje de valer"],
     mute: ["/mute [SALA]", "callar una sala, o volver a oírla"],
     mentions: ["/mentions", "los mensajes que te hablan a ti"],
     p2p: [

@@ -18,11 +18,9 @@ import { parseTyped } from "../commands/parse.ts";
 import { commandsOf, runCommand } from "../commands/table.ts";
 import { complete } from "../completion.ts";
 import type { Completion } from "../completion.ts";
-import { failureIn, reasonIn } from "../language/words.ts";
-import type { Words } from "../language/words.ts";
+import { failureIn, reasonIn, type Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
-import { mentions } from "../model/mentions.ts";
 import { HabitTeller, NameSet, NO_HABITS, type HabitKeeping } from "../model/habits.ts";
 import { isOwn } from "../model/notes.ts";
 import { People } from "../model/people.ts";
@@ -78,9 +76,9 @@ export class LineChat {
   constructor(options: LineChatOptions) {
     this.#options = options;
     this.#format = new LineFormat(options.words, options.paint, options.timeZone);
-    const { ignored, muted } = options.habits?.kept ?? NO_HABITS;
-    this.#people = new People(ignored);
-    this.#muted = new NameSet(muted);
+    const { kept = NO_HABITS } = options.habits ?? {};
+    this.#people = new People(kept);
+    this.#muted = new NameSet(kept.muted);
     this.#habits = options.habits && new HabitTeller(options.habits);
   }
 
@@ -124,6 +122,7 @@ export class LineChat {
       isSending: (room) => [...this.#sending.values()].includes(nameKey(room)),
       jump: (room, seq) => this.#jump(room, seq),
       ignore: (nick) => this.#people.toggleIgnored(nick),
+      highlights: this.#people.highlights,
       mute: (room) => this.#mute(room),
       spoken: this.#spoken,
       showHistory: (room, messages) => this.#showHistory(room, messages),
@@ -148,7 +147,8 @@ export class LineChat {
   #keepHabits(): void {
     const rooms = [...this.#options.backend.session.rooms.keys()];
     const front = rooms.find((room) => room === this.#target);
-    this.#habits?.now({ rooms, front, ignored: this.#people.ignored, muted: this.#muted.names });
+    const [{ ignored, highlights }, muted] = [this.#people, this.#muted.names];
+    this.#habits?.now({ rooms, front, ignored, muted, highlights: highlights.names });
   }
 
   /** What Tab offers for the text before the cursor. */
@@ -366,7 +366,7 @@ export class LineChat {
     this.#kept.push(message);
     if (this.#kept.length > screenLimits.keptByLines) this.#kept.shift();
     const me = this.#options.backend.session.nick;
-    if (nameKey(from) !== nameKey(me) && (room.startsWith("@") || mentions(message.text, me))) {
+    if (nameKey(from) !== nameKey(me) && (room.startsWith("@") || this.#people.callsMe(message.text, me))) {
       this.#spoken.push(message);
       if (this.#spoken.length > screenLimits.mentions) this.#spoken.shift();
     }

@@ -21,7 +21,6 @@ import { NameSet, NO_HABITS } from "./habits.ts";
 import { ConnectionNotes } from "./connection-notes.ts";
 import { itemOf } from "./log-page.ts";
 import { failureIn } from "../language/words.ts";
-import { mentions } from "./mentions.ts";
 import { loadOlder } from "./older.ts";
 import { isOwn, presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
@@ -53,8 +52,9 @@ export class ChatModel {
   constructor(options: ChatModelOptions, room: string) {
     this.#options = options;
     this.#connectionNotes = new ConnectionNotes(options.words);
-    const { rooms, ignored, muted } = options.habits ?? NO_HABITS;
-    this.people = new People(ignored);
+    const { habits = NO_HABITS } = options;
+    const { rooms, muted } = habits;
+    this.people = new People(habits);
     this.muted = new NameSet(muted);
     for (const name of new Set([...rooms, room])) this.#open(options.backend.session.join(name).name);
     this.#active = parseRoom(room);
@@ -162,7 +162,7 @@ export class ChatModel {
   /** The person's other devices are to know how far the room in front was read. */
   #tellRead(leaving = false): void {
     const room = this.#rooms.get(this.#active);
-    if (room?.readSeq === undefined || room.isDirect) return;
+    if (room?.readSeq === undefined || room.readSeq === 0 || room.isDirect) return;
     this.#options.backend.session.markRead?.(room.name, room.readSeq, leaving);
   }
 
@@ -170,13 +170,15 @@ export class ChatModel {
   #weigh(message: Message, isDirect: boolean): Weight {
     if (isChange(message) || this.people.ignores(message.from)) return "nothing";
     if (nameKey(message.from) === nameKey(this.me)) return "nothing";
-    return isDirect || mentions(message.text, this.me) ? "spoken" : "unread";
+    return isDirect || this.people.callsMe(message.text, this.me) ? "spoken" : "unread";
   }
 
   /** Sends to a room or `@nick`, and shows it as on its way; who writes wants the connection now. */
   send(target: string, text: string, extras?: SendExtras): void {
     const room = this.#find(target) ?? this.#open(target);
     const taken = this.#options.backend.session.send(room.name, text, undefined, extras);
+    // What could not be said of a message that stays as it was said cannot be said later either.
+    if (!taken.ok && taken.code === "as-said") return this.note(taken.message, true);
     const id = taken.ok ? taken.id : `unsent-${room.pending.length}`;
     const state = taken.ok ? "sending" : "failed";
     const reason = taken.ok ? "" : failureIn(this.#options.words, taken);
@@ -348,6 +350,8 @@ export class ChatModel {
       const remembered = this.#options.remembered?.(joined.room, joined.epoch) ?? room.readSeq;
       room.readSeq = further(remembered, this.#reading.of(joined.room, joined.epoch));
       room.more = (joined.messages[0]?.seq ?? 1) > 1;
+      // Of an empty room all is read: what comes later is new, also in another run.
+      if (joined.seq === 0) room.readSeq ??= 0;
     }
     for (const message of joined.messages) this.#message(message, rejoined);
     if (rejoined || room.name !== this.#active) return;

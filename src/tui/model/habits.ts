@@ -14,9 +14,11 @@ export interface KeptHabits {
   readonly ignored: readonly string[];
   /** Rooms and conversations. */
   readonly muted: readonly string[];
+  /** Words that are as good as the person's nick. */
+  readonly highlights: readonly string[];
 }
 
-export const NO_HABITS: KeptHabits = { rooms: [], front: undefined, ignored: [], muted: [] };
+export const NO_HABITS: KeptHabits = { rooms: [], front: undefined, ignored: [], muted: [], highlights: [] };
 
 /** What a screen is given. */
 export interface HabitKeeping {
@@ -60,8 +62,8 @@ export class HabitTeller {
     this.#told = JSON.stringify(kept);
   }
 
-  now({ rooms, front, ignored, muted }: KeptHabits): void {
-    const habits = { rooms, front, ignored, muted };
+  now({ rooms, front, ignored, muted, highlights }: KeptHabits): void {
+    const habits = { rooms, front, ignored, muted, highlights };
     const text = JSON.stringify(habits);
     if (text === this.#told) return;
     this.#told = text;
@@ -73,10 +75,11 @@ export class HabitTeller {
 export function habitsOf(model: {
   readonly rooms: readonly { readonly name: string; readonly isDirect: boolean }[];
   readonly active: { readonly name: string };
-  readonly people: { readonly ignored: readonly string[] };
+  readonly people: { readonly ignored: readonly string[]; readonly highlights: NameSet };
   readonly muted: NameSet;
 }): KeptHabits {
   const rooms = model.rooms.filter(({ isDirect }) => !isDirect).map(({ name }) => name);
   const front = rooms.find((name) => name === model.active.name);
-  return { rooms, front, ignored: model.people.ignored, muted: model.muted.names };
+  const { ignored, highlights } = model.people;
+  return { rooms, front, ignored, muted: model.muted.names, highlights: highlights.names };
 }

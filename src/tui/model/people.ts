@@ -3,6 +3,8 @@ import { screenLimits } from "../../protocol/limits.client.ts";
 import type { Message } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 import { NameSet } from "./habits.ts";
+import type { KeptHabits } from "./habits.ts";
+import { mentions } from "./mentions.ts";
 
 export class People {
   /** The latest last. */
@@ -11,9 +13,18 @@ export class People {
   readonly #names = new Map<string, string>();
   readonly #ignored: NameSet;
 
-  /** @param ignored nicks of whom nothing is read */
-  constructor(ignored: readonly string[] = []) {
+  /** Words that are as good as one's nick. */
+  readonly highlights: NameSet;
+
+  /** @param habits of an earlier run */
+  constructor({ ignored, highlights }: Pick<KeptHabits, "ignored" | "highlights">) {
     this.#ignored = new NameSet(ignored);
+    this.highlights = new NameSet(highlights);
+  }
+
+  /** Whether a text speaks to this person. */
+  callsMe(text: string, me: string): boolean {
+    return mentions(text, me, this.highlights.names);
   }
 
   /** Somebody spoke. */

@@ -47,6 +47,7 @@ export function contextOf({
     isSending: (name) => room(name)?.isSending ?? false,
     jump: (_, seq) => jump(seq),
     ignore: (nick) => model.people.toggleIgnored(nick),
+    highlights: model.people.highlights,
     mute: (name) => {
       const found = room(name);
       if (found !== undefined) found.muted = model.muted.toggle(name);

@@ -107,8 +107,9 @@ export class ScreenController {
       room,
     );
     this.#composer = new Composer(this.model.active.name);
-    this.#viewport = new Viewport(new ItemRows(words, options.theme, options.timeZone), (nick) =>
-      this.model.people.ignores(nick),
+    this.#viewport = new Viewport(
+      new ItemRows(words, options.theme, (text, me) => this.model.people.callsMe(text, me), options.timeZone),
+      (nick) => this.model.people.ignores(nick),
     );
     this.#scroll = new Scroll(this.model, this.#viewport);
     this.#switch = new RoomSwitch(this.model);
@@ -140,7 +141,7 @@ export class ScreenController {
 
   #state(echo = false): ScreenState {
     const { words, clock } = this.#options;
-    const question = this.#paste.inWords(words) ?? this.#hint;
+    const question = this.#paste.inWords(words) ?? this.#composer.search?.inWords(words) ?? this.#hint;
     return {
       ...this.#size,
       echo,
@@ -217,7 +218,9 @@ export class ScreenController {
     }
     const quitAsked = this.#quitAsked;
     this.#quitAsked = false;
-    if (event.kind === "paste") {
+    if (this.#composer.search?.take(event) === true) {
+      // It stands in the line.
+    } else if (event.kind === "paste") {
       const harmless = this.#paste.take(event);
       if (harmless !== undefined) this.#composer.type(harmless);
     } else if (this.#paste.asked) this.#answerPaste(event);

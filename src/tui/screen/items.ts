@@ -11,7 +11,6 @@ import type { Theme } from "../colours.ts";
 import type { Words } from "../language/words.ts";
 import type { Change } from "../model/changes.ts";
 import type { Item } from "../model/log.ts";
-import { mentions } from "../model/mentions.ts";
 import type { Pending } from "../model/room-model.ts";
 import { findLinks } from "../text/links.ts";
 import { fitRow, plain, wrap } from "../text/spans.ts";
@@ -47,8 +46,17 @@ export class ItemRows {
   readonly #zone: Intl.DateTimeFormatOptions;
   #formats: Formats | undefined;
 
+  /** Whether a text speaks to somebody. */
+  readonly #callsMe: (text: string, me: string) => boolean;
+
   /** @param timeZone IANA name; the machine's own if not given */
-  constructor(words: Words, theme: Theme, timeZone?: string) {
+  constructor(
+    words: Words,
+    theme: Theme,
+    callsMe: (text: string, me: string) => boolean,
+    timeZone: string | undefined,
+  ) {
+    this.#callsMe = callsMe;
     this.#theme = theme;
     this.#zone = timeZone === undefined ? {} : { timeZone };
     this.#words = words;
@@ -110,7 +118,7 @@ export class ItemRows {
     const { screen } = this.#words;
     const mine = nameKey(message.from) === nameKey(me);
     const text = change?.text ?? message.text;
-    const spoken = !mine && mentions(text, me);
+    const spoken = !mine && this.#callsMe(text, me);
     const from = `${sanitizeLine(message.from)}${message.unverified === true ? "?" : ""}`;
     const time: Style = spoken ? { colour: this.#theme.mention, bold: true } : DIM;
     const nick = { text: from, style: { colour: nickColour(message.from), bold: spoken } };

@@ -70,7 +70,12 @@ export function roomPanel(parts: FrameParts, width: number, height: number): Row
   const at = rooms.indexOf(active);
   const from = Math.max(0, Math.min(at - Math.floor(height / 2), rooms.length - height + 1));
   const shown = rooms.slice(from, from + height - 1);
-  const rows = shown.map((room): Row => [plain(" "), ...roomSpans(room, room === active, theme)]);
+  const rows = shown.map((room, index): Row => {
+    // The digit that leads there with Alt.
+    const place = from + index + 1;
+    const digit = { text: place <= 10 ? `${place % 10} ` : "  ", style: DIM };
+    return [digit, ...roomSpans(room, room === active, theme)];
+  });
   return panel(parts, [head, ...rows], width, height);
 }
 
