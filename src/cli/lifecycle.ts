@@ -12,6 +12,7 @@
  */
 import { closeSync, writeSync } from "node:fs";
 import { isatty } from "node:tty";
+import { exitCodes } from "./errors.ts";
 import type { Environment } from "./flag.ts";
 
 /** Why a mode was asked to stop. */
@@ -27,6 +28,19 @@ export const supervisedVariable = "RTCHAT_SUPERVISED";
 
 /** Exit codes of shells for a process that a signal ended: 128 + its number. */
 const signalExitCodes: Readonly<Record<string, number>> = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 };
+
+/** What the end of stdin means by now to a process that a supervisor started. */
+let parentGone = (): void => process.exit(exitCodes.failure);
+
+/**
+ * Watches for the end of the supervisor, if there is one, from the first moment: a process that is still starting ends at
+ * once then, as by a signal. Whatever keeps it from being ready may do so for ever, and nobody would know of it.
+ */
+export function watchParent(environment: Environment): void {
+  if (environment[supervisedVariable] !== "1") return;
+  for (const event of ["end", "error"]) process.stdin.on(event, () => parentGone());
+  process.stdin.resume();
+}
 
 /** What signals mean to a mode that serves, instead of its end. */
 export interface SignalActions {
@@ -62,11 +76,7 @@ export function waitForStop(environment: Environment, actions: () => SignalActio
     process.on("SIGUSR2", () => {
       if (!asked) actions().renew?.();
     });
-    if (supervised) {
-      process.stdin.on("end", () => ask("parent gone"));
-      process.stdin.on("error", () => ask("parent gone"));
-      process.stdin.resume();
-    }
+    parentGone = () => ask("parent gone");
   });
 }
 

@@ -19,6 +19,7 @@ import {
   type SignalActions,
   type StopReason,
   waitForStop,
+  watchParent,
 } from "./lifecycle.ts";
 import type { Log, LogFormat, LogLevel } from "./log.ts";
 import { endOutput, handleBrokenPipes, reportFailure } from "./output.ts";
@@ -76,6 +77,7 @@ async function runMode<Table extends Flags>(
   body: ModeBody<Table>,
 ): Promise<number> {
   const environment: Environment = process.env;
+  watchParent(environment);
   let log = silentLog;
   try {
     if (wantsHelp(args)) {

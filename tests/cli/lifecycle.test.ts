@@ -14,6 +14,7 @@ const mode = `
   import { modeStarter } from ${source("cli/run.ts")};
   const trial = defineMode({ name: "trial", summary: "s", description: "d", flags: { ...logFlags }, examples: [] });
   await modeStarter(trial, async (config, context) => {
+    if (process.env.STARTING) await new Promise((resolve) => setTimeout(resolve, 60_000));
     if (process.env.FAIL) throw new Failure("it cannot", "do not try");
     context.ready({ listen: "127.0.0.1:7" });
     const reason = await context.stopped();
@@ -78,6 +79,12 @@ describe("a mode", () => {
     const ended = await supervised.ended();
     expect(ended.code).toBe(0);
     expect(ended.stdout).toStartWith("stopping: parent gone\n");
+  });
+
+  test("ends when its supervisor is gone while it is still starting, however long that takes", async () => {
+    const running = await start({ RTCHAT_SUPERVISED: "1", STARTING: "1" });
+    running.endInput();
+    expect(await running.ended()).toMatchObject({ code: 1, stdout: "" });
   });
 
   test("leaves Ctrl-C to its supervisor", async () => {

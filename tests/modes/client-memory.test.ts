@@ -35,7 +35,7 @@ describe("what a client remembers", () => {
     const environment = newHome();
     new Memory(environment).save();
     const [first, second] = [new Memory(environment), new Memory(environment)];
-    const habits = { rooms: ["lobby"], front: "lobby", ignored: ["eve"], muted: [] };
+    const habits = { rooms: ["lobby"], front: "lobby", ignored: ["eve"], muted: [], highlights: ["deploy"] };
     first.nick = "ana";
     first.setPosition("c", "lobby", { epoch: "e", seq: 7 });
     first.found("10.0.0.1:8000", "c");
