@@ -58,8 +58,6 @@ export class Session implements QueueOwner<ReadLine> {
   searching: SearchPlace | undefined;
   /** Has said the operators' secret, here or elsewhere. */
   operator = false;
-  /** When others were last told that this person is typing, monotonic ms. */
-  typedAt = -Infinity;
   /** A change of nick is under way. */
   renaming = false;
   /** A session that a claim without an answer may have begun, and what is to become of it without this connection. */
@@ -70,6 +68,7 @@ export class Session implements QueueOwner<ReadLine> {
   #messageBucket: TokenBucket | undefined;
   #requestBucket: TokenBucket | undefined;
   #introductions: TokenBucket | undefined;
+  #typing: TokenBucket | undefined;
   #relays: RelayDesk | undefined;
   #closed = false;
   #fromField: Uint8Array = NOTHING;
@@ -108,6 +107,13 @@ export class Session implements QueueOwner<ReadLine> {
     const { introductionsPerSecond, introductionsBurst } = limits;
     this.#introductions ??= new TokenBucket(introductionsPerSecond, introductionsBurst, clock.monotonic());
     return this.#introductions;
+  }
+
+  /** How often others may still be told that this person is typing. Made at first use. */
+  get typing(): TokenBucket {
+    const { limits, clock } = this.#core;
+    this.#typing ??= new TokenBucket(limits.typingPerSecond, limits.typingBurst, clock.monotonic());
+    return this.#typing;
   }
 
   /** What it relays. Made at first use; not before `hello`, which gives the session its name. */

@@ -202,8 +202,10 @@ export const hubLimits = {
   markEveryMs: 2_000,
   /** Members up to which `typing` is told on: in a crowd nobody can read who is about to speak. */
   typingMembers: 50,
-  /** Between two times that others are told that the same session is typing: clients say it every four seconds. */
-  typingEveryMs: 1_000,
+  /** How often a second others are told that one session is typing, sustained: clients say it every four seconds. */
+  typingPerSecond: 1,
+  /** And at once: whoever writes several short lines begins each of them anew. */
+  typingBurst: 5,
   /** How long a hub tries to take over a session while the backplane cannot be reached. */
   resumeMs: 30_000,
   /** First and longest delay between two tries of that. */

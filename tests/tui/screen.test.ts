@@ -181,8 +181,14 @@ describe("the screen", () => {
     expect(ana.copied()).toContain(`bob: first ${long}\n`);
     // Nothing moves under the mouse until a key is pressed; the key is not typed.
     server.post("lobby", "bob", "meanwhile");
-    ana.resize({ columns: 100, rows: 20 });
+    // What came is in the next picture, which only another size brings: so sizes change until it has come.
+    let rows = 20;
+    const sizes = setInterval(() => {
+      rows = rows === 20 ? 21 : 20;
+      ana.resize({ columns: 100, rows });
+    }, 20);
     await ana.see(/meanwhile[^]*any other key leads back/);
+    clearInterval(sizes);
     expect(ana.copied()).toContain(`bob: first ${long}\n`);
     ana.type("x");
     const screen = await ana.see(/ana> a draft$/m);

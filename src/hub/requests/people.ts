@@ -111,10 +111,7 @@ export const typing: RequestHandler<"typing"> = {
     const { room } = membership(session, request.room);
     const message = { type: "typing", room: room.name, nick: session.nick } as const;
     exchange.answer({ ...message, ...withId(id) });
-    const now = core.clock.monotonic();
-    if (room.roster.size > core.limits.typingMembers || now - session.typedAt < core.limits.typingEveryMs)
-      return;
-    session.typedAt = now;
+    if (room.roster.size > core.limits.typingMembers || !session.typing.take(core.clock.monotonic())) return;
     room.broadcast(encodeLine(message), session);
     const word = encodeWord({ typing: { room: room.name, nick: session.nick } });
     for (const other of room.roster.sessions()) {
