@@ -75,6 +75,19 @@ describe("line mode", () => {
     expect(type("hello \u001b[31mthere\u001b[0m")).toEqual(["22:13 ana: hello there"]);
   });
 
+  test("says that a server stops, unless there is a successor already", () => {
+    const { server, clock, printed } = chat();
+    printed.length = 0;
+    const away = (afterMs: number): void => {
+      [...server.connections].at(-1)?.say({ type: "going-away", afterMs, jitterMs: 0 });
+      clock.advance(100);
+    };
+    away(0);
+    expect(printed).toEqual([]);
+    away(3_000);
+    expect(printed).toEqual(["· the server is about to stop; another connection follows by itself"]);
+  });
+
   test("changes no earlier message while the last one is under way", () => {
     const { type, line, printed, clock, server } = chat();
     expect(type("to be kept")).toEqual(["22:13 ana: to be kept"]);

@@ -22,7 +22,7 @@ import { failureIn, reasonIn, type Words } from "../language/words.ts";
 import { Absences } from "../model/absences.ts";
 import { isChange } from "../model/changes.ts";
 import { HabitTeller, NameSet, NO_HABITS, type HabitKeeping } from "../model/habits.ts";
-import { isOwn } from "../model/notes.ts";
+import { hasSuccessor, isOwn } from "../model/notes.ts";
 import { People } from "../model/people.ts";
 import { formatBytes, percent, progressBar } from "../progress.ts";
 import { splitText } from "../split.ts";
@@ -350,7 +350,7 @@ export class LineChat {
         this.#print(this.#format.info(words.serverSays(message.message)));
         return;
       case "going-away":
-        this.#print(this.#format.info(words.goingAway));
+        if (!hasSuccessor(message)) this.#print(this.#format.info(words.goingAway));
         return;
       case "rooms":
         this.#rooms = message.rooms.map(({ room }) => room);

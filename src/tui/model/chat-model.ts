@@ -22,7 +22,7 @@ import { ConnectionNotes } from "./connection-notes.ts";
 import { itemOf } from "./log-page.ts";
 import { failureIn } from "../language/words.ts";
 import { loadOlder } from "./older.ts";
-import { isOwn, presenceNote, topicNote } from "./notes.ts";
+import { hasSuccessor, isOwn, presenceNote, topicNote } from "./notes.ts";
 import { People } from "./people.ts";
 import { further, Reading, readElsewhere } from "./reading.ts";
 import type { Weight } from "./reading.ts";
@@ -329,7 +329,7 @@ export class ChatModel {
         this.note(words.serverSays(message.message));
         break;
       case "going-away":
-        this.note(words.goingAway);
+        if (!hasSuccessor(message)) this.note(words.goingAway);
         break;
       default:
     }

@@ -1,5 +1,5 @@
 /** What a room says about itself, in the person's language. */
-import type { Presence, Topic } from "../../protocol/messages.ts";
+import type { GoingAway, Presence, Topic } from "../../protocol/messages.ts";
 import { nameKey } from "../../protocol/names.ts";
 import type { Words } from "../language/words.ts";
 
@@ -16,6 +16,11 @@ export function presenceNote(words: Words, { nick, room, state, to }: Presence):
 export function isOwn({ nick, state, to = nick }: Presence, me: string): boolean {
   const own = nameKey(me);
   return nameKey(to) === own || (state === "rename" && nameKey(nick) === own);
+}
+
+/** The server's successor is there already: nobody will notice that it goes. */
+export function hasSuccessor({ afterMs, jitterMs }: GoingAway): boolean {
+  return afterMs === 0 && jitterMs === 0;
 }
 
 /** The room is about something else now. */
