@@ -99,7 +99,8 @@ export class Bans implements RoomSubscriber {
     const network = parseNetwork(text);
     if (network === undefined) return;
     const ban = readRecord(value);
-    if (ban === null) this.#bans.delete(network);
+    const isOver = ban?.until !== undefined && ban.until <= this.#core.clock.now();
+    if (ban === null || isOver) this.#bans.delete(network);
     else this.#bans.set(network, { address: network.text, ...ban });
   }
 

@@ -58,6 +58,8 @@ export class Session implements QueueOwner<ReadLine> {
   searching: SearchPlace | undefined;
   /** Has said the operators' secret, here or elsewhere. */
   operator = false;
+  /** How often it has said another one. */
+  wrongSecrets = 0;
   /** A change of nick is under way. */
   renaming = false;
   /** A session that a claim without an answer may have begun, and what is to become of it without this connection. */

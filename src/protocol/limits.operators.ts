@@ -5,6 +5,8 @@ export const operatorLimits = {
   /** Characters of their secret: more than can be guessed at a request's rate, whoever chose it. */
   secretLeast: 16,
   secretMost: 128,
+  /** Wrong ones of one connection, after which it is closed: each is a line in the server's log. */
+  wrongSecrets: 3,
   /** Characters of the reason that is told to whoever is put out: a line. */
   reasonLength: 200,
   /** Seconds a ban may be for: a year and a day; longer is for good. */

@@ -49,6 +49,41 @@ test("nobody may without the secret, and nobody at all on a server that has none
   ]);
 });
 
+test("the third wrong secret of a connection ends it, and counts for no other", async () => {
+  const { world, one } = await scene();
+  const wrong = { type: "operator", secret: "one wrong secret after another" };
+  const eve = world.person(one, "eve");
+  expect(world.ask(eve, wrong, wrong)).toMatchObject([{ code: "forbidden" }, { code: "forbidden" }]);
+  expect(world.ask(eve, wrong, operator)).toMatchObject([{ code: "kicked" }]);
+  expect(eve.closed).toBe("kicked");
+  const again = world.person(one, "eve");
+  expect(world.ask(again, operator)).toEqual([{ type: "operator" }]);
+});
+
+test("no more bans than every server can be asked to keep, by nick or by address; what is over makes room", async () => {
+  const { world, one, ops } = await scene();
+  const eve = guest(world, one, "eve", "198.51.100.9:1");
+  for (let at = 0; at < 1_000; at += 1) {
+    world.clock.advance(1_000);
+    const who = `203.${at >> 8}.${at & 255}.1`;
+    expect(world.ask(ops, { type: "ban", who, seconds: 100_000 })).toContainEqual({
+      type: "ban",
+      who: `${who}/32`,
+    });
+  }
+  for (const who of ["198.51.100.8", "eve"]) {
+    expect(world.ask(ops, { type: "ban", who })).toMatchObject([{ code: "not-banned", value: "1000" }]);
+  }
+  expect(eve.closed).toBeUndefined();
+  expect(world.ask(ops, { type: "ban", who: "203.0.0.1" })).toContainEqual({
+    type: "ban",
+    who: "203.0.0.1/32",
+  });
+  world.clock.advance(100_000_000);
+  expect(world.ask(ops, { type: "ban", who: "eve" })).toContainEqual({ type: "ban", who: "eve" });
+  expect(eve.closed).toBe("banned");
+});
+
 test("kick ends a session on another server, with the reason; its room hears of it, and it may come back", async () => {
   const { world, two, ops } = await scene();
   const eve = guest(world, two, "Eve", "198.51.100.1:5000");

@@ -38,7 +38,12 @@ export const operator: RequestHandler<"operator"> = {
         nick: session.nick,
         from: session.origin.address,
       });
-      throw new ProtocolError("forbidden", "that is not the operators' secret");
+      session.wrongSecrets += 1;
+      if (session.wrongSecrets < operatorLimits.wrongSecrets) {
+        throw new ProtocolError("forbidden", "that is not the operators' secret");
+      }
+      session.close("kicked", "too many wrong secrets; ask whoever runs the server for the right one");
+      return;
     }
     if (!session.operator) {
       logger.info("an operator is here", { nick: session.nick, from: session.origin.address });
@@ -103,6 +108,17 @@ export const ban: RequestHandler<"ban"> = {
     const once = `${session.origin.connection}#${slot.line}`;
     const answer = (shown: string): void => exchange.answer({ type: "ban", ...withId(id), who: shown });
     const network = parseNetwork(who);
+    if (
+      core.bans.list().length >= operatorLimits.bans &&
+      (network === undefined || !core.bans.has(network))
+    ) {
+      const most = String(operatorLimits.bans);
+      throw new ProtocolError(
+        "not-banned",
+        `${most} bans hold already; lift some, or ban a larger network`,
+        most,
+      );
+    }
     if (network === undefined) {
       // No nick has such characters.
       if (/[.:/]/.test(who)) {
@@ -114,14 +130,6 @@ export const ban: RequestHandler<"ban"> = {
       return;
     }
     checkNetwork(network, spared);
-    if (core.bans.list().length >= operatorLimits.bans && !core.bans.has(network)) {
-      const most = String(operatorLimits.bans);
-      throw new ProtocolError(
-        "not-banned",
-        `${most} bans hold already; lift some, or ban a larger network`,
-        most,
-      );
-    }
     setBan(core, session, network, banRecord(core, { by, seconds, reason: words }), once, (result) => {
       if (!result.ok) {
         exchange.fail(result);
